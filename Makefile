@@ -1,0 +1,73 @@
+# Needs Python >= 3.11, make and a package registry; everything else is installed into .venv.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Their presence says what is installed; pyproject.toml being newer makes pip look again.
+DEMO := .venv/.installed-demo
+DEV := .venv/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs docs-check smoke real-speech benchmarks clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A usable .venv is kept as it is; one without pip (an interrupted start) is completed.
+define venv
+	@$(PIP) --version >/dev/null 2>&1 || { \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }; \
+	  echo "Making .venv; the packages take about 5 GB, most of it torch."; \
+	  $(PYTHON) -m venv .venv; }
+endef
+
+$(DEMO): pyproject.toml
+	$(venv)
+	$(PIP) install --editable '.[demo]'
+	@touch $@
+
+$(DEV): pyproject.toml
+	$(venv)
+	$(PIP) install --editable '.[demo,dev]'
+	@touch $(DEMO) $@
+
+demo: $(DEMO) ## the three stages on the embedded corpus of synthetic speech, into runs/demo
+	$(BIN)/synergy run --workspace runs/demo
+	@printf '%s\n' '' 'In runs/demo:' \
+	  '  ar_table.csv  accuracy reduction of every pair at every shared depth' \
+	  '  tree.json     the sharing tree that the table led to' \
+	  '  summary.json  all scores, sizes and settings' \
+	  '  model/        the exported network: model.py, weights.safetensors, spec.json' \
+	  '  trials/       one folder per training; run again and nothing is trained twice' \
+	  'Next: $(BIN)/synergy --help'
+
+test: $(DEV) ## the test suite, on two processes with one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+lint: $(DEV) ## ruff (rules and format) and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+docs: $(DEV) ## write the generated pages of docs/
+	$(BIN)/python docs/generate.py
+
+docs-check: $(DEV) ## fail when a generated page of docs/ is stale
+	$(BIN)/python docs/generate.py --check
+
+smoke: $(DEV) ## build the wheel and use it from an empty environment in another folder
+	.ci/smoke $(BIN)/python
+
+real-speech: $(DEMO) ## long: the three stages on the recordings below SYNERGY_DATA
+	@test -d "$$SYNERGY_DATA" || { \
+	  echo "SYNERGY_DATA: expected the folder of the speech corpora, found '$$SYNERGY_DATA'" >&2; exit 2; }
+	$(BIN)/synergy run --config examples/real_speech.yaml --workspace runs/real_speech --max-ar 5
+
+benchmarks: $(DEMO) ## measure training throughput and start-up time
+	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean: ## remove what tools leave behind; keeps .venv and runs/
+	rm -rf build dist .benchmarks .pytest_cache .ruff_cache .hypothesis
+	find synergy tests docs examples benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,226 @@
+"""One strict YAML file that composes the settings which live beside the code they set."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from synergy.audio.features import FeatureConfig
+from synergy.datasets.demo_speech import DemoSpeechConfig
+from synergy.datasets.manifest import ManifestConfig
+from synergy.datasets.selection import TaskSource
+from synergy.datasets.speech_commands import SpeechCommandsConfig
+from synergy.encoders import Cnn8
+from synergy.errors import ConfigError
+from synergy.strict import StrictModel
+from synergy.training.config import TrainingConfig
+
+CorpusConfig = Annotated[
+    ManifestConfig | SpeechCommandsConfig | DemoSpeechConfig, Field(discriminator="format")
+]
+TaskName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+
+DEMO_CONFIG = Path(__file__).with_name("demo.yaml")
+
+
+class TaskConfig(StrictModel):
+    """One task: its kind, its classes and where its clips come from.
+
+    Attributes
+    ----------
+    kind : {"clip_classification", "frame_activity"}
+    classes : list of str, optional
+        In the order of the logits; by default the sorted values found in the corpora.
+    corpora : dict of corpus name to TaskSource
+    """
+
+    kind: Literal["clip_classification", "frame_activity"]
+    classes: tuple[str, ...] | None = None
+    corpora: Annotated[dict[str, TaskSource], Field(min_length=1)]
+
+
+class RunConfig(StrictModel):
+    """Everything that decides a result, apart from the content of the corpora.
+
+    Attributes
+    ----------
+    corpora, tasks : dict
+        By name. The order of the tasks is the order of tables and the last tie-break.
+    features, encoder, training
+        Settings of the log-mel features, the encoder and the training of every trial.
+    depths : list of int
+        Shared depths that the sweep of pairs trains.
+    seed, seeds : int
+        Every trial is trained with the seeds ``seed``, ``seed + 1``, ... (``seeds`` of them).
+    max_ar : float
+        Threshold of the synthesis, in percent.
+    """
+
+    corpora: Annotated[dict[str, CorpusConfig], Field(min_length=1)]
+    tasks: Annotated[dict[TaskName, TaskConfig], Field(min_length=1)]
+    features: FeatureConfig = FeatureConfig()
+    encoder: Cnn8 = Cnn8()
+    training: TrainingConfig = TrainingConfig()
+    depths: Annotated[tuple[int, ...], Field(min_length=1)] = (4, 5, 6, 7, 8)
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seeds: Annotated[int, Field(ge=1, le=100)] = 1
+    max_ar: Annotated[float, Field(ge=0, le=100)] = 2.0
+
+    @field_validator("depths")
+    @classmethod
+    def _distinct(cls, depths: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(depths)) != len(depths):
+            raise ValueError(f"expected distinct depths, found {list(depths)}")
+        return tuple(sorted(depths))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunConfig:
+        wrong = [d for d in self.depths if not 1 <= d <= self.encoder.depth]
+        if wrong:
+            raise ValueError(f"depths: expected 1..{self.encoder.depth}, found {wrong}")
+        for name, task in self.tasks.items():
+            for corpus in task.corpora:
+                if corpus not in self.corpora:
+                    raise ValueError(
+                        f"tasks.{name}.corpora: expected one of {', '.join(self.corpora)}, "
+                        f"found {corpus}{did_you_mean(corpus, self.corpora)}"
+                    )
+        return self
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds of every trial."""
+        return tuple(range(self.seed, self.seed + self.seeds))
+
+    def only(self, tasks: Iterable[str]) -> tuple[str, ...]:
+        """Check a choice of tasks and bring it into the order of the configuration.
+
+        Raises
+        ------
+        ConfigError
+            If a task is unknown or named twice.
+        """
+        chosen = list(tasks)
+        problems = [
+            f"expected tasks among {', '.join(self.tasks)}, found {task}"
+            f"{did_you_mean(task, self.tasks)}"
+            for task in chosen
+            if task not in self.tasks
+        ]
+        problems += [f"task {t} is named twice" for t in sorted(set(chosen)) if chosen.count(t) > 1]
+        if problems:
+            raise ConfigError("; ".join(problems))
+        return tuple(task for task in self.tasks if task in chosen)
+
+    def to_yaml(self) -> str:
+        """The resolved configuration, every default written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML 1.2 booleans (so that ``no`` and ``off`` stay words) and no repeated keys."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key, (key_node, _) in zip(keys, node.value, strict=True):
+            if keys.count(key) > 1:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key!r} stands here more than once",
+                    problem_mark=key_node.start_mark,
+                )
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf")
+)
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """``"; did you mean X?"`` or nothing."""
+    close = difflib.get_close_matches(found, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def load_config(path: Path | None) -> RunConfig:
+    """Read a configuration; the embedded demonstration when ``path`` is None.
+
+    Relative corpus folders are taken from the folder of the file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is no YAML, or has wrong keys or values: all of them at once.
+    """
+    file = path or DEMO_CONFIG
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{file}: expected a configuration file, found nothing") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read as text ({error})") from error
+    try:
+        data = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise ConfigError(f"{file}, line {line}: {error.problem}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file}: expected a mapping of settings, found {type(data).__name__}")
+    try:
+        config = RunConfig.model_validate(data)
+    except ValidationError as error:
+        problems = [_sentence(dict(problem)) for problem in error.errors()]
+        raise ConfigError(f"{file}: " + "; ".join(problems)) from error
+    return _anchored(config, file.parent)
+
+
+def _anchored(config: RunConfig, base: Path) -> RunConfig:
+    """Make relative corpus folders absolute, so that the resolved file works anywhere."""
+    corpora: dict[str, Any] = {}
+    for name, corpus in config.corpora.items():
+        folder = getattr(corpus, "folder", None)
+        if folder is not None and not folder.startswith("$") and not os.path.isabs(folder):
+            corpus = corpus.model_copy(update={"folder": str((base / folder).resolve())})
+        corpora[name] = corpus
+    return config.model_copy(update={"corpora": corpora})
+
+
+def _sentence(problem: dict[str, Any]) -> str:
+    """One pydantic error as ``key: what is wrong``."""
+    where = [str(part) for part in problem["loc"]]
+    # the tag of a discriminated union is no key of the file
+    if len(where) > 2 and where[0] == "corpora":
+        where = where[:2] + where[3:]
+    key = ".".join(where)
+    if problem["type"] == "extra_forbidden":
+        hint = did_you_mean(where[-1], _keys_of(where[0] if len(where) > 1 else ""))
+        return f"{key}: unknown key{hint}"
+    if problem["type"] == "missing":
+        return f"{key}: this key is required"
+    message = problem["msg"].removeprefix("Value error, ")
+    found = "" if problem["type"] == "value_error" else f", found {problem['input']!r}"
+    return f"{key}: {message}{found}" if key else f"{message}{found}"
+
+
+def _keys_of(section: str) -> set[str]:
+    models: dict[str, list[type[StrictModel]]] = {
+        "": [RunConfig],
+        "corpora": [ManifestConfig, SpeechCommandsConfig, DemoSpeechConfig],
+        "tasks": [TaskConfig, TaskSource],
+        "features": [FeatureConfig],
+        "encoder": [Cnn8],
+        "training": [TrainingConfig],
+    }
+    return {key for model in models.get(section, []) for key in model.model_fields}

@@ -1,0 +1,187 @@
+"""What every corpus reader needs of its files: safe paths, content digests, a fingerprint."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, NamedTuple
+
+from synergy.audio.reading import cache_folder, read_duration
+from synergy.datasets.base import SPLITS, Clip
+from synergy.datasets.problems import short_list
+from synergy.errors import ConfigError, DataError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class FileFacts(NamedTuple):
+    """Digest of an audio file's bytes, and its duration by the header."""
+
+    digest: str
+    duration_s: float
+
+
+def expand_folder(text: str) -> Path:
+    """Path of a folder with ``${NAME}`` replaced from the environment and ``~`` expanded.
+
+    Raises
+    ------
+    ConfigError
+        If a named variable is not set.
+    """
+    unset = [name for name in _VARIABLE.findall(text) if not os.environ.get(name)]
+    if unset:
+        names = " and ".join(dict.fromkeys(unset))
+        raise ConfigError(
+            f"folder {text}: the environment variable {names} is not set; "
+            "set it to the folder of the data or write the path out"
+        )
+    return Path(_VARIABLE.sub(lambda match: os.environ[match[1]], text)).expanduser()
+
+
+def corpus_folder(name: str, text: str) -> Path:
+    """Existing folder of the corpus ``name``; see `expand_folder`.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder.
+    """
+    folder = expand_folder(text)
+    if not folder.is_dir():
+        raise DataError(f"corpus {name}: expected a folder at {folder}, found none")
+    return folder
+
+
+def safe_path(folder: Path, path: str) -> tuple[str, str | None]:
+    """Normal form of a path relative to ``folder``, and what is wrong with it, if anything.
+
+    ``folder`` must be resolved. A symbolic link may not lead out of it.
+    """
+    normal = str(PurePosixPath(path))
+    if PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or "\\" in path:
+        return (
+            normal,
+            f"{path}: expected a path relative to the folder, with forward slashes",
+        )
+    if ".." in PurePosixPath(path).parts:
+        return normal, f"{path}: the path leaves the corpus folder"
+    try:
+        resolved = (folder / normal).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        return normal, f"{path!r}: not a usable path ({error})"
+    if not resolved.is_relative_to(folder):
+        return normal, f"{path}: a symbolic link leads out of the corpus folder"
+    if not resolved.is_file():
+        return normal, f"{path}: no such file"
+    return normal, None
+
+
+def file_facts(folder: Path, paths: Sequence[str]) -> tuple[dict[str, FileFacts], list[str]]:
+    """Digest and duration of every file, and one problem per file that has no audio.
+
+    What was found is kept in the cache by path, size and time of change, so that only new and
+    changed files are read. ``folder`` must be resolved.
+    """
+    kept = cache_folder() / "content" / f"{_digest(str(folder).encode())}.json"
+    known = _read_kept(kept)
+    facts: dict[str, FileFacts] = {}
+    entries: dict[str, list[Any]] = {}
+    problems: dict[str, str] = {}
+
+    def look(path: str) -> None:
+        file = folder / path
+        try:
+            state = file.stat()
+            entry = known.get(path)
+            if entry is not None and entry[:2] == [state.st_size, state.st_mtime_ns]:
+                facts[path] = FileFacts(str(entry[2]), float(entry[3]))
+            else:
+                duration_s = read_duration(file)
+                with file.open("rb") as stream:
+                    digest = hashlib.file_digest(stream, _hasher).hexdigest()
+                facts[path] = FileFacts(digest, duration_s)
+            entries[path] = [state.st_size, state.st_mtime_ns, *facts[path]]
+        except OSError as error:
+            problems[path] = f"{path}: cannot be read ({error.strerror or error})"
+        except DataError as error:
+            problems[path] = str(error).replace(str(file), path)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(look, paths, chunksize=64))
+    if any(known.get(path) != entry for path, entry in entries.items()):
+        _write_kept(kept, entries)
+    return facts, [problems[path] for path in sorted(problems)]
+
+
+def fingerprint(clips: Sequence[Clip], facts: Mapping[str, FileFacts]) -> str:
+    """Hex digest of splits, speakers, labels, segments and audio; order and folder play no part."""
+    hasher = _hasher()
+    for clip in sorted(clips, key=lambda clip: clip.path):
+        segments = (
+            None
+            if clip.segments is None
+            else sorted([s.start_s, s.end_s, s.label, s.label_source] for s in clip.segments)
+        )
+        row = [clip.path, clip.split, clip.speaker, dict(clip.labels), segments]
+        text = json.dumps([*row, facts[clip.path].digest], sort_keys=True, ensure_ascii=True)
+        hasher.update(text.encode() + b"\n")
+    return hasher.hexdigest()
+
+
+def speaker_overlap(clips: Sequence[Clip]) -> str | None:
+    """What is wrong when speakers have clips in several splits, or None."""
+    splits: dict[str, set[str]] = {}
+    for clip in clips:
+        if clip.speaker:
+            splits.setdefault(clip.speaker, set()).add(clip.split)
+    shared = {speaker: found for speaker, found in sorted(splits.items()) if len(found) > 1}
+    if not shared:
+        return None
+    named = [
+        f"{speaker} ({', '.join(split for split in SPLITS if split in found)})"
+        for speaker, found in shared.items()
+    ]
+    return f"expected every speaker in one split, found in several: {short_list(named)}"
+
+
+def hash_order(name: str) -> str:
+    """Sort key that looks random but is the same on every machine."""
+    return _digest(name.encode())
+
+
+def _hasher() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=16)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _read_kept(file: Path) -> dict[str, list[Any]]:
+    """Entries of an earlier start; a damaged or missing cache is an empty one."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {k: v for k, v in found.items() if isinstance(v, list) and len(v) == 4}
+
+
+def _write_kept(file: Path, entries: Mapping[str, list[Any]]) -> None:
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(entries, sort_keys=True), encoding="utf-8")
+        os.replace(temporary, file)
+    except OSError:
+        # Without the cache the next start is slower, nothing else.
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -1,0 +1,277 @@
+"""Dataset ``demo_speech``, the embedded default: synthetic speech by eSpeak NG.
+
+Nothing in it was ever said by a person. Every clip is one second with a command word over
+noise, and carries gender, age group, word and where speech is. The corpus is rendered into the
+cache once, in the layout of a manifest, and read like one. See docs/demo_corpus.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Self
+
+import numpy as np
+import soundfile
+from filelock import FileLock
+
+from synergy.atomic import is_partial, json_text, partial_path
+from synergy.audio.reading import SAMPLE_RATE_HZ, cache_folder
+from synergy.datasets.base import SPLITS, Corpus
+from synergy.datasets.demo_plan import ClipPlan, DemoSpeechConfig, plan_clips
+from synergy.datasets.demo_sound import CLIP_SAMPLES, RenderedClip, render_clip
+from synergy.datasets.manifest import ManifestConfig, load_manifest
+from synergy.errors import DataError, MissingExtraError
+from synergy.seeding import digest
+
+__all__ = ["DemoSpeechConfig", "EspeakVoice", "load_demo_speech", "render_demo_speech"]
+
+GENERATOR_VERSION = 1
+"""To be raised whenever a seed gives other samples or labels than before."""
+
+Progress = Callable[[int, int], None]
+
+_LICENCE = "synthetic speech, output of eSpeak NG"
+_COLUMNS = (
+    *("path", "duration_s", "speaker", "gender", "age_group", "word", "noise", "snr_db"),
+    *("accent", "variant", "split", "language", "licence"),
+)
+_SEGMENT_COLUMNS = ("path", "start_s", "end_s", "label", "label_source", "speaker")
+
+
+class EspeakVoice:
+    """A process that speaks, see `synergy.datasets.espeak`; to be used in a ``with`` block.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra ``demo`` is not installed.
+    """
+
+    def __init__(self) -> None:
+        if importlib.util.find_spec("espeakng_loader") is None:
+            raise MissingExtraError(
+                "The embedded corpus demo_speech is spoken by eSpeak NG, which is not installed: "
+                'run pip install "synergy[demo]" (in a clone: pip install -e ".[demo]").'
+            )
+        # By its path instead of its name, so that it imports nothing else of this package.
+        driver = Path(__file__).with_name("espeak.py")
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(driver)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()  # ends its input, on which it ends itself
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The reply to one request, in the form of `synergy.datasets.espeak`.
+
+        Raises
+        ------
+        DataError
+            If eSpeak NG refuses the request or has ended.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            reply = json.loads(self._process.stdout.readline())
+        except (OSError, ValueError) as error:
+            raise DataError("demo_speech: the process that runs eSpeak NG has ended") from error
+        if "error" in reply:
+            raise DataError(f"demo_speech: {reply['error']}")
+        return reply
+
+    def speak(self, request: Mapping[str, Any]) -> tuple[np.ndarray, int]:
+        """Samples of one utterance, int16 [T], and their rate in Hz.
+
+        Raises
+        ------
+        DataError
+            As `ask`, for example on an unknown voice.
+        """
+        reply = self.ask(request)
+        return np.frombuffer(base64.b64decode(reply["pcm"]), "<i2"), int(reply["sample_rate"])
+
+    def version(self) -> str:
+        """Version of eSpeak NG; another one speaks other samples."""
+        return str(self.ask({"describe": True})["version"])
+
+
+def load_demo_speech(
+    name: str, config: DemoSpeechConfig, progress: Progress | None = None
+) -> Corpus:
+    """The embedded corpus, rendered into the cache when it is not there yet.
+
+    Parameters
+    ----------
+    name : str
+        Name of the corpus in messages and results.
+    config : DemoSpeechConfig
+    progress : callable, optional
+        Called with the number of clips rendered and of all clips; not at all when there is
+        nothing to render.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra ``demo`` is not installed.
+    DataError
+        If eSpeak NG fails or a word does not fit into one second.
+    """
+    with EspeakVoice() as voice:
+        version = voice.version()
+    identity = {
+        "config": config.model_dump(mode="json"),
+        "generator_version": GENERATOR_VERSION,
+        "espeak_ng_version": version,
+    }
+    folder = cache_folder() / "demo_speech" / digest(identity)
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
+            _build(folder, config, identity, progress)
+    corpus = load_manifest(name, ManifestConfig(folder=str(folder)))
+    low, high = config.snr_db
+    note = (
+        f"corpus {name} is synthetic speech: eSpeak NG {version} speaks all {len(corpus.clips)} "
+        f"clips, over synthetic noise at {low:g} to {high:g} dB; no person was recorded, and "
+        "scores on it say little about real speech"
+    )
+    return replace(corpus, notes=(note, *corpus.notes))
+
+
+def _build(
+    folder: Path, config: DemoSpeechConfig, identity: object, progress: Progress | None
+) -> None:
+    """Render beside ``folder`` and rename; the caller holds the lock."""
+    if folder.is_dir():  # by whoever held the lock before
+        return
+    for left_over in folder.parent.iterdir():
+        if is_partial(left_over) and folder.name in left_over.name:
+            shutil.rmtree(left_over, ignore_errors=True)
+    partial = partial_path(folder)
+    try:
+        render_demo_speech(partial, config, progress)
+        (partial / "corpus.json").write_text(json_text(identity), encoding="utf-8")
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def render_demo_speech(
+    folder: Path,
+    config: DemoSpeechConfig,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> None:
+    """Write the corpus as a manifest folder: manifest.csv, segments.csv and audio/ as FLAC.
+
+    Parameters
+    ----------
+    folder : Path
+        To be created.
+    config : DemoSpeechConfig
+    progress : callable, optional
+        Called from this thread with the number of clips rendered and of all clips.
+    workers : int, optional
+        Processes that speak; the files do not depend on it. Twice the cores by default, since
+        each of them waits while its clip is mixed.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra ``demo`` is not installed.
+    DataError
+        If eSpeak NG fails or a word does not fit into one second.
+    """
+    plans = plan_clips(config)
+    for split in SPLITS:
+        (folder / "audio" / split).mkdir(parents=True)
+    rendered: list[RenderedClip] = []
+    with ExitStack() as stack:
+        voices: SimpleQueue[EspeakVoice] = SimpleQueue()
+        count = workers or min(16, 2 * (os.cpu_count() or 1))
+        for _ in range(count):
+            voices.put(stack.enter_context(EspeakVoice()))
+
+        def render(plan: ClipPlan) -> RenderedClip:
+            voice = voices.get()
+            try:
+                clip = render_clip(plan, voice.speak)
+            finally:
+                voices.put(voice)
+            soundfile.write(folder / plan.path, clip.samples, SAMPLE_RATE_HZ, subtype="PCM_16")
+            return replace(clip, samples=np.zeros(0, np.int16))
+
+        # Threads do: speaking is another process, and numpy and the encoder free the lock.
+        pool = ThreadPoolExecutor(count)
+        try:
+            for clip in pool.map(render, plans):
+                rendered.append(clip)
+                if progress is not None:
+                    progress(len(rendered), len(plans))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    _write_csv(folder / "segments.csv", _SEGMENT_COLUMNS, _segment_rows(plans, rendered))
+    _write_csv(folder / "manifest.csv", _COLUMNS, map(_manifest_row, plans, rendered))
+
+
+def _manifest_row(plan: ClipPlan, clip: RenderedClip) -> dict[str, str]:
+    who = plan.speaker
+    return {
+        "path": plan.path,
+        "duration_s": f"{CLIP_SAMPLES / SAMPLE_RATE_HZ:.3f}",
+        "speaker": who.name,
+        "gender": who.gender,
+        "age_group": who.age_group,
+        "word": plan.word,
+        "noise": clip.noise,
+        "snr_db": f"{clip.snr_db:.1f}",
+        "accent": who.accent,
+        "variant": who.variant,
+        "split": plan.split,
+        "language": "en",
+        "licence": _LICENCE,
+    }
+
+
+def _segment_rows(
+    plans: Sequence[ClipPlan], rendered: Sequence[RenderedClip]
+) -> Iterable[dict[str, str]]:
+    for plan, clip in zip(plans, rendered, strict=True):
+        for start, end in clip.segments:
+            yield {
+                "path": plan.path,
+                "start_s": f"{start / SAMPLE_RATE_HZ:.4f}",
+                "end_s": f"{end / SAMPLE_RATE_HZ:.4f}",
+                "label": "speech",
+                "label_source": "synthesis",
+                "speaker": plan.speaker.name,
+            }
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,182 @@
+"""Drives eSpeak NG in a process of its own: ``python -m synergy.datasets.espeak``.
+
+Reads one JSON object a line on stdin and answers each with one JSON object a line on stdout:
+
+``{"describe": true}`` -> ``{"version": "1.52.0", "sample_rate": 22050}``
+``{"text": "yes", "accent": "en-us", "variant": "f3", "rate": 170, "pitch": 50, "range": 50}``
+-> ``{"pcm": base64 of little-endian int16, "sample_rate": 22050}``
+
+Anything that cannot be spoken is answered with ``{"error": sentence}``.
+
+The library is GPL-licensed and therefore loaded here only; nothing else of the package is
+imported. It keeps phase and noise states from call to call, so that a second utterance depends
+on the first: every utterance is spoken in a process that has spoken nothing before. That is a
+fork where the system has one, else a fresh interpreter, which says the same, only slower.
+"""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_SYNCHRONOUS = 2
+_UTF8 = 1
+_PARAMETERS = {"rate": (1, 80, 450), "pitch": (3, 0, 99), "range": (4, 0, 99)}
+_CALLBACK = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+)
+
+
+class Speaker:
+    """The library, loaded and ready to speak once.
+
+    Raises
+    ------
+    RuntimeError
+        If the library does not start.
+    """
+
+    def __init__(self) -> None:
+        import espeakng_loader
+
+        self.data = Path(espeakng_loader.get_data_path())
+        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
+        self._library.espeak_Info.restype = ctypes.c_char_p
+        self._blocks: list[bytes] = []
+        self._callback = _CALLBACK(self._collect)  # the library keeps no reference to it
+        self.sample_rate = int(
+            self._library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(self.data), 0)
+        )
+        if self.sample_rate <= 0:
+            raise RuntimeError(f"eSpeak NG does not start with its data in {self.data}")
+        self._library.espeak_SetSynthCallback(self._callback)
+
+    def _collect(self, samples: Any, count: int, _events: Any) -> int:
+        if samples and count > 0:
+            self._blocks.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+    @property
+    def version(self) -> str:
+        """Version of the library."""
+        return self._library.espeak_Info(None).decode().split()[0]
+
+    def check(self, request: dict[str, Any]) -> None:
+        """Refuse what the library would replace by something else without a word.
+
+        Raises
+        ------
+        ValueError
+            On an unknown variant, a number outside its range or an empty text.
+        """
+        # An unknown variant falls back to the plain voice, with the return code of success.
+        variants = sorted(path.name for path in (self.data / "voices" / "!v").iterdir())
+        if request["variant"] not in variants:
+            raise ValueError(
+                f"expected a voice variant of eSpeak NG {self.version}, "
+                f"found {request['variant']!r}; there are {', '.join(variants)}"
+            )
+        for name, (_, low, high) in _PARAMETERS.items():
+            if not low <= int(request[name]) <= high:
+                raise ValueError(f"expected {name} in {low}..{high}, found {request[name]}")
+        if not request["text"].strip():
+            raise ValueError("expected a text to speak, found an empty one")
+
+    def speak(self, request: dict[str, Any]) -> bytes:
+        """Little-endian int16 samples of one utterance, at `sample_rate`.
+
+        Raises
+        ------
+        ValueError
+            As `check`, and on an unknown accent.
+        RuntimeError
+            If the library fails or gives no sound.
+        """
+        self.check(request)
+        voice = f"{request['accent']}+{request['variant']}"
+        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise ValueError(
+                f"expected an accent of eSpeak NG {self.version}, found {request['accent']!r}"
+            )
+        for name, (number, _, _) in _PARAMETERS.items():
+            self._library.espeak_SetParameter(number, int(request[name]), 0)
+        text = request["text"].encode()
+        self._blocks.clear()
+        code = self._library.espeak_Synth(
+            text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, _UTF8, None, None
+        )
+        self._library.espeak_Synchronize()
+        pcm = b"".join(self._blocks)
+        if code != 0 or not any(pcm):
+            raise RuntimeError(f"eSpeak NG gave no sound for {request['text']!r} (code {code})")
+        return pcm if sys.byteorder == "little" else _swapped(pcm)
+
+
+def _swapped(pcm: bytes) -> bytes:
+    swapped = bytearray(pcm)
+    swapped[0::2], swapped[1::2] = pcm[1::2], pcm[0::2]
+    return bytes(swapped)
+
+
+def answer(speaker: Speaker, request: dict[str, Any]) -> dict[str, Any]:
+    """The reply to one request, spoken in this very process."""
+    try:
+        if request.get("describe"):
+            return {"version": speaker.version, "sample_rate": speaker.sample_rate}
+        pcm = base64.b64encode(speaker.speak(request)).decode()
+        return {"pcm": pcm, "sample_rate": speaker.sample_rate}
+    except (ValueError, RuntimeError) as error:
+        return {"error": str(error)}
+    except KeyError as error:
+        return {"error": f"expected the key {error} in the request"}
+
+
+def _answer_forked(speaker: Speaker, line: str) -> str:
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - the parent's tracer does not see it
+        status = 1
+        try:
+            os.close(read_end)
+            with os.fdopen(write_end, "w") as pipe:
+                pipe.write(json.dumps(answer(speaker, json.loads(line))))
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        reply = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return reply if status == 0 else json.dumps({"error": f"eSpeak NG ended with status {status}"})
+
+
+def _answer_fresh(line: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-P", __file__, "--once"],
+        input=line,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip() or json.dumps({"error": f"eSpeak NG: {done.stderr.strip()}"})
+
+
+def main() -> None:
+    """Answer requests until stdin ends; with ``--once``, one request in this process."""
+    if "--once" in sys.argv:
+        print(json.dumps(answer(Speaker(), json.loads(sys.stdin.readline()))))
+        return
+    forks = hasattr(os, "fork") and "--fresh" not in sys.argv
+    speaker = Speaker()
+    for line in sys.stdin:
+        reply = _answer_forked(speaker, line) if forks else _answer_fresh(line)
+        print(reply, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""Dataset ``manifest``: a folder with ``manifest.csv`` and, for activity, ``segments.csv``."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import Field
+
+from synergy.datasets.base import Clip, Corpus, Segment, Split
+from synergy.datasets.content import (
+    FileFacts,
+    corpus_folder,
+    expand_folder,
+    file_facts,
+    fingerprint,
+    hash_order,
+    safe_path,
+    speaker_overlap,
+)
+from synergy.datasets.problems import counted, did_you_mean, problem_message, short_list
+from synergy.errors import DataError
+from synergy.strict import StrictModel
+
+__all__ = ["ManifestConfig", "expand_folder", "load_manifest"]
+
+_NOT_LABELS = frozenset({"path", "split", "speaker", "duration_s", "licence"})
+_SPLIT_NAMES: dict[str, Split] = {
+    "train": "train",
+    "valid": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "test": "test",
+}
+# Compressed audio is longer or shorter than its source by an encoder's padding.
+_DURATION_TOLERANCE_S = 0.1
+_DURATION_TOLERANCE = 0.05
+
+
+class ManifestConfig(StrictModel):
+    """A folder with ``manifest.csv`` (path, split, labels) and optional ``segments.csv``."""
+
+    format: Literal["manifest"] = "manifest"
+    folder: str = Field(description="Folder of the corpus; ${NAME} is read from the environment.")
+    valid_fraction: float = Field(
+        default=0.15,
+        gt=0.0,
+        lt=0.5,
+        description="Share of train clips that become the valid split where there is none.",
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of a CSV file: where it stands and its cells, by column, stripped."""
+
+    where: str
+    cells: Mapping[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+
+def load_manifest(name: str, config: ManifestConfig) -> Corpus:
+    """Read and check a manifest folder.
+
+    Parameters
+    ----------
+    name : str
+        Name of the corpus in messages and results.
+    config : ManifestConfig
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    ConfigError
+        If the folder names an environment variable that is not set.
+    DataError
+        If a file is missing or damaged, a path leaves the folder, a cell is wrong or a speaker
+        is in several splits; names all problems together.
+    """
+    folder = corpus_folder(name, config.folder).resolve()
+    columns, rows = _read_csv(folder / "manifest.csv", ("path", "split"))
+    problems: list[str] = []
+    clips = _clips(folder, columns, rows, problems)
+    facts, unreadable = file_facts(folder, list(clips))
+    problems.extend(unreadable)
+    clips = {
+        path: _with_duration(clip, facts[path], problems)
+        for path, clip in clips.items()
+        if path in facts
+    }
+    if (folder / "segments.csv").exists():
+        listed = {str(PurePosixPath(row["path"])) for row in rows}
+        clips = _with_segments(folder, clips, listed, problems)
+    if overlap := speaker_overlap(list(clips.values())):
+        problems.append(overlap)
+    if not rows:
+        problems.append("manifest.csv has no rows")
+    if problems:
+        raise DataError(problem_message(f"corpus {name} in {folder}", problems))
+
+    notes: list[str] = []
+    ordered = tuple(clips[path] for path in sorted(clips))
+    if not any(clip.split == "valid" for clip in ordered):
+        ordered, note = _take_valid(name, ordered, config.valid_fraction)
+        notes.append(note)
+    return Corpus(
+        name=name,
+        folder=folder,
+        clips=ordered,
+        columns=tuple(column for column in columns if column not in _NOT_LABELS),
+        fingerprint=fingerprint(ordered, facts),
+        licences=tuple(sorted({row["licence"] for row in rows} - {""})),
+        notes=tuple(notes),
+    )
+
+
+def _read_csv(file: Path, required: Sequence[str]) -> tuple[list[str], list[_Row]]:
+    """Header and rows of a CSV file in UTF-8."""
+    if not file.is_file():
+        raise DataError(f"expected {file.name} in {file.parent}, found none")
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.reader(stream, strict=True)
+            header = [column.strip() for column in next(reader, [])]
+            rows = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{file}: expected a CSV file in UTF-8 ({error})") from error
+    missing = [column for column in required if column not in header]
+    if missing:
+        raise DataError(
+            f"{file}: expected the columns {', '.join(required)}; {', '.join(missing)} is missing "
+            f"among {short_list(header, 20)}"
+        )
+    twice = sorted({column for column in header if header.count(column) > 1})
+    ragged = [line for line, cells in rows if len(cells) != len(header)]
+    if twice or "" in header:
+        raise DataError(f"{file}: every column needs a name of its own, found {', '.join(header)}")
+    if ragged:
+        raise DataError(
+            f"{file}: expected {counted(len(header), 'cell')} in every row, found another number "
+            f"in line {short_list(map(str, ragged))}"
+        )
+    return header, [
+        _Row(
+            f"{file.name} line {line}",
+            dict(zip(header, map(str.strip, cells), strict=True)),
+        )
+        for line, cells in rows
+    ]
+
+
+def _clips(
+    folder: Path, columns: Sequence[str], rows: Sequence[_Row], problems: list[str]
+) -> dict[str, Clip]:
+    """Clips by path, without segments; the duration is 0 where the manifest gives none."""
+    clips: dict[str, Clip] = {}
+    labels = [column for column in columns if column not in _NOT_LABELS]
+    for row in rows:
+        if not row["path"]:
+            problems.append(f"{row.where}: the path is empty")
+            continue
+        path, problem = safe_path(folder, row["path"])
+        split = _SPLIT_NAMES.get(row["split"].lower())
+        duration_s = _number(row["duration_s"]) if row["duration_s"] else 0.0
+        if problem:
+            problems.append(f"{row.where}: {problem}")
+        if path in clips:
+            problems.append(f"{row.where}: {path} is listed twice")
+        if split is None:
+            problems.append(
+                f"{row.where}: expected the split train, valid or test, found {row['split']!r}"
+                + did_you_mean(row["split"], _SPLIT_NAMES)
+            )
+        if duration_s is None or (row["duration_s"] and duration_s <= 0):
+            problems.append(
+                f"{row.where}: expected duration_s in seconds, found {row['duration_s']!r}"
+            )
+        if problem is None:
+            values = {column: row[column] for column in labels if row[column]}
+            clips[path] = Clip(path, split or "train", row["speaker"], duration_s or 0.0, values)
+    return clips
+
+
+def _with_duration(clip: Clip, facts: FileFacts, problems: list[str]) -> Clip:
+    """The clip with the file's duration where the manifest gives none, else checked by it."""
+    if not clip.duration_s:
+        return replace(clip, duration_s=facts.duration_s)
+    tolerance = max(_DURATION_TOLERANCE_S, _DURATION_TOLERANCE * facts.duration_s)
+    if abs(clip.duration_s - facts.duration_s) > tolerance:
+        problems.append(
+            f"{clip.path}: the manifest says {clip.duration_s:g} s, "
+            f"the file has {facts.duration_s:.3f} s"
+        )
+    return clip
+
+
+def _with_segments(
+    folder: Path, clips: Mapping[str, Clip], listed: set[str], problems: list[str]
+) -> dict[str, Clip]:
+    """Clips with the rows of ``segments.csv``, ordered by time."""
+    _, rows = _read_csv(folder / "segments.csv", ("path", "start_s", "end_s", "label"))
+    segments: dict[str, set[Segment]] = {}
+    for row in rows:
+        path = str(PurePosixPath(row["path"]))
+        start_s, end_s = _number(row["start_s"]), _number(row["end_s"])
+        if path not in clips:
+            if path not in listed:
+                problems.append(f"{row.where}: {row['path']} is not in manifest.csv")
+        elif start_s is None or end_s is None or not 0 <= start_s < end_s:
+            problems.append(
+                f"{row.where}: expected 0 <= start_s < end_s in seconds, "
+                f"found {row['start_s']!r} and {row['end_s']!r}"
+            )
+        elif end_s > clips[path].duration_s + _DURATION_TOLERANCE_S:
+            problems.append(
+                f"{row.where}: the segment ends at {end_s:g} s, "
+                f"the clip at {clips[path].duration_s:g} s"
+            )
+        elif not row["label"]:
+            problems.append(f"{row.where}: the label is empty")
+        else:
+            segment = Segment(start_s, end_s, row["label"], row["label_source"])
+            segments.setdefault(path, set()).add(segment)
+
+    def by_time(segment: Segment) -> tuple[float, float, str, str]:
+        return (segment.start_s, segment.end_s, segment.label, segment.label_source)
+
+    return {
+        path: replace(clip, segments=tuple(sorted(segments[path], key=by_time)))
+        if path in segments
+        else clip
+        for path, clip in clips.items()
+    }
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _take_valid(name: str, clips: Sequence[Clip], fraction: float) -> tuple[tuple[Clip, ...], str]:
+    """Move whole speakers from train to valid, in an order that only their names decide."""
+    groups: dict[str, list[Clip]] = {}
+    for clip in clips:
+        if clip.split == "train":
+            # A clip of an unknown speaker is a group by itself; the NUL keeps names apart.
+            groups.setdefault(clip.speaker or f"\0{clip.path}", []).append(clip)
+    if len(groups) < 2:
+        raise DataError(
+            f"corpus {name}: there is no valid split, and train has "
+            f"{counted(len(groups), 'speaker')}, too few to take one out; "
+            "mark clips of other speakers as valid"
+        )
+    target = fraction * sum(map(len, groups.values()))
+    taken: list[str] = []
+    missing = target
+    for speaker in sorted(groups, key=hash_order):
+        # Take a speaker when that brings the number of clips nearer to the target.
+        if len(groups[speaker]) < 2 * missing and len(taken) < len(groups) - 1:
+            taken.append(speaker)
+            missing -= len(groups[speaker])
+    if not taken:
+        taken = [min(groups, key=lambda speaker: (len(groups[speaker]), hash_order(speaker)))]
+    moved = {clip.path for speaker in taken for clip in groups[speaker]}
+    speakers = sum(not speaker.startswith("\0") for speaker in taken)
+    unnamed = len(taken) - speakers
+    who = (
+        counted(speakers, "speaker") if speakers else f"{counted(unnamed, 'clip')} without speaker"
+    )
+    if speakers and unnamed:
+        who += f" and {counted(unnamed, 'clip')} without speaker"
+    train = sum(map(len, groups.values()))
+    note = (
+        f"corpus {name} has no valid split: {who}, {len(moved)} of {train} train clips, "
+        "became valid"
+    )
+    result = tuple(replace(clip, split="valid") if clip.path in moved else clip for clip in clips)
+    return result, note

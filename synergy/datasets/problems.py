@@ -1,0 +1,37 @@
+"""All problems of one input in one message, and the nearest name to a wrong one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def problem_message(heading: str, problems: Sequence[str], limit: int = 10) -> str:
+    """One message of a heading and at most ``limit`` problems, then how many more there are."""
+    if len(problems) == 1:
+        return f"{heading}: {problems[0]}"
+    lines = [
+        f"{heading}: {len(problems)} problems",
+        *(f"  {text}" for text in problems[:limit]),
+    ]
+    if len(problems) > limit:
+        lines.append(f"  and {len(problems) - limit} more")
+    return "\n".join(lines)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` with the nearest known name, or an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def short_list(names: Iterable[str], limit: int = 10) -> str:
+    """Names with commas between; beyond ``limit`` only their number."""
+    every = list(names)
+    text = ", ".join(every[:limit]) or "none"
+    return text if len(every) <= limit else f"{text} and {len(every) - limit} more"
+
+
+def counted(count: int, noun: str) -> str:
+    """``"1 clip"``, ``"2 clips"``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

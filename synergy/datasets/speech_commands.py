@@ -1,0 +1,170 @@
+"""Dataset ``speech_commands``: the folder layout of Speech Commands v0.02.
+
+One folder per word, files ``<speaker>_nohash_<n>.wav``, ``validation_list.txt`` and
+``testing_list.txt``, and long recordings of noise in ``_background_noise_``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from synergy.datasets.base import Clip, Corpus, Split
+from synergy.datasets.content import (
+    corpus_folder,
+    file_facts,
+    fingerprint,
+    hash_order,
+    safe_path,
+    speaker_overlap,
+)
+from synergy.datasets.problems import counted, did_you_mean, problem_message, short_list
+from synergy.errors import DataError
+from synergy.strict import StrictModel
+
+NOISE_FOLDER = "_background_noise_"
+_LISTS: dict[str, Split] = {"validation_list.txt": "valid", "testing_list.txt": "test"}
+_FILE_NAME = re.compile(r"([0-9a-f]{8})_nohash_\d+\.wav")
+_LICENCE = "CC-BY-4.0"
+
+
+class SpeechCommandsConfig(StrictModel):
+    """A folder in the layout of Speech Commands v0.02."""
+
+    format: Literal["speech_commands"] = "speech_commands"
+    folder: str = Field(description="Folder of the corpus; ${NAME} is read from the environment.")
+    words: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="Words to read; all when not given."
+    )
+
+
+def load_speech_commands(name: str, config: SpeechCommandsConfig) -> Corpus:
+    """Read a Speech Commands folder: label column ``word``, speaker from the file name.
+
+    Noise recordings become clips without a word and with no segments, split by file.
+
+    Parameters
+    ----------
+    name : str
+        Name of the corpus in messages and results.
+    config : SpeechCommandsConfig
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    ConfigError
+        If the folder names an environment variable that is not set.
+    DataError
+        If lists, words or files are missing or damaged, or a speaker is in several splits.
+    """
+    folder = corpus_folder(name, config.folder).resolve()
+    problems: list[str] = []
+    notes: list[str] = []
+    listed = _listed(folder, problems)
+    words = _words(folder, config.words, problems)
+
+    found: dict[str, tuple[Split, str, str]] = {}
+    for word in words:
+        for file in sorted((folder / word).iterdir()):
+            path = f"{word}/{file.name}"
+            match = _FILE_NAME.fullmatch(file.name)
+            if file.suffix.lower() != ".wav":
+                continue
+            if match is None:
+                problems.append(f"{path}: expected a name like 0a1b2c3d_nohash_0.wav")
+            else:
+                found[path] = (listed.get(path, "train"), match[1], word)
+    absent = sum(path.split("/")[0] in words and path not in found for path in listed)
+    if absent:
+        notes.append(f"corpus {name}: {counted(absent, 'file')} of its lists are not in the folder")
+    noise = _noise(folder)
+    found |= {path: (split, "", "") for path, split in noise.items()}
+    if noise:
+        notes.append(
+            f"corpus {name}: {counted(len(noise), 'noise recording')} without a word, "
+            f"{sum(split == 'train' for split in noise.values())} of them in train"
+        )
+    for path in found:
+        if problem := safe_path(folder, path)[1]:
+            problems.append(problem)
+
+    facts, unreadable = file_facts(folder, sorted(found))
+    problems.extend(unreadable)
+    clips = tuple(
+        Clip(
+            path,
+            split,
+            speaker,
+            facts[path].duration_s,
+            {"word": word} if word else {},
+            None if word else (),
+        )
+        for path, (split, speaker, word) in sorted(found.items())
+        if path in facts
+    )
+    if overlap := speaker_overlap(clips):
+        problems.append(overlap)
+    if problems:
+        raise DataError(problem_message(f"corpus {name} in {folder}", problems))
+    return Corpus(
+        name,
+        folder,
+        clips,
+        ("word",),
+        fingerprint(clips, facts),
+        (_LICENCE,),
+        tuple(notes),
+    )
+
+
+def _listed(folder: Path, problems: list[str]) -> dict[str, Split]:
+    """Split of every file that one of the two lists names."""
+    listed: dict[str, Split] = {}
+    for list_name, split in _LISTS.items():
+        try:
+            lines = (folder / list_name).read_text(encoding="utf-8").split()
+        except FileNotFoundError:
+            problems.append(f"expected {list_name}, found none")
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{list_name}: expected one path per line ({error})")
+            continue
+        twice = [line for line in lines if line in listed]
+        if twice:
+            problems.append(f"{list_name}: also in another list: {short_list(twice, 3)}")
+        listed |= dict.fromkeys(lines, split)
+    return listed
+
+
+def _words(folder: Path, wanted: tuple[str, ...] | None, problems: list[str]) -> list[str]:
+    """Folders to read, sorted."""
+    there = sorted(
+        entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] not in "._"
+    )
+    if not there:
+        problems.append("expected one folder per word, found none")
+    if wanted is None:
+        return there
+    for word in wanted:
+        if word not in there:
+            hint = did_you_mean(word, there)
+            problems.append(f"expected a folder of the word {word!r}, found none{hint}")
+    return sorted(set(wanted) & set(there))
+
+
+def _noise(folder: Path) -> dict[str, Split]:
+    """Split of the noise recordings: a tenth, and one at least, for valid and for test."""
+    files = sorted((folder / NOISE_FOLDER).glob("*.wav"), key=lambda file: hash_order(file.name))
+    held_out = max(1, len(files) // 10) if len(files) >= 3 else 0
+    return {
+        f"{NOISE_FOLDER}/{file.name}": (
+            "valid" if index < held_out else "test" if index < 2 * held_out else "train"
+        )
+        for index, file in enumerate(files)
+    }

@@ -1,0 +1,14 @@
+"""Encoders: ordered blocks that a sharing tree can cut between any two.
+
+``ENCODERS`` maps the name in a configuration to the class whose fields are its settings and
+which builds the blocks (see `synergy.encoders.base.Encoder`).
+"""
+
+from __future__ import annotations
+
+from synergy.encoders.base import Encoder
+from synergy.encoders.cnn8 import Cnn8
+
+ENCODERS = {"cnn8": Cnn8}
+
+__all__ = ["ENCODERS", "Cnn8", "Encoder"]

@@ -1,0 +1,42 @@
+"""What the rest of the package knows of an encoder: blocks that can be cut between any two.
+
+Shapes: B batch, C channel, M mel, F frame.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import nn
+
+
+class Encoder(Protocol):
+    """An ordered list of blocks; implemented by the configuration of each encoder.
+
+    Block n maps [B, C_n-1, M_n-1, F_n-1] to [B, C_n, M_n, F_n]; block 1 takes log-mel features
+    [B, 1, M, F]. Blocks hold no state that ties them to a place in a tree, so that each can be
+    built as often as a tree needs it.
+    """
+
+    @property
+    def name(self) -> str:
+        """Key in ``ENCODERS``."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks, D."""
+        ...
+
+    @property
+    def frame_stride(self) -> int:
+        """Feature frames per output frame."""
+        ...
+
+    def output_shape(self, mels: int) -> tuple[int, int]:
+        """Channels and mel bands after the last block, for ``mels`` bands at the input."""
+        ...
+
+    def build_block(self, number: int) -> nn.Module:
+        """A new block, ``number`` in 1..D, with parameters still to be initialised."""
+        ...

@@ -1,0 +1,132 @@
+"""From a configuration to everything that trials need: clips, features, targets, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from synergy.config import RunConfig
+from synergy.datasets import DATASETS
+from synergy.datasets.bank import ClipBank, TaskData, build_bank, task_data
+from synergy.datasets.base import SPLITS, Corpus
+from synergy.datasets.selection import select_clips
+from synergy.datasets.store import open_store
+from synergy.errors import DataError
+from synergy.network import Costs, costs
+from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.training.config import TrainingConfig
+from synergy.tree import SharingTree
+from synergy.trials.trial import Trial
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A configuration with its data, ready for trials.
+
+    Attributes
+    ----------
+    config : RunConfig
+    corpora : dict of str to Corpus
+    bank : ClipBank
+    data : dict of task name to TaskData
+    notes : tuple of str
+        What was done to the data on the way in, with counts.
+    """
+
+    config: RunConfig
+    corpora: Mapping[str, Corpus]
+    bank: ClipBank
+    data: Mapping[str, TaskData]
+    notes: tuple[str, ...]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Task names in the order of the configuration."""
+        return tuple(self.config.tasks)
+
+    @cached_property
+    def specs(self) -> dict[str, TaskSpec]:
+        """What networks know of the tasks."""
+        return {
+            name: TaskSpec(name, self.config.tasks[name].kind, self.data[name].classes)
+            for name in self.tasks
+        }
+
+    @cached_property
+    def costs(self) -> Costs:
+        """Parameters, and MACs of one second of audio."""
+        frames = round(1 / self.bank.hop_s)
+        specs = list(self.specs.values())
+        return costs(self.config.encoder, specs, self.bank.mels, frames)
+
+    def trial(self, tree: SharingTree, seed: int, training: TrainingConfig | None = None) -> Trial:
+        """The trial that trains ``tree`` once; ``training`` replaces the configured settings."""
+        return Trial(
+            tree=tree,
+            tasks=tuple(self.specs[task] for task in tree.tasks),
+            data={task: self.data[task].digest for task in tree.tasks},
+            bank=self.bank.fingerprint,
+            encoder=self.config.encoder,
+            training=training or self.config.training,
+            seed=seed,
+        )
+
+
+def prepare(
+    config: RunConfig,
+    workers: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Experiment:
+    """Read the corpora, select each task's clips, compute missing features.
+
+    Parameters
+    ----------
+    config : RunConfig
+    workers : int
+        Processes that compute features.
+    progress : callable, optional
+        Called with a description, the number done and the number in total.
+
+    Raises
+    ------
+    DataError
+        With the problems of all tasks at once.
+    """
+
+    def tell(what: str) -> Callable[[int, int], None] | None:
+        return None if progress is None else lambda done, total: progress(what, done, total)
+
+    corpora: dict[str, Corpus] = {}
+    for name, settings in config.corpora.items():
+        load = DATASETS[settings.format][1]
+        corpora[name] = load(name, settings, tell(f"preparing {name}"))
+    selections = []
+    problems: list[str] = []
+    for name, task in config.tasks.items():
+        try:
+            per_frame = TASK_KINDS[task.kind].per_frame
+            chosen = select_clips(name, task.classes, per_frame, task.corpora, corpora)
+        except DataError as error:
+            problems.append(str(error))
+        else:
+            selections.append(chosen)
+    if problems:
+        raise DataError("\n".join(problems))
+    stores = {
+        name: open_store(corpus, config.features, workers, tell(f"features of {name}"))
+        for name, corpus in corpora.items()
+    }
+    bank = build_bank(corpora, stores, config.features.hop_s)
+    notes = [note for corpus in corpora.values() for note in corpus.notes]
+    for selection in selections:
+        counts = ", ".join(f"{len(selection.of_split(split))} {split}" for split in SPLITS)
+        notes.append(f"{selection.task}: {counts} clips, {len(selection.classes)} classes")
+        notes += selection.dropped
+    return Experiment(
+        config=config,
+        corpora=corpora,
+        bank=bank,
+        data={selection.task: task_data(selection, bank) for selection in selections},
+        notes=tuple(notes),
+    )

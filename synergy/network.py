@@ -1,0 +1,238 @@
+"""The network of a sharing tree.
+
+Shapes: B batch, C channel, M mel, F frame, E frame of the encoder's output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from synergy.encoders import Encoder
+from synergy.errors import TreeError
+from synergy.seeding import hash64
+from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tree import Branch, SharingTree
+
+
+class TreeNetwork(nn.Module):
+    """Encoder blocks along a sharing tree, with one decoder per task.
+
+    Each branch that holds blocks is a submodule under its name (``shared_1_6``,
+    ``gc_ac_7_8``), each decoder is ``<task>_head``. Parameters are not initialised: use
+    `build_network`.
+
+    Parameters
+    ----------
+    tree : SharingTree
+    encoder : Encoder
+        Must have as many blocks as the tree.
+    tasks : sequence of TaskSpec
+        One for each task of the tree, in any order.
+    mels : int
+        Mel bands of the input.
+
+    Raises
+    ------
+    TreeError
+        If tree, encoder and tasks do not belong together.
+    """
+
+    def __init__(
+        self, tree: SharingTree, encoder: Encoder, tasks: Sequence[TaskSpec], mels: int
+    ) -> None:
+        super().__init__()
+        if encoder.depth != tree.depth:
+            raise TreeError(
+                f"expected a tree over {encoder.depth} blocks for encoder {encoder.name}, "
+                f"found one over {tree.depth}"
+            )
+        self.specs = {task.name: task for task in tasks}
+        if set(self.specs) != set(tree.tasks):
+            raise TreeError(
+                f"expected tasks {', '.join(tree.tasks)}, found {', '.join(sorted(self.specs))}"
+            )
+        self.tree = tree
+        self.frame_stride = encoder.frame_stride
+        self.branch_names = {id(branch): name for branch, name in tree.names().items()}
+        for branch in tree.branches():
+            if branch.blocks is not None:
+                blocks = [encoder.build_block(number) for number in branch.block_numbers]
+                self.add_module(self.branch_names[id(branch)], nn.Sequential(*blocks))
+        channels, bands = encoder.output_shape(mels)
+        for task in tree.tasks:
+            spec = self.specs[task]
+            head = TASK_KINDS[spec.kind].build_head(channels, bands, len(spec.classes))
+            self.add_module(head_name(task), head)
+
+    def forward(
+        self,
+        x: Tensor,
+        frames: Tensor | None = None,
+        rows: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Logits per task.
+
+        Parameters
+        ----------
+        x : Tensor [B, 1, M, F]
+            Normalised log-mel features.
+        frames : Tensor [B], optional
+            Valid feature frames of each row; all of them by default.
+        rows : mapping of str to Tensor, optional
+            For each task the sorted numbers of the rows that it needs; all rows by default. A
+            branch runs only the rows of the tasks below it.
+
+        Returns
+        -------
+        dict of str to Tensor
+            [B_task, K] for clips, [B_task, E] for activities; rows in the order of ``rows``.
+        """
+        encoded = None
+        if frames is not None:
+            encoded = torch.clamp(frames // self.frame_stride, min=1)
+        outputs: dict[str, Tensor] = {}
+        self._run(self.tree.root, x, None, encoded, rows, outputs)
+        return outputs
+
+    def _run(
+        self,
+        branch: Branch,
+        x: Tensor,
+        present: Tensor | None,
+        frames: Tensor | None,
+        rows: Mapping[str, Tensor] | None,
+        outputs: dict[str, Tensor],
+    ) -> None:
+        """Run ``branch`` on the rows ``present`` in x (None: all of the batch)."""
+        if rows is not None:
+            needed = torch.unique(torch.cat([rows[task] for task in branch.tasks]))
+            count = x.shape[0]
+            if len(needed) < count:
+                kept = needed if present is None else torch.searchsorted(present, needed)
+                x = x.index_select(0, kept)
+                frames = None if frames is None else frames.index_select(0, kept)
+                present = needed
+        if branch.blocks is not None:
+            x = self.get_submodule(self.branch_names[id(branch)])(x)
+        if branch.is_leaf:
+            task = branch.tasks[0]
+            # decoders are small and sensitive: float32 whatever the precision of the blocks
+            with torch.autocast(x.device.type, enabled=False):
+                outputs[task] = self.get_submodule(head_name(task))(x.float(), frames)
+            return
+        for child in branch.children:
+            self._run(child, x, present, frames, rows, outputs)
+
+
+def head_name(task: str) -> str:
+    """Name of a task's decoder as a submodule."""
+    return f"{task.replace('-', '_')}_head"
+
+
+def build_network(
+    tree: SharingTree, encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, seed: int
+) -> TreeNetwork:
+    """A network with initial weights that trees have in common.
+
+    Block n starts from weights that depend on ``seed`` and n alone, a decoder on ``seed`` and
+    its task: so a task starts alike in its single, pair and tree models.
+    """
+    with torch.device("meta"):
+        network = TreeNetwork(tree, encoder, tasks, mels)
+    network.to_empty(device="cpu")
+    for branch in tree.branches():
+        if branch.blocks is None:
+            continue
+        blocks = network.get_submodule(network.branch_names[id(branch)])
+        for number, block in zip(branch.block_numbers, blocks.children(), strict=True):
+            _initialise(block, torch.Generator().manual_seed(hash64("block", seed, number) >> 1))
+    for task in tree.tasks:
+        head = network.get_submodule(head_name(task))
+        _initialise(head, torch.Generator().manual_seed(hash64("head", seed, task) >> 1))
+    return network
+
+
+def _initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """He initialisation for convolutions, uniform in 1/sqrt(fan-in) for the rest."""
+    for layer in module.modules():
+        match layer:
+            case nn.Conv2d():
+                nn.init.kaiming_normal_(
+                    layer.weight, mode="fan_out", nonlinearity="relu", generator=generator
+                )
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+            case nn.BatchNorm2d():
+                layer.reset_parameters()
+            case nn.Linear() | nn.GRU():
+                width = layer.hidden_size if isinstance(layer, nn.GRU) else layer.in_features
+                for parameter in layer.parameters():
+                    nn.init.uniform_(parameter, -(width**-0.5), width**-0.5, generator=generator)
+            case _:
+                if next(layer.parameters(recurse=False), None) is not None:
+                    raise TypeError(f"no initialisation is known for {type(layer).__name__}")
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a network costs, block by block and decoder by decoder.
+
+    Attributes
+    ----------
+    block_params, block_macs : tuple of int, length D
+        Trainable parameters, and multiply-accumulates for one clip, of the blocks 1..D.
+    head_params, head_macs : dict of str to int
+        The same for the decoder of each task.
+    """
+
+    block_params: tuple[int, ...]
+    block_macs: tuple[int, ...]
+    head_params: dict[str, int]
+    head_macs: dict[str, int]
+
+    def params(self, tree: SharingTree) -> int:
+        """Trainable parameters of the network of ``tree``."""
+        return int(tree.cost(self.block_params)) + sum(self.head_params[t] for t in tree.tasks)
+
+    def macs(self, tree: SharingTree) -> int:
+        """Multiply-accumulates of one clip that all tasks of ``tree`` need."""
+        return int(tree.cost(self.block_macs)) + sum(self.head_macs[t] for t in tree.tasks)
+
+
+def costs(encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, frames: int) -> Costs:
+    """Count parameters and MACs without running anything.
+
+    MACs are half the operations that torch's FlopCounterMode counts on the meta device for one
+    clip of ``frames`` frames: convolutions, linear layers and GRUs; normalisation, activation
+    and pooling count as nothing.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    def measure(module: nn.Module, x: Tensor) -> tuple[Tensor, int, int]:
+        counter = FlopCounterMode(display=False)
+        with counter:
+            y = module.eval()(x)
+        return y, sum(p.numel() for p in module.parameters()), counter.get_total_flops() // 2
+
+    with torch.device("meta"), torch.no_grad():
+        x = torch.empty(1, 1, mels, frames)
+        blocks: list[tuple[int, int]] = []
+        for number in range(1, encoder.depth + 1):
+            x, params, macs = measure(encoder.build_block(number), x)
+            blocks.append((params, macs))
+        channels, bands = encoder.output_shape(mels)
+        heads: dict[str, tuple[int, int]] = {}
+        for task in tasks:
+            head = TASK_KINDS[task.kind].build_head(channels, bands, len(task.classes))
+            _, params, macs = measure(head, x)
+            heads[task.name] = (params, macs)
+    return Costs(
+        block_params=tuple(params for params, _ in blocks),
+        block_macs=tuple(macs for _, macs in blocks),
+        head_params={name: params for name, (params, _) in heads.items()},
+        head_macs={name: macs for name, (_, macs) in heads.items()},
+    )

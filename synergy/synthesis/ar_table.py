@@ -1,0 +1,223 @@
+"""The table of accuracy reductions: one cell for each pair of tasks and each shared depth.
+
+The table is the only thing that the search knows of the trainings. It is read from and written
+to CSV, so that a tree can be found without any training, from numbers of any origin.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from synergy.errors import TableError
+from synergy.synthesis.cells import Cell
+from synergy.synthesis.table_csv import read_cells, write_cells
+
+__all__ = ["ARTable", "Cell", "accuracy_reduction"]
+
+_SHOWN = 20  # problems spelled out in one message
+
+
+def accuracy_reduction(single: Mapping[str, float], multi: Mapping[str, float]) -> float:
+    """AR of a multi-task model: the largest relative loss of a task, in percent.
+
+    Parameters
+    ----------
+    single : mapping of task to score
+        Score of each task's single-task model, higher is better; tasks that ``multi`` does not
+        have are ignored. With several seeds, the mean of the scores.
+    multi : mapping of task to score
+        Score of each task of the multi-task model, on the same scale.
+
+    Returns
+    -------
+    float
+        ``100 * max(0, (single - multi) / single)``, the maximum over the tasks of ``multi``; 0
+        when no task lost. A task whose single-task score is 0 has nothing to lose.
+
+    Raises
+    ------
+    TableError
+        If there is no task, a task lacks a single-task score, or a score is negative or not
+        finite.
+    """
+    if not multi:
+        raise TableError("expected the scores of at least one task, found none")
+    missing = [task for task in multi if task not in single]
+    if missing:
+        raise TableError(f"expected a single-task score of {', '.join(missing)}, found none")
+    for scores in (single, multi):
+        for task in multi:
+            if not (math.isfinite(scores[task]) and scores[task] >= 0):
+                raise TableError(
+                    f"task {task}: expected a finite score of at least 0, found {scores[task]}"
+                )
+    lost = [(single[t] - score) / single[t] for t, score in multi.items() if single[t] > 0]
+    return 100.0 * float(max([0.0, *lost]))
+
+
+@dataclass(frozen=True)
+class ARTable:
+    """AR of every pair of tasks at every swept depth; complete by construction.
+
+    Parameters
+    ----------
+    tasks : tuple of str
+        At least two.
+    depths : tuple of int
+        Swept depths, ascending.
+    cells : tuple of Cell
+        One for each pair and depth, in any order; kept by pair, then by depth.
+
+    Raises
+    ------
+    TableError
+        If a cell is missing, occurs twice or holds an impossible value; names every problem.
+    """
+
+    tasks: tuple[str, ...]
+    depths: tuple[int, ...]
+    cells: tuple[Cell, ...]
+
+    def __post_init__(self) -> None:
+        problems = _problems([(cell.label, cell) for cell in self.cells])
+        tasks, depths = _extent(self.cells)
+        if not problems and (sorted(tasks) != sorted(self.tasks) or self.depths != depths):
+            problems = [
+                f"expected the tasks {', '.join(self.tasks)} at the depths {_numbers(self.depths)}"
+                f", found {', '.join(tasks)} at {_numbers(depths)}"
+            ]
+        if problems:
+            raise _error("AR table", problems)
+        rank = {task: i for i, task in enumerate(self.tasks)}
+        cells = [c if rank[c.task_a] < rank[c.task_b] else c.flipped() for c in self.cells]
+        cells.sort(key=lambda c: (rank[c.task_a], rank[c.task_b], c.shared_depth))
+        object.__setattr__(self, "cells", tuple(cells))
+
+    @classmethod
+    def from_cells(cls, cells: Iterable[Cell]) -> ARTable:
+        """Table of the given cells; the tasks in the order in which they first appear.
+
+        Raises
+        ------
+        TableError
+            If a cell is missing, occurs twice or holds an impossible value.
+        """
+        cells = tuple(cells)
+        return cls(*_extent(cells), cells)
+
+    def cell(self, task_a: str, task_b: str, shared_depth: int) -> Cell:
+        """The cell of a pair, in either order, at a depth.
+
+        Raises
+        ------
+        TableError
+            If the table has no such cell.
+        """
+        try:
+            return self._index[frozenset((task_a, task_b)), shared_depth]
+        except KeyError:
+            raise TableError(
+                f"expected two of {', '.join(self.tasks)} at one of the depths "
+                f"{_numbers(self.depths)}, found {task_a}-{task_b} at depth {shared_depth}"
+            ) from None
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """All pairs, in task order."""
+        return tuple(itertools.combinations(self.tasks, 2))
+
+    @cached_property
+    def _index(self) -> dict[tuple[frozenset[str], int], Cell]:
+        return {(frozenset((c.task_a, c.task_b)), c.shared_depth): c for c in self.cells}
+
+    def to_csv(self, path: Path) -> None:
+        """Write the long layout: one row for each cell, numbers exactly as they are.
+
+        The same table gives the same bytes; the file appears complete or not at all.
+        """
+        write_cells(self.cells, Path(path))
+
+    @classmethod
+    def from_csv(cls, path: Path) -> ARTable:
+        """Read a table in the long or the wide layout; further columns are ignored.
+
+        Long: a row for each cell with ``task_a``, ``task_b``, ``shared_depth`` and ``ar_pct``;
+        the other attributes of `Cell` are optional columns. Wide: a row for each pair with
+        ``task_a``, ``task_b`` and a column such as ``ar_4_pct`` for each depth.
+
+        Raises
+        ------
+        TableError
+            If the file cannot be read or the table is not complete; names every problem.
+        """
+        located, problems = read_cells(Path(path))
+        problems += _problems(located)
+        if problems:
+            raise _error(str(path), problems)
+        return cls.from_cells(cell for _, cell in located)
+
+
+# -- what a table must hold ---------------------------------------------------------------
+
+
+def _extent(cells: Iterable[Cell]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Tasks in the order of first appearance, and depths, ascending."""
+    cells = tuple(cells)
+    tasks = dict.fromkeys(task for cell in cells for task in (cell.task_a, cell.task_b))
+    return tuple(tasks), tuple(sorted({cell.shared_depth for cell in cells}))
+
+
+def _problems(located: Sequence[tuple[str, Cell]]) -> list[str]:
+    """Everything that keeps cells, each with the place where it stands, from being a table."""
+    problems: list[str] = []
+    first: dict[tuple[frozenset[str], int], str] = {}
+    sound: list[Cell] = []
+    for where, cell in located:
+        problems += [f"{where}: {problem}" for problem in cell.problems()]
+        pair = frozenset((cell.task_a, cell.task_b))
+        if len(pair) < 2 or "" in pair or cell.shared_depth < 1:
+            continue
+        if (pair, cell.shared_depth) in first:
+            problems.append(
+                f"{where}: expected every cell once, found {cell.label} again "
+                f"(first: {first[pair, cell.shared_depth]}); remove one of them"
+            )
+            continue
+        first[pair, cell.shared_depth] = where
+        sound.append(cell)
+    tasks, depths = _extent(sound)
+    if len(tasks) < 2:
+        problems.append(
+            f"expected cells of at least two different tasks, found {', '.join(tasks) or 'none'}; "
+            "add a row for every pair"
+        )
+    for task_a, task_b in itertools.combinations(tasks, 2):
+        pair = frozenset((task_a, task_b))
+        lacking = [depth for depth in depths if (pair, depth) not in first]
+        if lacking == list(depths):
+            problems.append(
+                f"pair {task_a}-{task_b}: expected the depths {_numbers(depths)}, "
+                "found no row of this pair; measure it or leave one of the tasks out"
+            )
+        elif lacking:
+            problems.append(
+                f"pair {task_a}-{task_b}: expected the depths {_numbers(depths)} as for the other "
+                f"pairs, found no depth {_numbers(lacking)}; measure it or leave it out for all"
+            )
+    return problems
+
+
+def _error(where: str, problems: Sequence[str]) -> TableError:
+    if len(problems) == 1:
+        return TableError(f"{where}: {problems[0]}")
+    more = len(problems) - _SHOWN
+    shown = [*problems[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
+    return TableError("\n- ".join([f"{where}: {len(problems)} problems:", *shown]))
+
+
+def _numbers(values: Iterable[int]) -> str:
+    return ", ".join(map(str, values))

@@ -1,0 +1,103 @@
+"""One entry of the AR table: a pair of tasks trained together with some shared blocks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Status = Literal["measured", "failed"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One pair of tasks trained together with a shared depth.
+
+    Attributes
+    ----------
+    task_a, task_b : str
+    shared_depth : int
+        Number of shared blocks, at least 1.
+    ar_pct : float, or None
+        AR on the validation split in percent; None for a training that stopped.
+    status : {"measured", "failed"}
+        A failed cell never passes a threshold.
+    reason : str
+        Why it failed, kept as one line.
+    seeds : int
+        Number of trainings behind the scores.
+    single_a, single_b, multi_a, multi_b : float, or None
+        Validation scores of the single-task models and of the pair.
+    test_ar_pct : float, or None
+        AR on the test split in percent; reported, never decided on.
+    """
+
+    task_a: str
+    task_b: str
+    shared_depth: int
+    ar_pct: float | None
+    status: Status = "measured"
+    reason: str = ""
+    seeds: int = 1
+    single_a: float | None = None
+    single_b: float | None = None
+    multi_a: float | None = None
+    multi_b: float | None = None
+    test_ar_pct: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", " ".join(self.reason.split()))
+
+    @property
+    def label(self) -> str:
+        """The cell in words, such as ``gc-ac at depth 4``."""
+        return f"{self.task_a}-{self.task_b} at depth {self.shared_depth}"
+
+    def passes(self, max_ar: float) -> bool:
+        """True when the AR was measured and is at most ``max_ar`` percent."""
+        return self.ar_pct is not None and self.ar_pct <= max_ar
+
+    def flipped(self) -> Cell:
+        """The same cell with the two tasks exchanged."""
+        return replace(
+            self,
+            task_a=self.task_b,
+            task_b=self.task_a,
+            single_a=self.single_b,
+            single_b=self.single_a,
+            multi_a=self.multi_b,
+            multi_b=self.multi_a,
+        )
+
+    def problems(self) -> list[str]:
+        """What is impossible about the cell, one clause each; empty for a sound cell."""
+        problems: list[str] = []
+        if not (self.task_a and self.task_b):
+            problems.append("expected two task names, found an empty one; fill it in")
+        elif self.task_a == self.task_b:
+            problems.append(f"expected two different tasks, found {self.task_a} twice; correct one")
+        if self.shared_depth < 1:
+            problems.append(
+                f"expected a shared depth of at least 1, found {self.shared_depth}; leave it out: "
+                "without shared blocks there is no reduction"
+            )
+        if self.status not in ("measured", "failed"):
+            problems.append(f"expected the status measured or failed, found {self.status!r}")
+        elif self.ar_pct is None and self.status == "measured":
+            problems.append(
+                "expected an AR in percent, found none; measure it, or give it the status failed"
+            )
+        elif self.ar_pct is not None and self.status == "failed":
+            problems.append(f"expected no AR of a failed cell, found {self.ar_pct}; remove it")
+        for name, value in (("AR", self.ar_pct), ("test AR", self.test_ar_pct)):
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                problems.append(
+                    f"expected a finite {name} of at least 0 percent, found {value}; correct it"
+                )
+        for name in ("single_a", "single_b", "multi_a", "multi_b"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                problems.append(f"expected a finite {name} or none, found {value}; correct it")
+        if self.seeds < 1:
+            problems.append(f"expected at least one seed, found {self.seeds}; correct it")
+        return problems

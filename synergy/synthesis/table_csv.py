@@ -1,0 +1,161 @@
+"""The AR table as CSV: the long layout of a workspace, and the wide one of printed tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from synergy.errors import TableError
+from synergy.synthesis.cells import Cell
+
+LONG = ("task_a", "task_b", "shared_depth", "ar_pct")
+WIDE = re.compile(r"ar_(-?\d+)_pct")
+
+
+def write_cells(cells: Sequence[Cell], path: Path) -> None:
+    """Write one row for each cell, numbers exactly as they are.
+
+    The same cells give the same bytes; the file appears complete or not at all.
+    """
+    names = [field.name for field in fields(Cell)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for cell in cells:
+        writer.writerow([_written(getattr(cell, name)) for name in names])
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # A reason may quote what no encoding can hold, such as half of a surrogate pair.
+    part.write_bytes(text.getvalue().encode("utf-8", errors="backslashreplace"))
+    os.replace(part, path)
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return ""
+    return repr(float(value)) if isinstance(value, float) else str(value)
+
+
+def read_cells(path: Path) -> tuple[list[tuple[str, Cell]], list[str]]:
+    """Read cells in either layout.
+
+    Returns
+    -------
+    located : list of (str, Cell)
+        Each cell with the line where it stands, such as ``line 4``. A value that is no number
+        is replaced, so that its cell is not reported as missing as well.
+    problems : list of str
+        What could not be read, one clause each.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read at all or lacks a column.
+    """
+    lines = _lines(path)
+    if not lines:
+        raise TableError(
+            f"{path}: expected an AR table with a header line, found an empty file; "
+            "write it with the pairwise stage"
+        )
+    number, header = lines[0][0], [name.strip() for name in lines[0][1]]
+    depths = {name: int(m[1]) for name in header if (m := WIDE.fullmatch(name))}
+    is_wide = bool(depths) and "ar_pct" not in header
+    missing = [name for name in (LONG[:2] if is_wide else LONG) if name not in header]
+    if missing:
+        raise TableError(
+            f"{path}: line {number}: expected the columns {', '.join(LONG)} (or task_a, task_b "
+            f"and one such as ar_4_pct for each depth), found no {', '.join(missing)} in "
+            f"'{','.join(header)}'; add what is missing and separate columns with commas"
+        )
+    problems = [
+        f"line {number}: expected every column once, found {name} again; remove one of them"
+        for name in sorted({name for name in header if name and header.count(name) > 1})
+    ]
+    located: list[tuple[str, Cell]] = []
+    for number, values in lines[1:]:
+        where = f"line {number}"
+        if len(values) != len(header):
+            problems.append(
+                f"{where}: expected {len(header)} values as in the header, found {len(values)}; "
+                "complete the line"
+            )
+            continue
+        row = _Row(where, dict(zip(header, map(str.strip, values), strict=True)), problems)
+        cells = row.wide(depths) if is_wide else row.long()
+        located += [(where, cell) for cell in cells]
+    return located, problems
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Lines that are not blank, each with its number."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        return [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+    except FileNotFoundError:
+        problem = "found no such file; check the path or run the pairwise stage first"
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        problem = f"found something else ({error}); save it as CSV with commas"
+    raise TableError(f"{path}: expected an AR table as CSV text in UTF-8, {problem}")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One line; what is no number goes to ``problems``."""
+
+    where: str
+    values: Mapping[str, str]
+    problems: list[str]
+
+    def wide(self, depths: Mapping[str, int]) -> list[Cell]:
+        """The cells of a pair, one for each column of ``depths``."""
+        pair = self.values["task_a"], self.values["task_b"]
+        return [
+            Cell(*pair, depth, self.number(column, instead=0.0)) for column, depth in depths.items()
+        ]
+
+    def long(self) -> list[Cell]:
+        """The cell of the line, or none when its depth is not readable."""
+        depth = self.integer("shared_depth")
+        status = self.values.get("status") or "measured"
+        seeds = self.integer("seeds") if self.values.get("seeds") else 1
+        cell = Cell(
+            self.values["task_a"],
+            self.values["task_b"],
+            depth or 0,
+            self.number("ar_pct", instead=None if status == "failed" else 0.0),
+            status,  # pyright: ignore[reportArgumentType]  # checked with the table
+            self.values.get("reason", ""),
+            1 if seeds is None else seeds,
+            self.number("single_a"),
+            self.number("single_b"),
+            self.number("multi_a"),
+            self.number("multi_b"),
+            self.number("test_ar_pct"),
+        )
+        return [] if depth is None else [cell]
+
+    def number(self, column: str, instead: float | None = None) -> float | None:
+        text = self.values.get(column)
+        try:
+            return float(text) if text else None
+        except ValueError:
+            self.problems.append(
+                f"{self.where}: expected a number as {column}, found {text!r}; correct it"
+            )
+            return instead
+
+    def integer(self, column: str) -> int | None:
+        text = self.values[column]
+        try:
+            return int(text)
+        except ValueError:
+            self.problems.append(
+                f"{self.where}: expected a whole number as {column}, found {text!r}; correct it"
+            )
+            return None

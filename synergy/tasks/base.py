@@ -1,0 +1,82 @@
+"""What the rest of the package knows of a kind of task: its decoder, its loss, its score.
+
+Shapes: B batch, C channel, M mel, F frame of the features, E frame of the encoder's output,
+K class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task as networks and results know it.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        Key in ``TASK_KINDS``.
+    classes : tuple of str
+        Names in the order of the logits; for an activity, the one label that is detected.
+    """
+
+    name: str
+    kind: str
+    classes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The specification as JSON values."""
+        return {"name": self.name, "kind": self.kind, "classes": list(self.classes)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TaskSpec:
+        """Inverse of `to_json`."""
+        return cls(data["name"], data["kind"], tuple(data["classes"]))
+
+
+class TaskKind(Protocol):
+    """One kind of task."""
+
+    @property
+    def name(self) -> str:
+        """Key in ``TASK_KINDS``."""
+        ...
+
+    @property
+    def per_frame(self) -> bool:
+        """True when the targets are one value per feature frame instead of one per clip."""
+        ...
+
+    @property
+    def metric(self) -> str:
+        """Name of the score: the metric that AR is taken of, higher is better, in [0, 1]."""
+        ...
+
+    def build_head(self, channels: int, mels: int, classes: int) -> nn.Module:
+        """Decoder from [B, C, M, E] and the valid frames [B] to logits ([B, K] or [B, E])."""
+        ...
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss of a training batch, a scalar.
+
+        ``targets`` are class numbers [B] or activity per feature frame [B, F] in {0, 1}.
+        """
+        ...
+
+    def scores(self, logits: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, float]:
+        """Metrics over all clips of a split; contains `metric`.
+
+        Parameters
+        ----------
+        logits : list of float32 arrays
+            Per clip [K], or [F] where ``per_frame``.
+        targets : list of arrays
+            Per clip a class number [], or activity [F].
+        """
+        ...

@@ -1,0 +1,66 @@
+"""One class per clip: temporal attention over frames, cross-entropy, accuracy."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class AttentionDecoder(nn.Module):
+    """Temporal attention pooling and a linear classifier.
+
+    For frames h_e the weights are softmax over e of ``v . tanh(W h_e + b)``, with W of half
+    the width; the classifier sees their weighted mean. The paper names the attention but not
+    its form; this one makes the four decoders 19,152 parameters, 0.9 % below the paper's.
+
+    Parameters
+    ----------
+    channels, mels : int
+        Shape of the encoder's output; the width of a frame is their product.
+    classes : int
+    """
+
+    def __init__(self, channels: int, mels: int, classes: int) -> None:
+        super().__init__()
+        width = channels * mels
+        self.hidden = nn.Linear(width, width // 2)
+        self.weigh = nn.Linear(width // 2, 1)
+        self.classify = nn.Linear(width, classes)
+
+    def forward(self, x: Tensor, frames: Tensor | None = None) -> Tensor:
+        """Logits [B, K] from [B, C, M, E]; frames beyond ``frames`` [B] are not attended to."""
+        h = x.flatten(1, 2).transpose(1, 2)
+        weight = self.weigh(torch.tanh(self.hidden(h))).squeeze(2)
+        if frames is not None:
+            beyond = torch.arange(h.shape[1], device=h.device) >= frames[:, None]
+            weight = weight.masked_fill(beyond, float("-inf"))
+        return self.classify((torch.softmax(weight, dim=1).unsqueeze(1) @ h).squeeze(1))
+
+
+class ClipClassification:
+    """Each clip has one class; scored with accuracy."""
+
+    name = "clip_classification"
+    per_frame = False
+    metric = "accuracy"
+
+    def build_head(self, channels: int, mels: int, classes: int) -> nn.Module:
+        """An `AttentionDecoder`."""
+        return AttentionDecoder(channels, mels, classes)
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy, mean over the batch."""
+        return nn.functional.cross_entropy(logits, targets)
+
+    def scores(self, logits: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, float]:
+        """Accuracy, balanced accuracy (mean recall) and the share of the largest class."""
+        predicted = np.array([int(row.argmax()) for row in logits])
+        expected = np.array([int(target) for target in targets])
+        hit = predicted == expected
+        present = np.unique(expected)
+        return {
+            "accuracy": float(hit.mean()),
+            "balanced_accuracy": float(np.mean([hit[expected == k].mean() for k in present])),
+            "majority": float(np.bincount(expected).max() / len(expected)),
+        }

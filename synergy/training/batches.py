@@ -1,0 +1,177 @@
+"""Mixed batches: every batch holds clips of every task's corpus, in one tensor.
+
+Each task goes through its own clips in an order that depends on the seed and on its set of
+clips alone, so that it sees the same clips at the same steps in its single, pair and tree
+trials. A clip that several tasks draw in one step is one row of the batch.
+
+Shapes: B batch, M mel, F frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synergy.datasets.bank import ClipBank, TaskData
+from synergy.seeding import uniform
+from synergy.training.config import TrainingConfig
+
+# What a random number is for: the last key of each draw.
+_ORDER, _START, _GAIN, _MEL_WIDTH, _MEL_PLACE, _FRAME_WIDTH, _FRAME_PLACE = range(7)
+_LN_POWER_PER_DB = log(10) / 10
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's input.
+
+    Attributes
+    ----------
+    x : float32 Tensor [B, 1, M, F]
+    rows : dict of str to int64 Tensor
+        Sorted rows of each task.
+    targets : dict of str to Tensor
+        Class numbers [B_task], or activity [B_task, F].
+    """
+
+    x: Tensor
+    rows: Mapping[str, Tensor]
+    targets: Mapping[str, Tensor]
+
+
+class BatchSource:
+    """Batches by step number; holds no state but a cache of the current order.
+
+    Parameters
+    ----------
+    bank : ClipBank
+    tasks : sequence of TaskData
+    config : TrainingConfig
+    seed : int
+    """
+
+    def __init__(
+        self, bank: ClipBank, tasks: Sequence[TaskData], config: TrainingConfig, seed: int
+    ) -> None:
+        self.bank = bank
+        self.tasks = tuple(tasks)
+        self.config = config
+        self.seed = seed
+        self.frames = max(1, round(config.crop_s / bank.hop_s))
+        self._entries = {task.task: self._windows(task) for task in tasks}
+        self._order: dict[tuple[int, int], np.ndarray] = {}
+
+    def batch(self, step: int) -> Batch:
+        """The batch of ``step``, counted from 0."""
+        drawn = {task.task: self._draw(task, step) for task in self.tasks}
+        row_of: dict[tuple[int, int], int] = {}
+        for picks in drawn.values():
+            for pick in picks:
+                row_of.setdefault(pick[:2], len(row_of))
+        clips = np.array([clip for clip, _ in row_of], dtype=np.int64)
+        repeats = np.array([repeat for _, repeat in row_of], dtype=np.int64)
+        keys = (self.seed, step, self.bank.hashes[clips], repeats)
+        starts = self._starts(clips, keys)
+        x = self._augment(self._crops(clips, starts), keys)
+        rows: dict[str, Tensor] = {}
+        targets: dict[str, Tensor] = {}
+        for task in self.tasks:
+            picks = sorted(drawn[task.task], key=lambda pick: row_of[pick[:2]])
+            own = np.array([row_of[pick[:2]] for pick in picks], dtype=np.int64)
+            values = [task.targets["train"][position] for _, _, position in picks]
+            if values[0].ndim == 1:
+                values = [
+                    _take(value, starts[row], self.frames)
+                    for row, value in zip(own, values, strict=True)
+                ]
+            rows[task.task] = torch.from_numpy(own)
+            targets[task.task] = torch.from_numpy(np.stack(values))
+        return Batch(torch.from_numpy(x).transpose(1, 2).unsqueeze(1).contiguous(), rows, targets)
+
+    def _windows(self, task: TaskData) -> np.ndarray:
+        """Positions in the task's training clips, a clip once per crop length that it holds."""
+        lengths = [len(self.bank.features[clip]) for clip in task.clips["train"]]
+        times = [max(1, round(length / self.frames)) for length in lengths]
+        return np.repeat(np.arange(len(lengths)), times)
+
+    def _draw(self, task: TaskData, step: int) -> list[tuple[int, int, int]]:
+        """(clip, how often it was drawn before in this step, position in the task's clips)."""
+        entries = self._entries[task.task]
+        count = self.config.clips_per_task
+        drawn: list[tuple[int, int, int]] = []
+        seen: dict[int, int] = {}
+        for place in range(step * count, (step + 1) * count):
+            epoch, within = divmod(place, len(entries))
+            position = int(entries[self._epoch_order(task.stream, epoch, len(entries))[within]])
+            clip = int(task.clips["train"][position])
+            seen[clip] = seen.get(clip, -1) + 1
+            drawn.append((clip, seen[clip], position))
+        return drawn
+
+    def _epoch_order(self, stream: int, epoch: int, count: int) -> np.ndarray:
+        key = (stream, epoch)
+        if key not in self._order:
+            for stale in [k for k in self._order if k[0] == stream and k[1] < epoch - 1]:
+                del self._order[stale]
+            draws = uniform(self.seed, np.uint64(stream), epoch, np.arange(count), _ORDER)
+            self._order[key] = np.argsort(draws, kind="stable")
+        return self._order[key]
+
+    def _starts(self, clips: np.ndarray, keys: tuple[int | np.ndarray, ...]) -> np.ndarray:
+        """First frame of each crop; may lie outside the clip by the random shift."""
+        lengths = np.array([len(self.bank.features[clip]) for clip in clips])
+        shift = round(self.config.shift_s / self.bank.hop_s)
+        lowest = np.minimum(0, lengths - self.frames) - shift
+        highest = np.maximum(0, lengths - self.frames) + shift
+        drawn = uniform(*keys, _START) * (highest - lowest + 1)
+        return (lowest + np.floor(drawn)).astype(np.int64)
+
+    def _crops(self, clips: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Normalised crops, float32 [B, F, M]."""
+        crops = np.empty((len(clips), self.frames, self.bank.mels), dtype=np.float32)
+        for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
+            crops[row] = _take(self.bank.features[clip], start, self.frames)
+        crops -= self.bank.mean
+        crops /= self.bank.std
+        return crops
+
+    def _augment(self, x: np.ndarray, keys: tuple[int | np.ndarray, ...]) -> np.ndarray:
+        """Random level, then masks over mel bands and frames, in place."""
+        config = self.config
+        if config.gain_db > 0:
+            gain = (2 * uniform(*keys, _GAIN) - 1) * config.gain_db * _LN_POWER_PER_DB
+            x += (gain[:, None] / self.bank.std).astype(np.float32)[:, None, :]
+        for number in range(config.masks):
+            bands = _mask(x.shape[2], config.mel_mask, keys, number, _MEL_WIDTH, _MEL_PLACE)
+            frames = _mask(
+                x.shape[1], config.frame_mask, keys, number, _FRAME_WIDTH, _FRAME_PLACE
+            )
+            x[np.broadcast_to(bands[:, None, :] | frames[:, :, None], x.shape)] = 0.0
+        return x
+
+
+def _take(frames: np.ndarray, start: int, count: int) -> np.ndarray:
+    """``count`` frames from ``start``; beyond the clip its first or last frame repeats."""
+    if start >= 0 and start + count <= len(frames):
+        return frames[start : start + count]
+    return frames[np.clip(np.arange(start, start + count), 0, len(frames) - 1)]
+
+
+def _mask(
+    length: int,
+    share: float,
+    keys: tuple[int | np.ndarray, ...],
+    number: int,
+    for_width: int,
+    for_place: int,
+) -> np.ndarray:
+    """One random span per row of at most ``share`` of the axis; bool [B, length]."""
+    width = np.floor(uniform(*keys, number, for_width) * (share * length + 1))
+    first = np.floor(uniform(*keys, number, for_place) * (length - width + 1))
+    place = np.arange(length)
+    return (place >= first[:, None]) & (place < (first + width)[:, None])

@@ -1,0 +1,119 @@
+"""Scores of a network on whole clips.
+
+Shapes: B batch, M mel, F frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from synergy.datasets.bank import ClipBank, TaskData
+from synergy.datasets.base import Split
+from synergy.network import TreeNetwork
+from synergy.tasks import TASK_KINDS
+
+# A clip is extended to a multiple of this, so that what it is padded to depends on the clip
+# alone and not on the company that it is evaluated in.
+_PAD_FRAMES = 50
+_FRAMES_PER_BATCH = 8_000
+
+
+def predict(
+    network: TreeNetwork, bank: ClipBank, tasks: Sequence[TaskData], split: Split
+) -> dict[str, list[np.ndarray]]:
+    """Logits of every task for its clips of ``split``, in float32.
+
+    Returns
+    -------
+    dict of str to list of float32 arrays
+        In the order of ``TaskData.clips``: [K] per clip, or [F] for an activity, where the
+        logit of an output frame stands for each feature frame that it covers.
+    """
+    device = next(network.parameters()).device
+    wanted: dict[int, dict[str, int]] = {}
+    for task in tasks:
+        for position, clip in enumerate(task.clips[split]):
+            wanted.setdefault(int(clip), {})[task.task] = position
+    logits: dict[str, list[np.ndarray]] = {
+        task.task: [np.empty(0)] * len(task.clips[split]) for task in tasks
+    }
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        for padded, clips in _by_length(bank, sorted(wanted)):
+            lengths = [len(bank.features[clip]) for clip in clips]
+            x = np.stack([_extended(bank.features[clip], padded) for clip in clips])
+            x = (x - bank.mean) / bank.std
+            rows = {
+                task.task: torch.tensor(
+                    [row for row, clip in enumerate(clips) if task.task in wanted[clip]],
+                    dtype=torch.int64,
+                )
+                for task in tasks
+            }
+            rows = {task: chosen for task, chosen in rows.items() if len(chosen)}
+            outputs = _run(network, x, lengths, rows, device)
+            for task, values in outputs.items():
+                for row, value in zip(rows[task].tolist(), values, strict=True):
+                    position = wanted[clips[row]][task]
+                    logits[task][position] = _per_frame(
+                        value, lengths[row], network.frame_stride
+                    ) if TASK_KINDS[network.specs[task].kind].per_frame else value
+    network.train(was_training)
+    return logits
+
+
+def score(
+    network: TreeNetwork,
+    tasks: Sequence[TaskData],
+    split: Split,
+    logits: Mapping[str, list[np.ndarray]],
+) -> dict[str, dict[str, float]]:
+    """Metrics of each task; the one that counts is the ``metric`` of its kind."""
+    return {
+        task.task: TASK_KINDS[network.specs[task.task].kind].scores(
+            logits[task.task], task.targets[split]
+        )
+        for task in tasks
+    }
+
+
+def _run(
+    network: TreeNetwork,
+    x: np.ndarray,
+    lengths: list[int],
+    rows: dict[str, torch.Tensor],
+    device: torch.device,
+) -> dict[str, np.ndarray]:
+    """Outputs of the tasks in ``rows``; the others get no row."""
+    none = torch.empty(0, dtype=torch.int64, device=device)
+    every = {task: rows.get(task, none).to(device) for task in network.tree.tasks}
+    features = torch.from_numpy(x).to(device).transpose(1, 2).unsqueeze(1)
+    outputs = network(features, torch.tensor(lengths, device=device), every)
+    return {task: outputs[task].cpu().numpy() for task in rows}
+
+
+def _by_length(bank: ClipBank, clips: list[int]) -> list[tuple[int, list[int]]]:
+    """Batches of clips that are extended to the same number of frames."""
+    groups: dict[int, list[int]] = {}
+    for clip in clips:
+        frames = len(bank.features[clip])
+        groups.setdefault(-(-frames // _PAD_FRAMES) * _PAD_FRAMES, []).append(clip)
+    batches: list[tuple[int, list[int]]] = []
+    for padded, members in sorted(groups.items()):
+        size = max(1, _FRAMES_PER_BATCH // padded)
+        batches += [(padded, members[i : i + size]) for i in range(0, len(members), size)]
+    return batches
+
+
+def _extended(frames: np.ndarray, count: int) -> np.ndarray:
+    """float32 [count, M]; the last frame repeats."""
+    return frames[np.minimum(np.arange(count), len(frames) - 1)].astype(np.float32)
+
+
+def _per_frame(logits: np.ndarray, frames: int, stride: int) -> np.ndarray:
+    """Logits [E] repeated to feature frames [F]."""
+    return logits[np.minimum(np.arange(frames) // stride, len(logits) - 1)]

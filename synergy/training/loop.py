@@ -1,0 +1,173 @@
+"""The training loop: the only one, for every tree.
+
+Shapes: B batch, M mel, F frame.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synergy.datasets.bank import ClipBank, TaskData
+from synergy.errors import TrainingError
+from synergy.network import TreeNetwork
+from synergy.tasks import TASK_KINDS
+from synergy.training.batches import Batch, BatchSource
+from synergy.training.config import TrainingConfig
+from synergy.training.evaluation import predict, score
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves behind; the network itself holds the chosen weights.
+
+    Attributes
+    ----------
+    best_step : int
+        Step of the validation whose weights were chosen.
+    scores : dict
+        ``scores[split][task][metric]`` on validation and test.
+    logits : dict
+        ``logits[split][task]``: list of arrays per clip, see `evaluation.predict`.
+    history : list of dict
+        One row per validation: step, losses, scores.
+    clips_per_s : float
+        Rows that went through the loop per second of training, validations excluded.
+    """
+
+    best_step: int
+    scores: dict[str, dict[str, dict[str, float]]]
+    logits: dict[str, dict[str, list[np.ndarray]]]
+    history: list[dict[str, float]]
+    clips_per_s: float
+
+
+def train(
+    network: TreeNetwork,
+    bank: ClipBank,
+    tasks: Sequence[TaskData],
+    config: TrainingConfig,
+    seed: int,
+    report: Callable[[Mapping[str, Any]], None] = lambda message: None,
+) -> Trained:
+    """Train ``network`` in place and measure it.
+
+    The loss is the sum of the tasks' losses, so that a decoder gets the gradient that it gets
+    when its task is trained alone. Weights are those of the best validation by mean relative
+    score: each task's score divided by the best that it reached in this training. The test
+    split is read once, at the end.
+
+    Raises
+    ------
+    TrainingError
+        When a loss is not finite; says at which step and for which task.
+    """
+    source = BatchSource(bank, tasks, config, seed)
+    device = next(network.parameters()).device
+    network.to(memory_format=torch.channels_last)
+    network.train()
+    optimizer = torch.optim.AdamW(_parameter_groups(network, config), lr=config.learning_rate)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate(s, config))
+    snapshots: dict[int, dict[str, Tensor]] = {}
+    history: list[dict[str, float]] = []
+    sums = {task.task: 0.0 for task in tasks}
+    rows, seconds = 0, 0.0
+    started = time.perf_counter()
+    for step in range(config.steps):
+        batch = source.batch(step)
+        losses = training_step(network, batch, optimizer, config, device)
+        schedule.step()
+        rows += len(batch.x)
+        for task, loss in losses.items():
+            value = float(loss)
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"the loss of {task} became {value} at step {step + 1} of {config.steps}; "
+                    f"lower training.learning_rate (now {config.learning_rate:g}) or "
+                    f"training.clip_norm (now {config.clip_norm:g})"
+                )
+            sums[task] += value
+        if (step + 1) % config.steps_per_epoch == 0:
+            seconds += time.perf_counter() - started
+            scores = score(network, tasks, "valid", predict(network, bank, tasks, "valid"))
+            snapshots[step + 1] = {k: v.detach().clone() for k, v in network.state_dict().items()}
+            row = {"step": float(step + 1), "learning_rate": schedule.get_last_lr()[0]}
+            for task in sums:
+                row[f"{task}_loss"] = sums[task] / config.steps_per_epoch
+                row[f"{task}_score"] = scores[task][metric_of(network, task)]
+            history.append(row)
+            sums = dict.fromkeys(sums, 0.0)
+            report({"step": step + 1, "steps": config.steps, "clips_per_s": rows / seconds, **row})
+            started = time.perf_counter()
+    best_step = _best_step(history, [task.task for task in tasks])
+    network.load_state_dict(snapshots[best_step])
+    network.eval()
+    logits = {split: predict(network, bank, tasks, split) for split in ("valid", "test")}
+    return Trained(
+        best_step=best_step,
+        scores={split: score(network, tasks, split, logits[split]) for split in logits},
+        logits=logits,
+        history=history,
+        clips_per_s=rows / seconds,
+    )
+
+
+def training_step(
+    network: TreeNetwork,
+    batch: Batch,
+    optimizer: torch.optim.Optimizer,
+    config: TrainingConfig,
+    device: torch.device,
+) -> dict[str, Tensor]:
+    """One optimiser step; returns the detached losses."""
+    x = batch.x.to(device).to(memory_format=torch.channels_last)
+    rows = {task: chosen.to(device) for task, chosen in batch.rows.items()}
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+        logits = network(x, rows=rows)
+    losses = {
+        task: TASK_KINDS[network.specs[task].kind].loss(logits[task], targets.to(device))
+        for task, targets in batch.targets.items()
+    }
+    optimizer.zero_grad(set_to_none=True)
+    torch.stack(list(losses.values())).sum().backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+    optimizer.step()
+    return {task: loss.detach() for task, loss in losses.items()}
+
+
+def learning_rate(step: int, config: TrainingConfig) -> float:
+    """Share of the peak rate at ``step``: linear warm-up, then half a cosine to zero."""
+    warmup = config.warmup * config.steps
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, config.steps - warmup)))
+
+
+def metric_of(network: TreeNetwork, task: str) -> str:
+    """Name of the metric that counts for ``task``."""
+    return TASK_KINDS[network.specs[task].kind].metric
+
+
+def _parameter_groups(network: TreeNetwork, config: TrainingConfig) -> list[dict[str, Any]]:
+    """Weight decay for matrices and kernels only."""
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    return [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+
+
+def _best_step(history: list[dict[str, float]], tasks: list[str]) -> int:
+    """Step of the best mean relative score; the latest of equals."""
+    tops = {task: max(row[f"{task}_score"] for row in history) or 1.0 for task in tasks}
+    means = [sum(row[f"{task}_score"] / tops[task] for task in tasks) for row in history]
+    best = max(range(len(history)), key=lambda i: (means[i], i))
+    return int(history[best]["step"])

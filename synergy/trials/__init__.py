@@ -1,0 +1,1 @@
+"""Trials: what is trained once, how it is executed and where its results are kept."""

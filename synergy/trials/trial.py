@@ -1,0 +1,145 @@
+"""A trial: one tree, trained once with one seed on fixed data."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from synergy.datasets.bank import ClipBank, TaskData
+from synergy.encoders import Encoder
+from synergy.network import build_network
+from synergy.seeding import digest
+from synergy.strict import StrictModel
+from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.training.config import TrainingConfig
+from synergy.training.loop import train
+from synergy.tree import SharingTree
+
+# Raised when the same settings would no longer lead to the same result.
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Everything that decides the result of one training.
+
+    Attributes
+    ----------
+    tree : SharingTree
+    tasks : tuple of TaskSpec
+        In the order of the tree's tasks.
+    data : dict of str to str
+        Digest of each task's clips and targets.
+    bank : str
+        Fingerprint of audio, features and normalisation.
+    encoder : Encoder
+    training : TrainingConfig
+    seed : int
+    """
+
+    tree: SharingTree
+    tasks: tuple[TaskSpec, ...]
+    data: Mapping[str, str]
+    bank: str
+    encoder: Encoder
+    training: TrainingConfig
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The fully resolved trial as JSON values."""
+        assert isinstance(self.encoder, StrictModel)
+        return {
+            "format_version": FORMAT_VERSION,
+            "tree": self.tree.to_json(),
+            "notation": self.tree.notation(),
+            "tasks": [task.to_json() for task in self.tasks],
+            "data": dict(self.data),
+            "bank": self.bank,
+            "encoder": self.encoder.model_dump(mode="json"),
+            "training": self.training.model_dump(mode="json"),
+            "seed": self.seed,
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the trial: a hash of `to_json`, never of a difference to defaults."""
+        return digest(self.to_json())
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What one training gave.
+
+    Attributes
+    ----------
+    result : dict
+        Scores and metrics per split and task, the chosen step, sizes, speed, versions.
+    history : list of dict
+        One row per validation.
+    weights : dict of str to Tensor
+    predictions : dict of str to array
+        ``split/task``: logits of all clips of the task, in the order of its clips; those of
+        activities are joined, float16.
+    """
+
+    result: dict[str, Any]
+    history: list[dict[str, float]]
+    weights: dict[str, torch.Tensor]
+    predictions: dict[str, np.ndarray]
+
+
+def run_trial(
+    trial: Trial,
+    bank: ClipBank,
+    data: Mapping[str, TaskData],
+    report: Callable[[Mapping[str, Any]], None] = lambda message: None,
+) -> TrialResult:
+    """Train and measure; on the first CUDA device when there is one.
+
+    Raises
+    ------
+    TrainingError
+        When a loss becomes non-finite.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    started = time.perf_counter()
+    network = build_network(trial.tree, trial.encoder, trial.tasks, bank.mels, trial.seed)
+    network.to(device)
+    tasks = [data[task.name] for task in trial.tasks]
+    trained = train(network, bank, tasks, trial.training, trial.seed, report)
+    kinds = {task.name: TASK_KINDS[task.kind] for task in trial.tasks}
+    predictions = {
+        f"{split}/{task}": np.concatenate(values).astype(np.float16)
+        if kinds[task].per_frame
+        else np.stack(values)
+        for split, by_task in trained.logits.items()
+        for task, values in by_task.items()
+    }
+    result = {
+        "digest": trial.digest,
+        "notation": trial.tree.notation(),
+        "seed": trial.seed,
+        "scores": {
+            split: {task: metrics[kinds[task].metric] for task, metrics in by_task.items()}
+            for split, by_task in trained.scores.items()
+        },
+        "metrics": trained.scores,
+        "best_step": trained.best_step,
+        "steps": trial.training.steps,
+        "params": sum(p.numel() for p in network.parameters()),
+        "clips_per_s": trained.clips_per_s,
+        "seconds": time.perf_counter() - started,
+        "device": str(device),
+        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+    }
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    return TrialResult(result, trained.history, weights, predictions)

@@ -1,0 +1,178 @@
+"""The folder in which the stages keep everything, and the lock that one command has on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from synergy.atomic import is_partial, write_json_atomically, write_text_atomically
+from synergy.errors import WorkspaceError
+from synergy.trials.store import TrialStore
+
+_LOCK = ".synergy.lock"
+_HOLDER = ".synergy.holder.json"
+
+
+class Workspace:
+    """The files of one run of the stages.
+
+    ``config.yaml``, ``trials/``, ``ar_table.csv``, ``tree.json``, ``summary.json``, ``model/``
+    and ``report.html``. All of them can be read without this package.
+
+    Parameters
+    ----------
+    folder : Path
+    create : bool
+        Make the folder when it is not there; otherwise it must be a workspace already.
+
+    Raises
+    ------
+    WorkspaceError
+        If ``folder`` holds something else, cannot be made, or is missing and not to be made.
+    """
+
+    def __init__(self, folder: Path, *, create: bool = True) -> None:
+        self.folder = Path(folder)
+        self.trials = TrialStore(self.folder / "trials")
+        self._lock = FileLock(self.folder / _LOCK)
+        try:
+            self._check()
+            if create:
+                self.trials.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkspaceError(
+                f"the workspace {self.folder} cannot be used ({error.strerror}); "
+                "name another one with --workspace"
+            ) from error
+        if not self.trials.folder.is_dir():
+            raise WorkspaceError(
+                f"expected a workspace in {self.folder}, found none; name another one with "
+                "--workspace or train something first"
+            )
+
+    def _check(self) -> None:
+        if not self.folder.exists():
+            return
+        if not self.folder.is_dir():
+            raise WorkspaceError(
+                f"expected a folder for the workspace, found the file {self.folder}; "
+                "name an empty folder or a workspace"
+            )
+        found = sorted(p.name for p in self.folder.iterdir() if not p.name.startswith("."))
+        ours = found == ["trials"] or (
+            "trials" in found and (self.config.is_file() or (self.folder / _LOCK).is_file())
+        )
+        if found and not ours:
+            shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+            raise WorkspaceError(
+                f"expected a workspace in {self.folder}, found {shown}; "
+                "name an empty folder or a workspace"
+            )
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration of the last command."""
+        return self.folder / "config.yaml"
+
+    @property
+    def ar_table(self) -> Path:
+        """The AR table of stage 2."""
+        return self.folder / "ar_table.csv"
+
+    @property
+    def tree(self) -> Path:
+        """The sharing tree of stage 3."""
+        return self.folder / "tree.json"
+
+    @property
+    def summary(self) -> Path:
+        """The numbers of the run."""
+        return self.folder / "summary.json"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the exported model."""
+        return self.folder / "model"
+
+    @property
+    def report(self) -> Path:
+        """The report for people."""
+        return self.folder / "report.html"
+
+    def save_config(self, text: str) -> None:
+        """Write ``config.yaml``; trials of another configuration stay valid, they have digests."""
+        write_text_atomically(self.config, text)
+
+    @contextmanager
+    def lock(self, command: str, wait_s: float = 0) -> Iterator[None]:
+        """Hold the workspace; the system releases it when this process dies.
+
+        The same object may lock again inside. Leftovers of killed commands are removed.
+
+        Parameters
+        ----------
+        command : str
+            What others are told, for example ``synergy pairwise``.
+        wait_s : float
+            How long to wait for another holder, in seconds; negative waits for ever.
+
+        Raises
+        ------
+        WorkspaceError
+            If another command holds the workspace; says which one.
+        """
+        inside = self._lock.is_locked
+        try:
+            acquired = self._lock.acquire(timeout=wait_s)
+        except Timeout as error:
+            raise WorkspaceError(
+                f"{self.folder} is held by {self._holder()}; wait for it or use another --workspace"
+            ) from error
+        except OSError as error:
+            raise WorkspaceError(
+                f"{self.folder} cannot be locked ({error.strerror}); "
+                "name a folder that can be written with --workspace"
+            ) from error
+        with acquired:
+            if inside:
+                yield
+                return
+            self._clean()
+            holder = self.folder / _HOLDER
+            write_json_atomically(
+                holder,
+                {
+                    "command": command,
+                    "host": platform.node(),
+                    "pid": os.getpid(),
+                    "since": datetime.now().isoformat(timespec="seconds"),
+                },
+            )
+            try:
+                yield
+            finally:
+                holder.unlink(missing_ok=True)
+
+    def _holder(self) -> str:
+        try:
+            holder = json.loads((self.folder / _HOLDER).read_text(encoding="utf-8"))
+            command, pid, host = holder["command"], holder["pid"], holder["host"]
+            since = datetime.fromisoformat(holder["since"])
+        except (OSError, ValueError, KeyError, TypeError):  # it has just come or is just going
+            return "another command"
+        where = "" if host == platform.node() else f" on {host}"
+        form = "%H:%M:%S" if since.date() == datetime.now().date() else "%Y-%m-%d %H:%M:%S"
+        return f"`{command}` (process {pid}{where}, since {since.strftime(form)})"
+
+    def _clean(self) -> None:
+        for path in self.folder.iterdir():
+            if is_partial(path) and path.is_file():
+                path.unlink(missing_ok=True)
+        self.trials.clean()

@@ -1,0 +1,401 @@
+"""Executors: one contract for all, and what only processes can suffer."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synergy.errors import ConfigError, DataError, SynergyError
+from synergy.trials.executors import EXECUTORS, Executor, Job, Outcome, ProcessExecutor
+from synergy.trials.executors.base import Report
+
+PATIENCE_S = 60.0
+
+
+# -- work, at the top level so that workers can import it ---------------------------------
+
+
+def double(payload: int, report: Report) -> int:
+    report(f"doubling {payload}")
+    report({"half": payload})
+    return 2 * payload
+
+
+def act(payload: tuple[str, Any], report: Report) -> Any:
+    """Do what the payload says."""
+    what, argument = payload
+    report(("pid", os.getpid()))
+    match what:
+        case "return":
+            return argument
+        case "data error":
+            raise DataError(argument)
+        case "value error":
+            raise ValueError(argument)
+        case "exit":
+            sys.exit(argument)
+        case "os exit":
+            os._exit(argument)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "wait for file":
+            wait_until(Path(argument).exists)
+            return argument
+        case "fork and die":  # the child keeps the pipe of the worker open
+            if os.fork() == 0:
+                try:
+                    wait_until(Path(argument).exists)
+                finally:
+                    os._exit(0)
+            os._exit(7)
+        case "unpicklable":
+            return lambda: None
+        case "environment":
+            return os.environ.get("OMP_NUM_THREADS"), os.environ.get("MKL_NUM_THREADS")
+        case "threads":
+            import torch
+
+            return torch.get_num_threads()
+        case "pid":
+            return os.getpid()
+        case "main":
+            return getattr(sys.modules["__main__"], "__file__", None)
+    raise AssertionError(what)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def run(executor: Executor, *payloads: Any, work: Any = act) -> dict[str, Outcome]:
+    jobs = [Job(str(i), payload) for i, payload in enumerate(payloads)]
+    outcomes = list(executor.run(work, jobs, lambda key, message: None))
+    assert len({outcome.key for outcome in outcomes}) == len(outcomes)
+    return {outcome.key: outcome for outcome in outcomes}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """No test leaves a process, a file descriptor or a changed environment behind."""
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # lives as long as this process
+    environment = dict(os.environ)
+    handler = signal.getsignal(signal.SIGINT)
+    descriptors = open_descriptors()
+    yield
+    assert multiprocessing.active_children() == []
+    assert open_descriptors() == descriptors
+    environment["PYTEST_CURRENT_TEST"] = os.environ["PYTEST_CURRENT_TEST"]
+    assert dict(os.environ) == environment
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def open_descriptors() -> int:
+    folder = Path("/dev/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+# -- the contract -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(EXECUTORS))
+class TestContract:
+    @pytest.fixture
+    def executor(self, name: str) -> Executor:
+        return EXECUTORS[name](1)
+
+    def test_outcomes_and_reports_in_the_given_order(self, executor: Executor) -> None:
+        seen: list[tuple[str, Any]] = []
+        jobs = [Job(f"job {n}", n) for n in (3, 1, 2)]
+        outcomes = []
+        for outcome in executor.run(double, jobs, lambda *report: seen.append(report)):
+            assert seen[-1][0] == outcome.key  # reports come before the outcome
+            outcomes.append(outcome)
+        assert outcomes == [Outcome("job 3", 6), Outcome("job 1", 2), Outcome("job 2", 4)]
+        assert seen == [
+            (f"job {n}", message) for n in (3, 1, 2) for message in (f"doubling {n}", {"half": n})
+        ]
+
+    def test_no_jobs(self, executor: Executor) -> None:
+        assert run(executor) == {}
+
+    def test_failures_do_not_touch_the_others(self, executor: Executor) -> None:
+        outcomes = run(
+            executor,
+            ("data error", "clip a.wav: expected audio, found none"),
+            ("value error", "one\nsecond line"),
+            ("value error", ""),
+            ("exit", 5),
+            ("return", None),
+            ("return", [1, "two"]),
+        )
+        assert [outcomes[str(i)].error for i in range(6)] == [
+            "clip a.wav: expected audio, found none",
+            "ValueError: one",
+            "ValueError",
+            "SystemExit: 5",
+            None,
+            None,
+        ]
+        assert "second line" in outcomes["1"].detail
+        assert "in act" in outcomes["1"].detail
+        assert outcomes["5"] == Outcome("5", [1, "two"])
+
+    def test_closing_early_starts_nothing_more(self, executor: Executor, tmp_path: Path) -> None:
+        never = tmp_path / "never"
+        jobs = [Job("a", ("return", 1)), *(Job(k, ("wait for file", never)) for k in "bcd")]
+        with closing(executor.run(act, jobs, lambda *_: None)) as outcomes:
+            assert next(outcomes) == Outcome("a", 1)
+
+    def test_an_error_of_the_caller_is_not_one_of_the_job(self, executor: Executor) -> None:
+        def refuse(key: str, message: Any) -> None:
+            raise RuntimeError("the display is gone")
+
+        with pytest.raises(RuntimeError, match="the display is gone"):
+            list(executor.run(double, [Job("a", 1), Job("b", 2)], refuse))
+
+
+def test_serial_lets_an_interrupt_through() -> None:
+    def interrupt(payload: Any, report: Report) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(EXECUTORS["serial"](None).run(interrupt, [Job("a", 1)], lambda *_: None))
+
+
+# -- processes ----------------------------------------------------------------------------
+
+
+def test_default_is_one_worker_for_each_core() -> None:
+    assert 1 <= ProcessExecutor().workers <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_no_workers(workers: int) -> None:
+    with pytest.raises(ConfigError, match=f"at least 1, found {workers}"):
+        ProcessExecutor(workers)
+
+
+def test_workers_persist_and_have_one_thread() -> None:
+    outcomes = run(
+        ProcessExecutor(1), ("pid", None), ("environment", None), ("threads", None), ("pid", None)
+    )
+    assert outcomes["0"].value == outcomes["3"].value != os.getpid()
+    assert outcomes["1"].value == ("1", "1")
+    assert outcomes["2"].value == 1  # the environment of this process: see `nothing_left`
+
+
+def test_jobs_run_at_the_same_time_and_outcomes_come_as_they_finish(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    order = []
+    jobs = [Job("slow", ("wait for file", gate)), Job("quick", ("return", 1))]
+    for outcome in ProcessExecutor(2).run(act, jobs, lambda *_: None):
+        order.append(outcome.key)
+        gate.touch()
+    assert order == ["quick", "slow"]
+
+
+@pytest.mark.parametrize(
+    ("death", "error"),
+    [
+        (("kill", None), "was ended by SIGKILL (killed by hand or out of memory)"),
+        (("os exit", 3), "ended with exit code 3"),
+    ],
+)
+def test_a_worker_that_dies_fails_its_own_job_alone(death: Any, error: str) -> None:
+    outcomes = run(ProcessExecutor(1), ("return", 0), death, ("return", 2), death, ("return", 4))
+    assert [outcomes[key].value for key in "024"] == [0, 2, 4]
+    for key in "13":
+        assert outcomes[key].error == f"the worker process {error} before the job was finished"
+
+
+def test_a_worker_killed_from_outside(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
+    def kill(key: str, message: tuple[str, int]) -> None:
+        if key == "victim":
+            os.kill(message[1], signal.SIGKILL)
+
+    jobs = [
+        Job("other", ("wait for file", gate)),
+        Job("victim", ("wait for file", tmp_path / "never")),
+        Job("next", ("return", 1)),
+    ]
+    outcomes = {}
+    for outcome in ProcessExecutor(2).run(act, jobs, kill):
+        outcomes[outcome.key] = outcome
+        if len(outcomes) == 2:
+            gate.touch()
+    assert outcomes["other"] == Outcome("other", gate)
+    assert "SIGKILL" in (outcomes["victim"].error or "")
+    assert outcomes["next"] == Outcome("next", 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_dead_worker_is_noticed_though_its_pipe_is_still_open(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    began = time.monotonic()
+    outcomes = run(ProcessExecutor(1), ("fork and die", gate), ("return", 1))
+    gate.touch()
+    assert time.monotonic() - began < PATIENCE_S / 2
+    assert "exit code 7" in (outcomes["0"].error or "")
+    assert outcomes["1"].value == 1
+
+
+def test_a_result_that_cannot_be_pickled() -> None:
+    outcomes = run(ProcessExecutor(1), ("unpicklable", None), ("return", 1))
+    assert "cannot be pickled" in (outcomes["0"].error or "")
+    assert outcomes["1"].value == 1
+
+
+def test_what_cannot_be_pickled_is_refused_before_anything_starts() -> None:
+    with pytest.raises(SynergyError, match=r"job b: expected .* can be pickled"):
+        ProcessExecutor(1).run(act, [Job("a", 1), Job("b", threading.Lock())], lambda *_: None)
+    with pytest.raises(SynergyError, match="top level of a module"):
+        ProcessExecutor(1).run(lambda p, r: p, [Job("a", 1)], lambda *_: None)
+
+
+def test_large_messages_both_ways() -> None:
+    block = bytes(3_000_000)
+    outcomes = run(ProcessExecutor(1), ("return", block), ("return", block))
+    assert [outcome.value == block for outcome in outcomes.values()] == [True, True]
+
+
+def test_works_from_a_thread() -> None:
+    outcomes: dict[str, Outcome] = {}
+    thread = threading.Thread(
+        target=lambda: outcomes.update(run(ProcessExecutor(1), ("return", 1)))
+    )
+    thread.start()
+    thread.join(PATIENCE_S)
+    assert outcomes == {"0": Outcome("0", 1)}
+
+
+# -- whole programs, interrupted and killed -----------------------------------------------
+
+PROGRAM = """
+import os, sys
+from synergy.trials.executors import Job, ProcessExecutor
+from test_executors import act
+
+def say(*words):
+    print(*words, flush=True)
+
+say("program")
+jobs = [Job("a", ("return", 1)), Job("b", ("return", 2))]
+jobs += [Job(key, ("wait for file", "never")) for key in "cdef"]
+try:
+    for outcome in ProcessExecutor(2).run(act, jobs, lambda key, report: say("start", key)):
+        say("done", outcome.key, outcome.value)
+except KeyboardInterrupt:
+    say("interrupted")
+    sys.exit(130)
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A program, without a guard, in which two jobs are done and two run for ever."""
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    paths = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def read_until_busy(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not {"start c", "start d", "done a 1", "done b 2"} <= set(lines):
+        line = process.stdout.readline()
+        assert line, f"ended early: {lines}, {process.stderr and process.stderr.read()}"
+        lines.append(line.strip())
+    return lines
+
+
+def test_ctrl_c_ends_the_workers_and_keeps_what_is_done(program: subprocess.Popen[str]) -> None:
+    lines = read_until_busy(program)
+    os.killpg(program.pid, signal.SIGINT)  # as the terminal does: workers get it too
+    # The workers hold stdout as well: it ends when the last one has gone.
+    output, complaints = program.communicate(timeout=PATIENCE_S)
+    assert program.returncode == 130
+    assert output.splitlines() == ["interrupted"]
+    assert complaints == ""
+    assert lines.count("program") == 1  # no worker ran the script again
+
+
+def test_ctrl_c_while_workers_start(program: subprocess.Popen[str]) -> None:
+    assert program.stdout is not None
+    assert program.stdout.readline() == "program\n"
+    os.killpg(program.pid, signal.SIGINT)
+    output, complaints = program.communicate(timeout=PATIENCE_S)
+    assert complaints == "" or "KeyboardInterrupt" in complaints.splitlines()[-1]
+    assert "synergy-worker" not in complaints
+    assert program.returncode in (130, -signal.SIGINT)
+    assert "start c" not in output
+
+
+def test_workers_end_when_their_parent_is_killed(program: subprocess.Popen[str]) -> None:
+    read_until_busy(program)
+    program.kill()
+    began = time.monotonic()
+    _, complaints = program.communicate(timeout=PATIENCE_S)
+    assert time.monotonic() - began < PATIENCE_S / 2
+    assert program.returncode == -signal.SIGKILL
+    assert complaints == ""
+
+
+def test_a_script_that_defines_the_work_needs_the_guard(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from synergy.errors import SynergyError\n"
+        "from synergy.trials.executors import Job, ProcessExecutor\n"
+        "def work(payload, report):\n    return payload\n"
+        "def main():\n"
+        "    return list(ProcessExecutor(1).run(work, [Job('a', 1)], print))\n"
+        "import sys\n"
+        "if sys.argv[1] == 'guarded':\n"
+        "    if __name__ == '__main__':\n        print(main())\n"
+        "else:\n"
+        "    try:\n        main()\n"
+        "    except SynergyError as error:\n        print(error)\n"
+    )
+
+    def output(kind: str) -> str:
+        return subprocess.run(
+            [sys.executable, str(script), kind],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        ).stdout
+
+    assert output("guarded").strip() == str([Outcome("a", 1)])
+    assert 'needs the guard if __name__ == "__main__":' in output("bare")
