@@ -89,13 +89,18 @@ class TreeNetwork(nn.Module):
         Returns
         -------
         dict of str to Tensor
-            [B_task, K] for clips, [B_task, E] for activities; rows in the order of ``rows``.
+            [B_task, K] for clips; [B_task, F] for activities, where the logit of an output
+            frame stands for each feature frame that it covers. Rows in the order of ``rows``.
         """
         encoded = None
         if frames is not None:
-            encoded = torch.clamp(frames // self.frame_stride, min=1)
+            encoded = (frames + self.frame_stride - 1) // self.frame_stride
         outputs: dict[str, Tensor] = {}
         self._run(self.tree.root, x, None, encoded, rows, outputs)
+        covering = torch.arange(x.shape[3], device=x.device) // self.frame_stride
+        for task, logits in outputs.items():
+            if TASK_KINDS[self.specs[task].kind].per_frame:
+                outputs[task] = logits[:, covering.clamp(max=logits.shape[1] - 1)]
         return outputs
 
     def _run(

@@ -185,24 +185,24 @@ class SharingTree:
             found = tokens[position] if position < len(tokens) else "the end"
             return TreeError(f"tree notation {notation!r}: expected {expected}, found {found!r}")
 
-        def take(expected: str) -> str:
+        def take(pattern: str, expected: str) -> str:
             nonlocal position
-            if position >= len(tokens) or not re.fullmatch(expected, tokens[position]):
+            if position >= len(tokens) or not re.fullmatch(pattern, tokens[position]):
                 raise fail(expected)
             position += 1
             return tokens[position - 1]
 
         def node() -> Any:
             if position < len(tokens) and tokens[position] == "{":
-                take("{")
+                take("{", "a group")
                 children = [node()]
                 while position < len(tokens) and tokens[position] != "}":
                     if tokens[position] == ",":
-                        take(",")
+                        take(",", "a comma")
                     children.append(node())
-                take("}")
-                return children, int(take(r"@\d+")[1:])
-            return take(r"[A-Za-z][\w-]*")
+                take("}", "the end of the group")
+                return children, int(take(r"@\d+", "@ and the shared depth of the group")[1:])
+            return take(r"[A-Za-z][\w-]*", "a task name or a group")
 
         tree = node()
         if position != len(tokens):
@@ -351,7 +351,7 @@ class SharingTree:
                     match blocks:
                         case None:
                             run = None
-                        case [int(first), int(last)]:
+                        case [first, last] if type(first) is type(last) is int:
                             run = (first, last)
                         case _:
                             raise TreeError(
@@ -364,7 +364,7 @@ class SharingTree:
                     )
 
         match data:
-            case {"depth": int(depth), "root": root}:
+            case {"depth": int(depth), "root": root} if depth is not True:
                 return cls(read(root), depth)
             case _:
                 raise TreeError("tree: expected an object with the keys depth and root")

@@ -357,7 +357,6 @@ def test_ctrl_c_while_workers_start(program: subprocess.Popen[str]) -> None:
     os.killpg(program.pid, signal.SIGINT)
     output, complaints = program.communicate(timeout=PATIENCE_S)
     assert complaints == "" or "KeyboardInterrupt" in complaints.splitlines()[-1]
-    assert "synergy-worker" not in complaints
     assert program.returncode in (130, -signal.SIGINT)
     assert "start c" not in output
 
@@ -368,8 +367,7 @@ def test_workers_end_when_their_parent_is_killed(program: subprocess.Popen[str])
     began = time.monotonic()
     _, complaints = program.communicate(timeout=PATIENCE_S)
     assert time.monotonic() - began < PATIENCE_S / 2
-    assert program.returncode == -signal.SIGKILL
-    assert complaints == ""
+    assert (program.returncode, complaints) == (-signal.SIGKILL, "")
 
 
 def test_a_script_that_defines_the_work_needs_the_guard(tmp_path: Path) -> None:

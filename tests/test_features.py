@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from small_corpora import noise
@@ -114,7 +114,6 @@ def test_impossible_configurations_are_refused(values, says):
 def test_every_band_of_an_accepted_configuration_hears_something(mels, window_ms):
     try:
         config = FeatureConfig(mels=mels, window_ms=window_ms, hop_ms=8)
-    except ValidationError as error:
-        assert "hold no FFT bin" in str(error)
-    else:
-        assert (mel_filterbank(config).max(axis=0) > 0).all()
+    except ValidationError:
+        reject()
+    assert (mel_filterbank(config).max(axis=0) > 0).all()

@@ -1,7 +1,7 @@
 """Corpora: one module per format, and what turns them into targets and features.
 
 `DATASETS` names the formats. To add one, write a module with a configuration whose ``format``
-is a literal and a loader ``load(name, config) -> Corpus``, and add its line here.
+is a literal and a loader ``load(name, config, progress) -> Corpus``, and add its line here.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from synergy.datasets.base import Corpus
-
-# from synergy.datasets.demo_speech import DemoSpeechConfig, load_demo_speech
+from synergy.datasets.base import Corpus, Progress
+from synergy.datasets.demo_speech import DemoSpeechConfig, load_demo_speech
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.datasets.speech_commands import SpeechCommandsConfig, load_speech_commands
 from synergy.strict import StrictModel
 
-DATASETS: dict[str, tuple[type[StrictModel], Callable[[str, Any], Corpus]]] = {
+DATASETS: dict[str, tuple[type[StrictModel], Callable[[str, Any, Progress | None], Corpus]]] = {
     "manifest": (ManifestConfig, load_manifest),
     "speech_commands": (SpeechCommandsConfig, load_speech_commands),
-    # "demo_speech": (DemoSpeechConfig, load_demo_speech),
+    "demo_speech": (DemoSpeechConfig, load_demo_speech),
 }

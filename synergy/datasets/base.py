@@ -6,12 +6,15 @@ tasks, `store` its audio into features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 Split = Literal["train", "valid", "test"]
+Progress = Callable[[int, int], None]
+"""Called with the number of files done and of all files."""
+
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
 from synergy.audio.reading import cache_folder, read_duration
-from synergy.datasets.base import SPLITS, Clip
+from synergy.datasets.base import SPLITS, Clip, Progress
 from synergy.datasets.problems import short_list
 from synergy.errors import ConfigError, DataError
 
@@ -83,7 +83,9 @@ def safe_path(folder: Path, path: str) -> tuple[str, str | None]:
     return normal, None
 
 
-def file_facts(folder: Path, paths: Sequence[str]) -> tuple[dict[str, FileFacts], list[str]]:
+def file_facts(
+    folder: Path, paths: Sequence[str], progress: Progress | None = None
+) -> tuple[dict[str, FileFacts], list[str]]:
     """Digest and duration of every file, and one problem per file that has no audio.
 
     What was found is kept in the cache by path, size and time of change, so that only new and
@@ -114,7 +116,9 @@ def file_facts(folder: Path, paths: Sequence[str]) -> tuple[dict[str, FileFacts]
             problems[path] = str(error).replace(str(file), path)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(look, paths, chunksize=64))
+        for done, _ in enumerate(pool.map(look, paths), start=1):
+            if progress is not None and done % 1000 == 0:
+                progress(done, len(paths))
     if any(known.get(path) != entry for path, entry in entries.items()):
         _write_kept(kept, entries)
     return facts, [problems[path] for path in sorted(problems)]

@@ -40,7 +40,7 @@ VARIANTS = {
 
 @dataclass(frozen=True)
 class _Trait:
-    """What the speakers of an age group tend to: mean and, where it differs, deviation."""
+    """What the speakers of an age group tend to."""
 
     f0_hz: dict[str, float]
     formants: float
@@ -51,11 +51,16 @@ class _Trait:
 
 # Neighbouring groups overlap on purpose: age is a tendency here, not a mark.
 _TRAITS = {
-    "child": _Trait({"female": 262.0, "male": 155.0}, 1.17, 150.0, 0.05, 6500.0),
-    "adult": _Trait({"female": 210.0, "male": 116.0}, 1.01, 178.0, 0.05, 6000.0),
-    "senior": _Trait({"female": 188.0, "male": 104.0}, 0.95, 142.0, 0.30, 3000.0),
+    "child": _Trait({"female": 262.0, "male": 146.0}, 1.17, 150.0, 0.05, 6500.0),
+    "adult": _Trait({"female": 214.0, "male": 116.0}, 1.01, 178.0, 0.05, 6000.0),
+    "senior": _Trait({"female": 196.0, "male": 104.0}, 0.95, 142.0, 0.30, 3000.0),
 }
-_F0_OCTAVES, _FORMANTS, _WORDS_PER_MINUTE, _TREMOR_OCTAVES, _CUTOFF_OCTAVES = 0.14, 0.05, 23, 0.7, 0.5
+# Standard deviations between the speakers of a group.
+_F0_OCTAVES = 0.11
+_FORMANTS = 0.05
+_WORDS_PER_MINUTE = 23.0
+_TREMOR_OCTAVES = 0.7
+_CUTOFF_OCTAVES = 0.5
 
 Level = Annotated[float, Field(ge=-20.0, le=60.0)]
 
@@ -77,11 +82,11 @@ class DemoSpeechConfig(StrictModel):
         default=WORDS, description="Command words, English, short enough for one second."
     )
     clips: PerSplit = Field(
-        default=PerSplit(train=2400, valid=600, test=600),
+        default=PerSplit(train=1800, valid=600, test=600),
         description="Clips of each split, balanced over gender, age group and word.",
     )
     speakers: PerSplit = Field(
-        default=PerSplit(train=240, valid=120, test=120),
+        default=PerSplit(train=300, valid=120, test=120),
         description="Speakers of each split, a multiple of six; none is in two splits.",
     )
     snr_db: tuple[Level, Level] = Field(

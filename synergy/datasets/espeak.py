@@ -9,9 +9,10 @@ Reads one JSON object a line on stdin and answers each with one JSON object a li
 Anything that cannot be spoken is answered with ``{"error": sentence}``.
 
 The library is GPL-licensed and therefore loaded here only; nothing else of the package is
-imported. It keeps phase and noise states from call to call, so that a second utterance depends
-on the first: every utterance is spoken in a process that has spoken nothing before. That is a
-fork where the system has one, else a fresh interpreter, which says the same, only slower.
+imported. It seeds its noise by the clock, and it keeps phase and noise from call to call, so that
+an utterance depends on those before. Therefore the seed is set here, and every utterance is spoken
+in a process that has spoken nothing before: a fork where the system has one, else a fresh
+interpreter, which says the same, only slower.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import base64
 import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +57,8 @@ class Speaker:
         )
         if self.sample_rate <= 0:
             raise RuntimeError(f"eSpeak NG does not start with its data in {self.data}")
+        # Starting seeds its noise with the time of day; unseeded, every second sounds different.
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._library.espeak_SetSynthCallback(self._callback)
 
     def _collect(self, samples: Any, count: int, _events: Any) -> int:
@@ -166,16 +170,29 @@ def _answer_fresh(line: str) -> str:
     return done.stdout.strip() or json.dumps({"error": f"eSpeak NG: {done.stderr.strip()}"})
 
 
+def _start() -> Speaker | dict[str, Any]:
+    """The library, or the reply to every request when it does not start."""
+    try:
+        return Speaker()
+    except (ImportError, OSError, AttributeError, RuntimeError) as error:
+        return {"error": f"eSpeak NG cannot be loaded ({error})"}
+
+
 def main() -> None:
     """Answer requests until stdin ends; with ``--once``, one request in this process."""
-    if "--once" in sys.argv:
-        print(json.dumps(answer(Speaker(), json.loads(sys.stdin.readline()))))
-        return
+    # An interrupt reaches the whole group of processes; this one ends with its input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    speaker = _start()
     forks = hasattr(os, "fork") and "--fresh" not in sys.argv
-    speaker = Speaker()
     for line in sys.stdin:
-        reply = _answer_forked(speaker, line) if forks else _answer_fresh(line)
-        print(reply, flush=True)
+        if isinstance(speaker, dict):
+            print(json.dumps(speaker), flush=True)
+        elif "--once" in sys.argv:
+            print(json.dumps(answer(speaker, json.loads(line))), flush=True)
+            break
+        else:
+            reply = _answer_forked(speaker, line) if forks else _answer_fresh(line)
+            print(reply, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from synergy.datasets.base import Clip, Corpus, Segment, Split
+from synergy.datasets.base import Clip, Corpus, Progress, Segment, Split
 from synergy.datasets.content import (
     FileFacts,
     corpus_folder,
@@ -65,7 +65,7 @@ class _Row:
         return self.cells.get(column, "")
 
 
-def load_manifest(name: str, config: ManifestConfig) -> Corpus:
+def load_manifest(name: str, config: ManifestConfig, progress: Progress | None = None) -> Corpus:
     """Read and check a manifest folder.
 
     Parameters
@@ -90,7 +90,7 @@ def load_manifest(name: str, config: ManifestConfig) -> Corpus:
     columns, rows = _read_csv(folder / "manifest.csv", ("path", "split"))
     problems: list[str] = []
     clips = _clips(folder, columns, rows, problems)
-    facts, unreadable = file_facts(folder, list(clips))
+    facts, unreadable = file_facts(folder, list(clips), progress)
     problems.extend(unreadable)
     clips = {
         path: _with_duration(clip, facts[path], problems)

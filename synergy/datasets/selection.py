@@ -18,7 +18,7 @@ from synergy.datasets.problems import counted, did_you_mean, problem_message, sh
 from synergy.errors import DataError
 from synergy.strict import StrictModel
 
-_COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*(\S+)\s*")
+_COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*([^\s<>=]+)\s*")
 _OPERATORS = {
     ">=": operator.ge,
     "<=": operator.le,

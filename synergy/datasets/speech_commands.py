@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from synergy.datasets.base import Clip, Corpus, Split
+from synergy.datasets.base import Clip, Corpus, Progress, Split
 from synergy.datasets.content import (
     corpus_folder,
     file_facts,
@@ -41,7 +41,9 @@ class SpeechCommandsConfig(StrictModel):
     )
 
 
-def load_speech_commands(name: str, config: SpeechCommandsConfig) -> Corpus:
+def load_speech_commands(
+    name: str, config: SpeechCommandsConfig, progress: Progress | None = None
+) -> Corpus:
     """Read a Speech Commands folder: label column ``word``, speaker from the file name.
 
     Noise recordings become clips without a word and with no segments, split by file.
@@ -94,7 +96,7 @@ def load_speech_commands(name: str, config: SpeechCommandsConfig) -> Corpus:
         if problem := safe_path(folder, path)[1]:
             problems.append(problem)
 
-    facts, unreadable = file_facts(folder, sorted(found))
+    facts, unreadable = file_facts(folder, sorted(found), progress)
     problems.extend(unreadable)
     clips = tuple(
         Clip(

@@ -13,7 +13,7 @@ from synergy.strict import StrictModel
 DEPTH = 8
 
 Width = Annotated[int, Field(ge=1, le=1024)]
-Pool = Annotated[int, Field(ge=1, le=8)]
+Stride = Annotated[int, Field(ge=1, le=8)]
 
 
 class Cnn8(StrictModel):
@@ -21,29 +21,25 @@ class Cnn8(StrictModel):
 
     The default widths reproduce the sizes of Surkov (2026), tables 2 and 4: blocks 1-4 have
     9,033 parameters together and each of 5-8 has 4,032 (the paper's sizes imply 4,033). The
-    paper does not print widths; several fit, these do so to the unit. It does not say either how
-    the resolution falls; here the first ``strided`` blocks stride, the others pool by maximum
-    before normalising, which is where training time goes on a CPU.
+    paper does not print widths; several fit, these do so to the unit. It does not say either
+    how the resolution falls; here the convolutions of blocks 1-4 stride.
 
     Attributes
     ----------
     channels : eight integers
         Output channels of each block.
-    mel_pool, frame_pool : eight integers
-        By how much each block lowers the resolution in mel bands and in frames; 1 for none.
-    strided : int
-        Number of first blocks that lower it by the stride of their convolution.
+    mel_strides, frame_strides : eight integers
+        Strides over mel bands and over frames of each block.
     """
 
     name: Literal["cnn8"] = "cnn8"
     channels: tuple[Width, ...] = (14, 14, 22, 21, 21, 21, 21, 21)
-    mel_pool: tuple[Pool, ...] = (2, 2, 2, 2, 1, 1, 1, 1)
-    frame_pool: tuple[Pool, ...] = (2, 2, 1, 1, 1, 1, 1, 1)
-    strided: Annotated[int, Field(ge=0, le=DEPTH)] = 1
+    mel_strides: tuple[Stride, ...] = (2, 2, 2, 2, 1, 1, 1, 1)
+    frame_strides: tuple[Stride, ...] = (2, 2, 1, 1, 1, 1, 1, 1)
 
     @model_validator(mode="after")
     def _eight_of_each(self) -> Cnn8:
-        for key in ("channels", "mel_pool", "frame_pool"):
+        for key in ("channels", "mel_strides", "frame_strides"):
             found = len(getattr(self, key))
             if found != DEPTH:
                 raise ValueError(f"{key}: expected {DEPTH} numbers, one per block, found {found}")
@@ -57,23 +53,21 @@ class Cnn8(StrictModel):
     @property
     def frame_stride(self) -> int:
         """Feature frames per output frame."""
-        return prod(self.frame_pool)
+        return prod(self.frame_strides)
 
     def output_shape(self, mels: int) -> tuple[int, int]:
         """Channels and mel bands after block 8."""
-        for number, factor in enumerate(self.mel_pool, start=1):
-            mels = -(-mels // factor) if number <= self.strided else mels // factor
+        for stride in self.mel_strides:
+            mels = -(-mels // stride)
         return self.channels[-1], mels
 
     def build_block(self, number: int) -> nn.Module:
         """Block ``number`` in 1..8."""
         inputs = 1 if number == 1 else self.channels[number - 2]
         outputs = self.channels[number - 1]
-        factor = (self.mel_pool[number - 1], self.frame_pool[number - 1])
-        stride = factor if number <= self.strided else (1, 1)
-        layers: list[nn.Module] = [
-            nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1)
-        ]
-        if stride != factor:
-            layers.append(nn.MaxPool2d(factor))
-        return nn.Sequential(*layers, nn.BatchNorm2d(outputs), nn.ReLU())
+        stride = (self.mel_strides[number - 1], self.frame_strides[number - 1])
+        return nn.Sequential(
+            nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        )

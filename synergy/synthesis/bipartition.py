@@ -23,7 +23,7 @@ import networkx as nx
 from synergy.errors import TableError
 from synergy.synthesis.task_sets import TaskSets, members
 
-MAX_GROUPS = 12  # 2,048 splits; a set with more groups gets one split by `close_split`
+MAX_GROUPS = 14  # 8,192 splits; a set with more groups gets one split by `close_split`
 
 Group = tuple[int, int]
 """Two task sets that every optimal split separates from each other; the second may be empty."""

@@ -46,7 +46,9 @@ class Cell:
     test_ar_pct: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", " ".join(self.reason.split()))
+        # A reason may quote anything, also what no encoding can hold.
+        text = self.reason.encode("utf-8", errors="backslashreplace").decode("utf-8")
+        object.__setattr__(self, "reason", " ".join(text.split()))
 
     @property
     def label(self) -> str:

@@ -26,12 +26,6 @@ from synergy.synthesis.bipartition import (
 from synergy.synthesis.splits import Pairs, SplitSearch
 from synergy.tree import SharingTree
 
-MAX_EFFORT = 10_000_000
-"""Pairs and splits after which only one split of each set is tried; some seconds of search.
-
-Twelve tasks need fewer than 500,000, whatever their weights.
-"""
-
 
 def recursive_tree(
     graph: nx.Graph, table: ARTable | None, block_costs: Sequence[float], depth: int
@@ -52,8 +46,8 @@ def recursive_tree(
     Returns
     -------
     SharingTree
-        No pair shares more blocks than its weight. Up to 12 tasks every tie is followed; of a
-        larger set with more than 2,048 optimal splits one is taken, see `close_split`.
+        No pair shares more blocks than its weight. Up to 14 tasks every tie is followed; of a
+        larger set with more than 8,192 optimal splits one is taken, see `close_split`.
 
     Raises
     ------
@@ -68,16 +62,20 @@ def recursive_tree(
 class RecursiveSearch(SplitSearch):
     """Proposes the splits of a set that maximise the smallest weight inside the parts."""
 
-    followed_all_ties = True
+    # Some seconds. Fourteen tasks need less, whatever their weights.
+    max_effort = 3_000_000
+
+    _took_one_of_many = False
+
+    @property
+    def followed_all_ties(self) -> bool:
+        """False when a set had more optimal splits than were tried."""
+        return not self._took_one_of_many and self.effort <= self.max_effort
 
     def propose(self, mask: int, pairs: Pairs) -> Iterable[int]:
         """Optimal splits; one of them when there are too many or the search has run long."""
         _, groups = conflict_groups(pairs, mask)
-        if len(groups) <= MAX_GROUPS and not self.may_stop():
+        if len(groups) <= MAX_GROUPS and self.effort <= self.max_effort:
             return optimal_splits(mask, groups)
-        self.followed_all_ties = False
+        self._took_one_of_many = True
         return [close_split(self.sets, groups)]
-
-    def may_stop(self) -> bool:
-        """True once the search has run long."""
-        return self.effort > MAX_EFFORT

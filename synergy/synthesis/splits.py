@@ -59,7 +59,16 @@ class SplitSearch(ABC):
         Finite, 0 or more.
     depth : int
         Number of blocks of the encoder.
+
+    Attributes
+    ----------
+    effort : int
+        Pairs looked at and splits compared so far.
+    max_effort : float
+        Effort after which a set makes do with the splits that it has seen; at least one.
     """
+
+    max_effort: float = math.inf
 
     def __init__(
         self, graph: nx.Graph, table: ARTable | None, block_costs: Sequence[float], depth: int
@@ -76,15 +85,11 @@ class SplitSearch(ABC):
                 )
         self._reductions = None if table is None else _reductions(self.sets, table)
         self._solved: dict[int, Solution] = {}
-        self.effort = 0  # pairs looked at and splits compared
+        self.effort = 0
 
     @abstractmethod
     def propose(self, mask: int, pairs: Pairs) -> Iterable[int]:
         """Splits of a set that is worth splitting, each as the part with the first task."""
-
-    def may_stop(self) -> bool:
-        """True when the search has to make do with the splits of a set that it has seen."""
-        return False
 
     def tree(self) -> SharingTree:
         """The best tree of all tasks."""
@@ -102,7 +107,7 @@ class SplitSearch(ABC):
         if len(bits) == 1:
             return Solution(mask, 0, 0, self.depth, ())
         pairs = self.sets.pairs_by_weight(bits)
-        self.effort += len(bits) ** 2
+        self.effort += len(bits) * (len(bits) - 1) // 2
         shared = next(iter(pairs))
         if len(pairs) == 1:  # every way to split comes to the same tree
             parts = tuple(self.solve(1 << bit) for bit in bits)
@@ -123,15 +128,17 @@ class SplitSearch(ABC):
 
     def _best(self, mask: int, pairs: Pairs) -> tuple[Solution, Solution]:
         best, ties = -1, []
+        known = self._solved.get
         for part in self.propose(mask, pairs):
-            self.effort += 1
-            one, other = self.solve(part), self.solve(mask ^ part)
+            one = known(part) or self.solve(part)
+            other = known(mask ^ part) or self.solve(mask ^ part)
             saving = one.saving + other.saving
             if saving > best:
                 best, ties = saving, []
             if saving == best:
                 ties.append((one, other))
-            if self.may_stop():
+            self.effort += 1
+            if self.effort > self.max_effort:
                 break
         return min(ties, key=_preference)
 

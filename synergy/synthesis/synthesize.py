@@ -123,8 +123,8 @@ def synthesize(
     ]
     if exact_cost is not None and solver == "recursive" and not optimal:
         notes.append(
-            f"The recursion is not optimal here: its tree costs {cost:g}, the smallest one "
-            f"{exact_cost:g} (solver exact)."
+            f"The recursion is not optimal here: its tree costs {cost:,.10g}, the smallest one "
+            f"{exact_cost:,.10g} (solver exact)."
         )
     if solver == "recursive" and not search.followed_all_ties:
         notes.append(

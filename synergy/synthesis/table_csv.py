@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from synergy.atomic import write_text_atomically
 from synergy.errors import TableError
 from synergy.synthesis.cells import Cell
 
@@ -28,10 +28,7 @@ def write_cells(cells: Sequence[Cell], path: Path) -> None:
     writer.writerow(names)
     for cell in cells:
         writer.writerow([_written(getattr(cell, name)) for name in names])
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    # A reason may quote what no encoding can hold, such as half of a surrogate pair.
-    part.write_bytes(text.getvalue().encode("utf-8", errors="backslashreplace"))
-    os.replace(part, path)
+    write_text_atomically(path, text.getvalue())
 
 
 def _written(value: object) -> str:

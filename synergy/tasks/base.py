@@ -65,7 +65,8 @@ class TaskKind(Protocol):
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean loss of a training batch, a scalar.
 
-        ``targets`` are class numbers [B] or activity per feature frame [B, F] in {0, 1}.
+        ``logits`` are [B, K], or [B, F] where ``per_frame``; ``targets`` are class numbers [B]
+        or activity per feature frame [B, F] in {0, 1}.
         """
         ...
 

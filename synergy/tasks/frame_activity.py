@@ -44,16 +44,8 @@ class FrameActivity:
         return GruDecoder(channels, mels)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Binary cross-entropy, mean over frames.
-
-        Each of the E logits stands for F // E feature frames. The loss is linear in the
-        target, so the mean of those frames as a soft target gives the same value as repeating
-        the logit; feature frames that no logit covers are left out.
-        """
-        stride = targets.shape[1] // logits.shape[1]
-        covered = targets[:, : stride * logits.shape[1]].to(logits.dtype)
-        soft = covered.unflatten(1, (logits.shape[1], stride)).mean(dim=2)
-        return nn.functional.binary_cross_entropy_with_logits(logits, soft)
+        """Binary cross-entropy, mean over feature frames."""
+        return nn.functional.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype))
 
     def scores(self, logits: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, float]:
         """ROC-AUC and accuracy at probability 0.5, both pooled over frames, and the majority.

@@ -29,8 +29,7 @@ def predict(
     Returns
     -------
     dict of str to list of float32 arrays
-        In the order of ``TaskData.clips``: [K] per clip, or [F] for an activity, where the
-        logit of an output frame stands for each feature frame that it covers.
+        In the order of ``TaskData.clips``: [K] per clip, or [F] for an activity.
     """
     device = next(network.parameters()).device
     wanted: dict[int, dict[str, int]] = {}
@@ -59,9 +58,8 @@ def predict(
             for task, values in outputs.items():
                 for row, value in zip(rows[task].tolist(), values, strict=True):
                     position = wanted[clips[row]][task]
-                    logits[task][position] = _per_frame(
-                        value, lengths[row], network.frame_stride
-                    ) if TASK_KINDS[network.specs[task].kind].per_frame else value
+                    per_frame = TASK_KINDS[network.specs[task].kind].per_frame
+                    logits[task][position] = value[: lengths[row]] if per_frame else value
     network.train(was_training)
     return logits
 
@@ -113,7 +111,3 @@ def _extended(frames: np.ndarray, count: int) -> np.ndarray:
     """float32 [count, M]; the last frame repeats."""
     return frames[np.minimum(np.arange(count), len(frames) - 1)].astype(np.float32)
 
-
-def _per_frame(logits: np.ndarray, frames: int, stride: int) -> np.ndarray:
-    """Logits [E] repeated to feature frames [F]."""
-    return logits[np.minimum(np.arange(frames) // stride, len(logits) - 1)]

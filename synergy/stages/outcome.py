@@ -1,0 +1,97 @@
+"""Scores of one model over its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from synergy.datasets.base import Split
+from synergy.experiment import Experiment
+from synergy.stages.sweep import Swept
+from synergy.synthesis.ar_table import accuracy_reduction
+from synergy.training.config import TrainingConfig
+from synergy.tree import SharingTree
+
+REPORTED: tuple[Split, ...] = ("valid", "test")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One tree after all its seeds.
+
+    Attributes
+    ----------
+    tree : SharingTree
+    digests : tuple of str
+        Its trials, in the order of the seeds.
+    scores : dict
+        ``scores[split][task]``: one score per seed that finished, in [0, 1].
+    errors : tuple of str
+        Why seeds are missing.
+    """
+
+    tree: SharingTree
+    digests: tuple[str, ...]
+    scores: Mapping[str, Mapping[str, tuple[float, ...]]]
+    errors: tuple[str, ...]
+
+    @property
+    def seeds(self) -> int:
+        """Number of seeds that finished."""
+        return min(len(values) for values in self.scores["valid"].values())
+
+    def mean(self, split: str, task: str) -> float:
+        """Mean score over the seeds."""
+        return fmean(self.scores[split][task])
+
+    def means(self, split: str) -> dict[str, float]:
+        """Mean score of each task."""
+        return {task: self.mean(split, task) for task in self.tree.tasks}
+
+    def spread(self, split: str, task: str) -> float | None:
+        """Standard deviation over the seeds (n - 1); None with one seed."""
+        values = self.scores[split][task]
+        return stdev(values) if len(values) > 1 else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Scores as JSON values."""
+        return {
+            "notation": self.tree.notation(),
+            "digests": list(self.digests),
+            "scores": {s: {t: list(v) for t, v in by.items()} for s, by in self.scores.items()},
+            "errors": list(self.errors),
+        }
+
+
+def outcome_of(
+    experiment: Experiment,
+    swept: Swept,
+    tree: SharingTree,
+    training: TrainingConfig | None = None,
+) -> Outcome:
+    """Collect the seeds of ``tree`` from what was swept."""
+    digests = [experiment.trial(tree, s, training).digest for s in experiment.config.all_seeds]
+    done = [swept.results[digest] for digest in digests if digest in swept.results]
+    scores = {
+        split: {t: tuple(r["scores"][split][t] for r in done) for t in tree.tasks}
+        for split in REPORTED
+    }
+    errors = tuple(swept.errors[digest] for digest in digests if digest in swept.errors)
+    return Outcome(tree, tuple(d for d in digests if d in swept.results), scores, errors)
+
+
+def reduction(singles: Mapping[str, Outcome], multi: Outcome, split: str) -> float:
+    """AR of ``multi`` in percent: scores are averaged over seeds first, then compared."""
+    single = {task: singles[task].mean(split, task) for task in multi.tree.tasks}
+    return accuracy_reduction(single, multi.means(split))
+
+
+def failed(outcomes: Sequence[Outcome]) -> list[str]:
+    """A sentence for each outcome of which no seed finished."""
+    return [
+        f"{o.tree.notation()}: {o.errors[0] if o.errors else 'not trained'}"
+        for o in outcomes
+        if o.seeds == 0
+    ]

@@ -1,0 +1,117 @@
+"""Small AR tables, task graphs and sharing trees, and the numbers of the paper, for many tests."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import networkx as nx
+from hypothesis import strategies as st
+
+from synergy.synthesis import ARTable, Cell
+from synergy.tree import Branch, SharingTree
+
+PAPER = Path(__file__).parent / "data" / "paper"
+PAPER_TASKS = ("gc", "ac", "scr", "vad")
+# Two encoders with the sizes of the paper: one with known layers, one with known sums.
+PAPER_BLOCKS = (
+    (168, 1806, 2838, 4221, 4032, 4032, 4032, 4032),
+    (9033 / 4, 9033 / 4, 9033 / 4, 9033 / 4, 4033, 4033, 4033, 4033),
+)
+PAPER_DECODERS = 19_333
+
+
+def paper_table() -> ARTable:
+    return ARTable.from_csv(PAPER / "table3_pairwise_ar.csv")
+
+
+def paper_rows(name: str) -> list[dict[str, str]]:
+    with (PAPER / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def graph_of(tasks: Sequence[str], weights: Mapping[tuple[str, str], int] | int) -> nx.Graph:
+    """Task graph; pairs that ``weights`` does not name have the weight 4."""
+    graph = nx.Graph()
+    graph.add_nodes_from(tasks)
+    for a, b in itertools.combinations(tasks, 2):
+        weight = weights if isinstance(weights, int) else weights.get((a, b), 4)
+        graph.add_edge(a, b, weight=weight)
+    return graph
+
+
+def task_names(at_least: int, at_most: int) -> st.SearchStrategy[list[str]]:
+    name = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,3}", fullmatch=True)
+    return st.lists(name, min_size=at_least, max_size=at_most, unique=True)
+
+
+@st.composite
+def task_graphs(draw, at_least=2, at_most=5, depth=8, weights=(0, 4, 5, 6, 7, 8)):
+    tasks = [f"t{i}" for i in range(draw(st.integers(at_least, at_most)))]
+    # Few different weights make many ties.
+    values = draw(st.lists(st.sampled_from(weights), min_size=1, max_size=4))
+    return graph_of(
+        tasks,
+        {
+            pair: min(depth, draw(st.sampled_from(values)))
+            for pair in itertools.combinations(tasks, 2)
+        },
+    )
+
+
+def block_costs(depth: int = 8) -> st.SearchStrategy[list[float]]:
+    cost = st.integers(0, 50) | st.floats(0, 50).map(lambda cost: round(cost, 2))
+    return st.lists(cost, min_size=depth, max_size=depth)
+
+
+@st.composite
+def ar_tables(draw, at_most=5, depths=(4, 5, 6, 7, 8), failures=True, exotic=False):
+    """Complete tables; with ``exotic``, every attribute of a cell may have any legal value."""
+    tasks = draw(task_names(2, at_most))
+    reductions = st.floats(0, 10).map(lambda ar: round(ar, 1))
+    scores = st.none()
+    reasons = st.just("")
+    if exotic:
+        reductions |= st.floats(0, allow_infinity=False, allow_nan=False)
+        scores |= st.floats(allow_infinity=False, allow_nan=False)
+        reasons = st.text(max_size=20)
+    cells = []
+    for a, b in itertools.combinations(tasks, 2):
+        for depth in depths:
+            failed = failures and draw(st.integers(0, 9)) == 0
+            cells.append(
+                Cell(
+                    a,
+                    b,
+                    depth,
+                    None if failed else draw(reductions),
+                    "failed" if failed else "measured",
+                    draw(reasons),
+                    draw(st.integers(1, 5)),
+                    *(draw(scores) for _ in range(4)),
+                    test_ar_pct=draw(reductions) if exotic else None,
+                )
+            )
+    return ARTable.from_cells(cells)
+
+
+@st.composite
+def sharing_trees(draw, at_most=6, max_depth=9):
+    depth = draw(st.integers(1, max_depth))
+    tasks = draw(task_names(1, at_most))
+
+    def grow(tasks: list[str], placed: int) -> Branch:
+        if len(tasks) == 1:
+            return Branch((placed + 1, depth) if placed < depth else None, tuple(tasks))
+        last = draw(st.integers(placed, depth))
+        groups: dict[int, list[str]] = {}
+        for task in tasks:
+            groups.setdefault(draw(st.integers(0, 2)), []).append(task)
+        if len(groups) == 1:  # one group again would never end
+            groups = {i: [task] for i, task in enumerate(tasks)}
+        children = tuple(grow(group, last) for group in groups.values())
+        return Branch((placed + 1, last) if last > placed else None, tuple(tasks), children)
+
+    return SharingTree(grow(tasks, 0), depth)

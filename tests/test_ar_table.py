@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_tables import PAPER, PAPER_TASKS, ar_tables, paper_rows, paper_table
+
+from synergy.errors import TableError
+from synergy.synthesis import ARTable, Cell, accuracy_reduction
+
+LONG = "task_a,task_b,shared_depth,ar_pct\n"
+WIDE = "task_a,task_b,ar_4_pct,ar_5_pct\n"
+
+
+def pairs_of(tasks, depths=(4,), ar_pct=1.0):
+    return [
+        Cell(a, b, depth, ar_pct) for a, b in itertools.combinations(tasks, 2) for depth in depths
+    ]
+
+
+# -- accuracy reduction -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "row",
+    [*paper_rows("table2_flat.csv"), *paper_rows("table4_four_tasks.csv")],
+    ids=lambda row: row.get("model") or f"flat {row['shared_layers']}",
+)
+def test_accuracy_reduction_of_the_paper(row):
+    scores = {task: float(row[f"{task}_pct"]) for task in PAPER_TASKS}
+    single = {r["task"]: float(r["baseline_pct"]) for r in paper_rows("table1_single_task.csv")}
+    # Printed scores and reductions are rounded to a tenth each.
+    assert accuracy_reduction(single, scores) == pytest.approx(float(row["ar_pct"]), abs=0.15)
+
+
+def test_accuracy_reduction_is_zero_when_no_task_lost():
+    assert accuracy_reduction({"gc": 0.9, "ac": 0.5}, {"gc": 0.95, "ac": 0.5}) == 0.0
+
+
+def test_accuracy_reduction_is_relative_and_of_the_worst_task():
+    single, multi = {"gc": 0.8, "ac": 0.5}, {"gc": 0.7, "ac": 0.45}
+    assert accuracy_reduction(single, multi) == pytest.approx(12.5)
+    assert accuracy_reduction(single, {"ac": 0.45}) == pytest.approx(10.0)
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.floats(0, 1), min_size=1), st.data())
+def test_accuracy_reduction_does_not_depend_on_the_scale(single, data):
+    multi = {task: data.draw(st.floats(0, 1)) for task in single}
+    found = accuracy_reduction(single, multi)
+    assert 0 <= found <= 100
+    doubled = accuracy_reduction(
+        {task: 2 * score for task, score in single.items()},
+        {task: 2 * score for task, score in multi.items()},
+    )
+    assert doubled == pytest.approx(found)
+
+
+@pytest.mark.parametrize(
+    ("single", "multi", "words"),
+    [
+        ({"gc": 0.9}, {}, "at least one task"),
+        ({"gc": 0.9}, {"gc": 0.9, "ac": 0.5}, "single-task score of ac"),
+        ({"gc": 0.9}, {"gc": float("nan")}, "task gc: .* found nan"),
+        ({"gc": float("inf")}, {"gc": 0.9}, "task gc: .* found inf"),
+        ({"gc": -0.1}, {"gc": 0.9}, "task gc: .* found -0.1"),
+    ],
+)
+def test_accuracy_reduction_of_impossible_scores(single, multi, words):
+    with pytest.raises(TableError, match=words):
+        accuracy_reduction(single, multi)
+
+
+# -- the table --------------------------------------------------------------------------------
+
+
+def test_the_papers_table():
+    table = paper_table()
+    assert table.tasks == PAPER_TASKS
+    assert table.depths == (4, 5, 6, 7, 8)
+    assert len(table.cells) == 30
+    assert table.pairs() == tuple(itertools.combinations(PAPER_TASKS, 2))
+    assert table.cell("ac", "scr", 5).ar_pct == 3.7
+    assert table.cell("scr", "ac", 5) is table.cell("ac", "scr", 5)
+
+
+def test_cells_follow_the_order_of_tasks():
+    given_cells = [
+        Cell("b", "a", 8, 1.0, single_a=0.9, single_b=0.8, multi_a=0.7, multi_b=0.6),
+        Cell("c", "a", 8, 2.0),
+        Cell("c", "b", 8, 3.0),
+    ]
+    table = ARTable.from_cells(given_cells)
+    assert table.tasks == ("b", "a", "c")
+    assert [cell.label for cell in table.cells] == [
+        "b-a at depth 8",
+        "b-c at depth 8",
+        "a-c at depth 8",
+    ]
+    other = ARTable(("a", "b", "c"), (8,), tuple(given_cells))
+    swapped = Cell("a", "b", 8, 1.0, single_a=0.8, single_b=0.9, multi_a=0.6, multi_b=0.7)
+    assert other.cells[0] == swapped
+
+
+def test_a_cell_that_is_not_there():
+    with pytest.raises(TableError, match="found gc-ac at depth 3"):
+        paper_table().cell("gc", "ac", 3)
+
+
+def test_a_failed_cell_is_part_of_the_table(tmp_path):
+    failed = Cell("a", "b", 5, None, "failed", reason="loss not finite\n at step 3")
+    table = ARTable.from_cells([Cell("a", "b", 4, 0.0), failed])
+    table.to_csv(tmp_path / "table.csv")
+    assert ARTable.from_csv(tmp_path / "table.csv") == table
+    assert table.cell("a", "b", 5).reason == "loss not finite at step 3"
+    assert not table.cell("a", "b", 5).passes(100.0)
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ([], "at least two different tasks, found none"),
+        ([Cell("a", "a", 4, 1.0)], "two different tasks, found a twice"),
+        ([Cell("a", "", 4, 1.0)], "found an empty one"),
+        ([Cell("a", "b", 0, 1.0)], "shared depth of at least 1, found 0"),
+        ([Cell("a", "b", 4, None)], "expected an AR in percent, found none"),
+        ([Cell("a", "b", 4, 1.0, "failed")], "no AR of a failed cell, found 1.0"),
+        ([Cell("a", "b", 4, 1.0, "lost")], "measured or failed, found 'lost'"),  # type: ignore[arg-type]
+        ([Cell("a", "b", 4, float("nan"))], "at least 0 percent, found nan"),
+        ([Cell("a", "b", 4, float("inf"))], "at least 0 percent, found inf"),
+        ([Cell("a", "b", 4, -0.1)], "at least 0 percent, found -0.1"),
+        ([Cell("a", "b", 4, 1.0, test_ar_pct=-1.0)], "test AR of at least 0 percent"),
+        ([Cell("a", "b", 4, 1.0, multi_b=float("nan"))], "finite multi_b or none, found nan"),
+        ([Cell("a", "b", 4, 1.0, seeds=0)], "at least one seed, found 0"),
+        ([Cell("a", "b", 4, 1.0), Cell("b", "a", 4, 1.0)], "b-a at depth 4 again"),
+        (pairs_of("abc")[:2], "pair b-c: .* no row of this pair"),
+        ([*pairs_of("abc"), Cell("a", "b", 5, 1.0)], "pair b-c: .* found no depth 5"),
+    ],
+)
+def test_impossible_tables(cells, words):
+    with pytest.raises(TableError, match=words):
+        ARTable.from_cells(cells)
+
+
+def test_tasks_and_depths_have_to_fit_the_cells():
+    cells = tuple(pairs_of("abc"))
+    with pytest.raises(TableError, match="tasks a, b, d .* found a, b, c"):
+        ARTable(("a", "b", "d"), (4,), cells)
+    with pytest.raises(TableError, match="at the depths 4, 5, found"):
+        ARTable(("a", "b", "c"), (4, 5), cells)
+
+
+# -- CSV --------------------------------------------------------------------------------------
+
+
+@given(ar_tables(at_most=4, depths=(1, 8), exotic=True))
+def test_the_long_layout_has_an_inverse(tmp_path_factory, table):
+    path = tmp_path_factory.mktemp("table") / "ar_table.csv"
+    table.to_csv(path)
+    again = ARTable.from_csv(path)
+    assert again == table
+    written = path.read_bytes()
+    again.to_csv(path)
+    assert path.read_bytes() == written
+    assert list(path.parent.iterdir()) == [path]
+
+
+@given(ar_tables(failures=False))
+def test_the_wide_layout_has_an_inverse(tmp_path_factory, table):
+    lines = [f"task_a,task_b,{','.join(f'ar_{depth}_pct' for depth in table.depths)}"]
+    for a, b in table.pairs():
+        values = [repr(table.cell(a, b, depth).ar_pct) for depth in table.depths]
+        lines.append(f"{a},{b},{','.join(values)}")
+    path = tmp_path_factory.mktemp("table") / "wide.csv"
+    path.write_text("\n".join(lines))
+    plain = [replace(cell, seeds=1) for cell in table.cells]
+    assert ARTable.from_csv(path) == ARTable.from_cells(plain)
+
+
+def test_the_written_form_is_fixed(tmp_path):
+    path = tmp_path / "ar_table.csv"
+    cells = [
+        Cell("gc", "ac", 4, 0.1 + 0.2, single_a=0.9),
+        Cell("gc", "ac", 5, None, "failed", "a,b"),
+    ]
+    ARTable.from_cells(cells).to_csv(path)
+    assert path.read_bytes() == (
+        b"task_a,task_b,shared_depth,ar_pct,status,reason,seeds,"
+        b"single_a,single_b,multi_a,multi_b,test_ar_pct\n"
+        b"gc,ac,4,0.30000000000000004,measured,,1,0.9,,,,\n"
+        b'gc,ac,5,,failed,"a,b",1,,,,,\n'
+    )
+
+
+def test_long_tables_of_other_programs(tmp_path):
+    path = tmp_path / "table.csv"
+    text = "note, ar_pct ,task_b,shared_depth,task_a\r\nx, 1.5 ,ac,4,gc\r\n\r\n,,,,\r\n"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert ARTable.from_csv(path) == ARTable.from_cells([Cell("gc", "ac", 4, 1.5)])
+
+
+def test_both_layouts_of_the_papers_table_are_equal(tmp_path):
+    table = paper_table()
+    rows = [f"{c.task_a},{c.task_b},{c.shared_depth},{c.ar_pct}\n" for c in table.cells]
+    (tmp_path / "long.csv").write_text(LONG + "".join(rows))
+    assert ARTable.from_csv(tmp_path / "long.csv") == table
+
+
+BAD_FILES = {
+    "empty": ("", "found an empty file"),
+    "blank": ("\n\n ,\n", "found an empty file"),
+    "header only": (LONG, "at least two different tasks, found none"),
+    "no task": ("task_a,shared_depth,ar_pct\n", "line 1: .* found no task_b in"),
+    "no AR": ("task_a,task_b,shared_depth\n", "found no ar_pct in"),
+    "no depth": ("task_a,task_b,ar_pct\n", "found no shared_depth in"),
+    "wide without task": ("task_a,ar_4_pct\n", "found no task_b in"),
+    "semicolons": ("task_a;task_b;shared_depth;ar_pct\na;b;4;1.0\n", "separate columns with comma"),
+    "column twice": (LONG.strip() + ",ar_pct\na,b,4,1.0,2.0\n", "line 1: .* found ar_pct again"),
+    "no number": (LONG + "a,b,4,little\n", "line 2: expected a number as ar_pct, found 'little'"),
+    "decimal comma": (LONG + 'a,b,4,"2,3"\n', "line 2: .* found '2,3'"),
+    "NaN": (LONG + "a,b,4,nan\n", "line 2: .* at least 0 percent, found nan"),
+    "negative": (LONG + "a,b,4,-0.5\n", "line 2: .* at least 0 percent, found -0.5"),
+    "infinite": (LONG + "a,b,4,1e999\n", "line 2: .* at least 0 percent, found inf"),
+    "empty AR": (LONG + "a,b,4,\n", "line 2: expected an AR in percent, found none"),
+    "empty wide AR": (WIDE + "a,b,1.0,\n", "line 2: expected an AR in percent, found none"),
+    "depth no number": (LONG + "a,b,4.5,1.0\n", "line 2: .* as shared_depth, found '4.5'"),
+    "depth 0": (LONG + "a,b,0,1.0\n", "line 2: expected a shared depth of at least 1, found 0"),
+    "wide depth 0": ("task_a,task_b,ar_0_pct\na,b,0.0\n", "line 2: .* at least 1, found 0"),
+    "same task": (LONG + "a,a,4,1.0\n", "line 2: expected two different tasks, found a twice"),
+    "no name": (LONG + " ,b,4,1.0\n", "line 2: expected two task names"),
+    "cell twice": (
+        LONG + "a,b,4,1\nb,a,4,2\n",
+        r"line 3: .* b-a at depth 4 again \(first: line 2\)",
+    ),
+    "missing pair": (LONG + "a,b,4,1\na,c,4,1\n", "pair b-c: .* found no row of this pair"),
+    "unequal depths": (
+        LONG + "a,b,4,1\na,b,5,1\na,c,4,1\na,c,5,1\nb,c,5,1\n",
+        "pair b-c: expected the depths 4, 5 .* found no depth 4",
+    ),
+    "short line": (LONG + "a,b,4\n", "line 2: expected 4 values as in the header, found 3"),
+    "long line": (LONG + "a,b,4,1,5\n", "line 2: expected 4 values as in the header, found 5"),
+    "unknown status": (
+        "task_a,task_b,shared_depth,ar_pct,status\na,b,4,1,ok\n",
+        "line 2: expected the status measured or failed, found 'ok'",
+    ),
+    "failed with AR": (
+        "task_a,task_b,shared_depth,ar_pct,status\na,b,4,1,failed\n",
+        "line 2: expected no AR of a failed cell",
+    ),
+    "bad seeds": (
+        "task_a,task_b,shared_depth,ar_pct,seeds\na,b,4,1,many\n",
+        "line 2: expected a whole number as seeds, found 'many'",
+    ),
+    "bad score": (
+        "task_a,task_b,shared_depth,ar_pct,single_a\na,b,4,1,high\n",
+        "line 2: expected a number as single_a, found 'high'",
+    ),
+    "open quote": (LONG + 'a,"b,4,1\n', "as CSV text in UTF-8"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files(tmp_path, name):
+    text, words = BAD_FILES[name]
+    path = tmp_path / "ar_table.csv"
+    path.write_text(text)
+    with pytest.raises(TableError, match=words) as caught:
+        ARTable.from_csv(path)
+    assert str(path) in str(caught.value)
+
+
+def test_files_that_are_no_text(tmp_path):
+    with pytest.raises(TableError, match="no such file"):
+        ARTable.from_csv(tmp_path / "none.csv")
+    with pytest.raises(TableError, match="expected an AR table"):
+        ARTable.from_csv(tmp_path)
+    (tmp_path / "table.xlsx").write_bytes(b"PK\x03\x04\xff\xfe\x00")
+    with pytest.raises(TableError, match="save it as CSV"):
+        ARTable.from_csv(tmp_path / "table.xlsx")
+
+
+def test_all_problems_of_a_file_at_once(tmp_path):
+    path = tmp_path / "ar_table.csv"
+    path.write_text(LONG + "a,b,4,nan\na,c,4,much\na,c,x,1\na,a,4,1\nd,a,4,-1\n")
+    with pytest.raises(TableError) as caught:
+        ARTable.from_csv(path)
+    first, *problems = str(caught.value).splitlines()
+    assert first == f"{path}: 8 problems:"
+    for words in (
+        "line 2: expected a finite AR",
+        "line 3: expected a number as ar_pct, found 'much'",
+        "line 4: expected a whole number as shared_depth, found 'x'",
+        "line 5: expected two different tasks",
+        "line 6: expected a finite AR",
+        "pair b-c",
+        "pair b-d",
+        "pair c-d",
+    ):
+        assert sum(words in problem for problem in problems) == 1
+
+
+def test_very_many_problems_are_counted(tmp_path):
+    path = tmp_path / "ar_table.csv"
+    path.write_text(LONG + "".join(f"a,b,{depth},nan\n" for depth in range(1, 101)))
+    with pytest.raises(TableError) as caught:
+        ARTable.from_csv(path)
+    assert "100 problems" in str(caught.value)
+    assert str(caught.value).endswith("- and 80 more")
+    assert len(str(caught.value).splitlines()) == 22
+
+
+def test_the_data_files_are_the_papers(tmp_path):
+    assert {path.name for path in PAPER.glob("*.csv")} == {
+        "table1_single_task.csv",
+        "table2_flat.csv",
+        "table3_pairwise_ar.csv",
+        "table4_four_tasks.csv",
+        "table5_three_tasks.csv",
+    }
