@@ -4,6 +4,8 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Progress for people; on a log, only what goes wrong.
+QUIET := $(shell test -t 2 || echo --quiet)
 # Their presence says what is installed; pyproject.toml being newer makes pip look again.
 DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
@@ -19,18 +21,18 @@ define venv
 	@$(PIP) --version >/dev/null 2>&1 || { \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }; \
-	  echo "Making .venv; the packages take about 5 GB, most of it torch."; \
+	  echo "Making .venv: about 5 GB, most of it torch; this takes some minutes."; \
 	  $(PYTHON) -m venv .venv; }
 endef
 
 $(DEMO): pyproject.toml
 	$(venv)
-	$(PIP) install --editable '.[demo]'
+	$(PIP) install $(QUIET) --editable '.[demo]'
 	@touch $@
 
 $(DEV): pyproject.toml
 	$(venv)
-	$(PIP) install --editable '.[demo,dev]'
+	$(PIP) install $(QUIET) --editable '.[demo,dev]'
 	@touch $(DEMO) $@
 
 demo: $(DEMO) ## the three stages on the embedded corpus of synthetic speech, into runs/demo
@@ -47,9 +49,11 @@ test: $(DEV) ## the test suite, on two processes with one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(DEV) ## ruff (rules and format) and pyright
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	@status=0; set -x; \
+	$(BIN)/ruff check . || status=1; \
+	$(BIN)/ruff format --check . || status=1; \
+	$(BIN)/pyright || status=1; \
+	{ set +x; } 2>/dev/null; exit $$status
 
 docs: $(DEV) ## write the generated pages of docs/
 	$(BIN)/python docs/generate.py

@@ -22,9 +22,7 @@ HEAD = """\
 
 # Command line
 
-Data goes to stdout, progress and notes to stderr. Exit code 0: done; 1: done, but the result
-falls short of what was asked for; 2: wrong use or bad input; 130: interrupted, everything
-finished so far is kept.
+What `--help` says, command by command. Data goes to stdout, progress and notes to stderr.
 """
 
 

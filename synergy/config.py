@@ -119,6 +119,24 @@ class RunConfig(StrictModel):
             raise ConfigError("; ".join(problems))
         return tuple(task for task in self.tasks if task in chosen)
 
+    def with_options(self, **options: Any) -> RunConfig:
+        """This configuration with settings replaced; an option that is None changes nothing.
+
+        Raises
+        ------
+        ConfigError
+            If a value cannot be used; names the options as the command line does.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        try:
+            return RunConfig.model_validate({**self.model_dump(), **given})
+        except ValidationError as error:
+            problems = [_sentence(dict(problem)) for problem in error.errors()]
+            for name in given:
+                option = f"--{name.replace('_', '-')}"
+                problems = [re.sub(rf"^{name}\b[.0-9]*", option, text) for text in problems]
+            raise ConfigError("; ".join(problems)) from error
+
     def to_yaml(self) -> str:
         """The resolved configuration, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -18,7 +18,7 @@ CODE = ("synergy", "tests", "docs", "examples", "benchmarks")
 ORDER = (
     *("errors", "strict", "atomic", "seeding", "tree", "audio", "datasets", "tasks", "encoders"),
     *("network", "training", "trials", "workspace", "synthesis", "comparisons", "export"),
-    *("report", "config", "experiment", "stages", "cli"),
+    *("model", "report", "config", "experiment", "stages", "cli"),
 )
 ABOVE_ALL = ("__init__", "__main__")
 

@@ -197,12 +197,16 @@ def test_a_killed_build_leaves_no_store_and_no_worker(tmp_path, cache):
     workers = children_of(process.pid)
     assert len(workers) >= 2
     process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.wait()
+    process.stdout.close()
     assert [name.endswith(".building") for name in entries(cache)] == [True]
     deadline = time.monotonic() + 20
     while any(map(running, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(map(running, workers))
+    left = [worker for worker in workers if running(worker)]
+    for worker in left:
+        os.kill(worker, signal.SIGKILL)
+    assert not left
 
     other = open_store(corpus, FeatureConfig(mels=17))
     assert entries(cache) == [other.digest]

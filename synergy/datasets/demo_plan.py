@@ -33,8 +33,8 @@ ACCENTS = (
 )
 # Voice variants of eSpeak NG, with the fundamental frequency in Hz that each has at pitch 50.
 VARIANTS = {
-    "female": {"f1": 171, "f2": 170, "f3": 174, "f4": 166, "f5": 184, "linda": 220, "steph": 174},
-    "male": {"m1": 93, "m2": 95, "m3": 104, "m4": 92, "m6": 92, "m7": 105, "edward": 94},
+    "female": {"f1": 171, "f2": 170, "f3": 174, "f4": 166, "f5": 184, "linda": 220},
+    "male": {"m1": 93, "m2": 95, "m3": 104, "m4": 92, "m6": 92, "m7": 105},
 }
 
 
@@ -53,7 +53,7 @@ class _Trait:
 _TRAITS = {
     "child": _Trait({"female": 262.0, "male": 146.0}, 1.17, 150.0, 0.05, 6500.0),
     "adult": _Trait({"female": 214.0, "male": 116.0}, 1.01, 178.0, 0.05, 6000.0),
-    "senior": _Trait({"female": 196.0, "male": 104.0}, 0.95, 142.0, 0.30, 3000.0),
+    "senior": _Trait({"female": 196.0, "male": 104.0}, 0.95, 142.0, 0.30, 3500.0),
 }
 # Standard deviations between the speakers of a group.
 _F0_OCTAVES = 0.11

@@ -15,7 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -29,7 +29,7 @@ from filelock import FileLock
 
 from synergy.atomic import is_partial, json_text, partial_path
 from synergy.audio.reading import SAMPLE_RATE_HZ, cache_folder
-from synergy.datasets.base import SPLITS, Corpus
+from synergy.datasets.base import SPLITS, Corpus, Progress
 from synergy.datasets.demo_plan import ClipPlan, DemoSpeechConfig, plan_clips
 from synergy.datasets.demo_sound import CLIP_SAMPLES, RenderedClip, render_clip
 from synergy.datasets.manifest import ManifestConfig, load_manifest
@@ -40,8 +40,6 @@ __all__ = ["DemoSpeechConfig", "EspeakVoice", "load_demo_speech", "render_demo_s
 
 GENERATOR_VERSION = 1
 """To be raised whenever a seed gives other samples or labels than before."""
-
-Progress = Callable[[int, int], None]
 
 _LICENCE = "synthetic speech, output of eSpeak NG"
 _COLUMNS = (
@@ -110,7 +108,7 @@ class EspeakVoice:
             As `ask`, for example on an unknown voice.
         """
         reply = self.ask(request)
-        return np.frombuffer(base64.b64decode(reply["pcm"]), "<i2"), int(reply["sample_rate"])
+        return np.frombuffer(base64.b64decode(reply["pcm"]), np.int16), int(reply["sample_rate"])
 
     def version(self) -> str:
         """Version of eSpeak NG; another one speaks other samples."""

@@ -4,15 +4,15 @@ Reads one JSON object a line on stdin and answers each with one JSON object a li
 
 ``{"describe": true}`` -> ``{"version": "1.52.0", "sample_rate": 22050}``
 ``{"text": "yes", "accent": "en-us", "variant": "f3", "rate": 170, "pitch": 50, "range": 50}``
--> ``{"pcm": base64 of little-endian int16, "sample_rate": 22050}``
+-> ``{"pcm": base64 of int16, "sample_rate": 22050}``
 
 Anything that cannot be spoken is answered with ``{"error": sentence}``.
 
 The library is GPL-licensed and therefore loaded here only; nothing else of the package is
 imported. It seeds its noise by the clock, and it keeps phase and noise from call to call, so that
 an utterance depends on those before. Therefore the seed is set here, and every utterance is spoken
-in a process that has spoken nothing before: a fork where the system has one, else a fresh
-interpreter, which says the same, only slower.
+in a process of its own that has said nothing but the same first words: a fork where the system
+has one, else a fresh interpreter, which says the same, only slower.
 """
 
 from __future__ import annotations
@@ -30,18 +30,28 @@ from typing import Any
 _SYNCHRONOUS = 2
 _UTF8 = 1
 _PARAMETERS = {"rate": (1, 80, 450), "pitch": (3, 0, 99), "range": (4, 0, 99)}
+_FIRST_WORDS = {
+    "text": "ready",
+    "accent": "en",
+    "variant": "f1",
+    "rate": 170,
+    "pitch": 50,
+    "range": 50,
+}
 _CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
 )
 
 
-class Speaker:
-    """The library, loaded and ready to speak once.
+class Library:
+    """eSpeak NG, loaded, and as it always is before it speaks.
 
     Raises
     ------
     RuntimeError
         If the library does not start.
+    ValueError
+        If it lacks the voice of the first words.
     """
 
     def __init__(self) -> None:
@@ -57,9 +67,11 @@ class Speaker:
         )
         if self.sample_rate <= 0:
             raise RuntimeError(f"eSpeak NG does not start with its data in {self.data}")
-        # Starting seeds its noise with the time of day; unseeded, every second sounds different.
+        # Starting seeds its noise with the time of day.
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._library.espeak_SetSynthCallback(self._callback)
+        # Always the same first words: they load the dictionary, which forks then need not do.
+        self.speak(_FIRST_WORDS)
 
     def _collect(self, samples: Any, count: int, _events: Any) -> int:
         if samples and count > 0:
@@ -93,7 +105,7 @@ class Speaker:
             raise ValueError("expected a text to speak, found an empty one")
 
     def speak(self, request: dict[str, Any]) -> bytes:
-        """Little-endian int16 samples of one utterance, at `sample_rate`.
+        """Samples of one utterance as int16 in the order of this machine, at `sample_rate`.
 
         Raises
         ------
@@ -119,29 +131,23 @@ class Speaker:
         pcm = b"".join(self._blocks)
         if code != 0 or not any(pcm):
             raise RuntimeError(f"eSpeak NG gave no sound for {request['text']!r} (code {code})")
-        return pcm if sys.byteorder == "little" else _swapped(pcm)
+        return pcm
 
 
-def _swapped(pcm: bytes) -> bytes:
-    swapped = bytearray(pcm)
-    swapped[0::2], swapped[1::2] = pcm[1::2], pcm[0::2]
-    return bytes(swapped)
-
-
-def answer(speaker: Speaker, request: dict[str, Any]) -> dict[str, Any]:
+def answer(library: Library, request: dict[str, Any]) -> dict[str, Any]:
     """The reply to one request, spoken in this very process."""
     try:
         if request.get("describe"):
-            return {"version": speaker.version, "sample_rate": speaker.sample_rate}
-        pcm = base64.b64encode(speaker.speak(request)).decode()
-        return {"pcm": pcm, "sample_rate": speaker.sample_rate}
+            return {"version": library.version, "sample_rate": library.sample_rate}
+        pcm = base64.b64encode(library.speak(request)).decode()
+        return {"pcm": pcm, "sample_rate": library.sample_rate}
     except (ValueError, RuntimeError) as error:
         return {"error": str(error)}
     except KeyError as error:
         return {"error": f"expected the key {error} in the request"}
 
 
-def _answer_forked(speaker: Speaker, line: str) -> str:
+def _answer_forked(library: Library, line: str) -> str:
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:  # pragma: no cover - the parent's tracer does not see it
@@ -149,7 +155,7 @@ def _answer_forked(speaker: Speaker, line: str) -> str:
         try:
             os.close(read_end)
             with os.fdopen(write_end, "w") as pipe:
-                pipe.write(json.dumps(answer(speaker, json.loads(line))))
+                pipe.write(json.dumps(answer(library, json.loads(line))))
             status = 0
         finally:
             os._exit(status)
@@ -170,11 +176,11 @@ def _answer_fresh(line: str) -> str:
     return done.stdout.strip() or json.dumps({"error": f"eSpeak NG: {done.stderr.strip()}"})
 
 
-def _start() -> Speaker | dict[str, Any]:
+def _start() -> Library | dict[str, Any]:
     """The library, or the reply to every request when it does not start."""
     try:
-        return Speaker()
-    except (ImportError, OSError, AttributeError, RuntimeError) as error:
+        return Library()
+    except (ImportError, OSError, AttributeError, RuntimeError, ValueError) as error:
         return {"error": f"eSpeak NG cannot be loaded ({error})"}
 
 
@@ -182,16 +188,16 @@ def main() -> None:
     """Answer requests until stdin ends; with ``--once``, one request in this process."""
     # An interrupt reaches the whole group of processes; this one ends with its input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    speaker = _start()
+    library = _start()
     forks = hasattr(os, "fork") and "--fresh" not in sys.argv
     for line in sys.stdin:
-        if isinstance(speaker, dict):
-            print(json.dumps(speaker), flush=True)
+        if isinstance(library, dict):
+            print(json.dumps(library), flush=True)
         elif "--once" in sys.argv:
-            print(json.dumps(answer(speaker, json.loads(line))), flush=True)
+            print(json.dumps(answer(library, json.loads(line))), flush=True)
             break
         else:
-            reply = _answer_forked(speaker, line) if forks else _answer_fresh(line)
+            reply = _answer_forked(library, line) if forks else _answer_fresh(line)
             print(reply, flush=True)
 
 

@@ -3,78 +3,21 @@
 from __future__ import annotations
 
 import math
-import operator
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
 
 import numpy as np
-from pydantic import ConfigDict, Field, model_validator
 
 from synergy.datasets.base import SPLITS, Clip, Corpus, Segment, Split
 from synergy.datasets.problems import counted, did_you_mean, problem_message, short_list
+from synergy.datasets.task_source import TaskSource, matching_clips
 from synergy.errors import DataError
-from synergy.strict import StrictModel
 
-_COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*([^\s<>=]+)\s*")
-_OPERATORS = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    "==": operator.eq,
-    ">": operator.gt,
-    "<": operator.lt,
-}
+__all__ = ["LabelledClip", "TaskSelection", "TaskSource", "frame_targets", "select_clips"]
+
 # Frames of this length decide whether a split is all active; any usual hop gives the same answer.
 _CHECK_HOP_S = 0.01
-
-
-class TaskSource(StrictModel):
-    """Where one task finds its targets in one corpus: a label column, or segments."""
-
-    model_config = ConfigDict(coerce_numbers_to_str=True)
-
-    column: str | None = Field(default=None, description="Label column of clip classification.")
-    where: dict[str, str] = Field(
-        default={},
-        description="Column to condition: '>= 18' (also <=, >, <, ==) or 'female|male'. "
-        "A clip without a value does not match.",
-    )
-    map: dict[str, str] = Field(
-        default={}, description="Value to class; values that are not in it are dropped."
-    )
-    segments: str | None = Field(
-        default=None, description="Label of the segments in which frames are active."
-    )
-    label_source: str | None = Field(
-        default=None, description="Only segments that were set this way count, for example hand."
-    )
-    unlisted: Literal["drop", "inactive"] = Field(
-        default="drop", description="What clips without such a segment are."
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.column is None) == (self.segments is None):
-            raise ValueError("expected either column or segments")
-        if self.segments is None and (self.label_source is not None or self.unlisted != "drop"):
-            raise ValueError("label_source and unlisted need segments")
-        if self.column is None and self.map:
-            raise ValueError("map needs column")
-        for column, condition in self.where.items():
-            comparison = _COMPARISON.fullmatch(condition)
-            if comparison and _number(comparison[2]) is None:
-                raise ValueError(
-                    f"where {column}: expected a number after {comparison[1]}, "
-                    f"found {comparison[2]!r}"
-                )
-            if not condition.strip() or (comparison is None and condition.strip()[0] in "<>="):
-                raise ValueError(
-                    f"where {column}: expected a condition like '>= 18' or 'female|male', "
-                    f"found {condition!r}"
-                )
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +103,7 @@ def select_clips(
         elif unknown := _unknown_columns(source, corpora[name]):
             problems.extend(unknown)
         else:
-            matching[name] = _filtered(source, corpora[name], problems, dropped)
+            matching[name] = matching_clips(source, corpora[name], problems, dropped)
 
     clips: list[LabelledClip] = []
     if kind_is_frames:
@@ -209,14 +152,6 @@ def frame_targets(segments: Sequence[Segment], frames: int, hop_s: float) -> np.
     return targets
 
 
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _wrong_kind(source: TaskSource, kind_is_frames: bool) -> str | None:
     if kind_is_frames and source.segments is None:
         return "an activity task needs segments (the label of active segments), found a column"
@@ -233,39 +168,6 @@ def _unknown_columns(source: TaskSource, corpus: Corpus) -> list[str]:
         for column in dict.fromkeys(wanted)
         if column not in corpus.columns
     ]
-
-
-def _filtered(
-    source: TaskSource, corpus: Corpus, problems: list[str], dropped: list[str]
-) -> list[Clip]:
-    """Clips that meet every condition; one problem per value that cannot be compared."""
-    clips = list(corpus.clips)
-    for column, condition in source.where.items():
-        comparison = _COMPARISON.fullmatch(condition)
-        values = {clip.labels[column] for clip in clips if column in clip.labels}
-        if comparison is None:
-            wanted = {text.strip() for text in condition.split("|")}
-            accepted = values & wanted
-        else:
-            compare, bound = _OPERATORS[comparison[1]], float(comparison[2])
-            numbers = {value: _number(value) for value in values}
-            wrong = sorted(value for value, number in numbers.items() if number is None)
-            if wrong:
-                problems.append(
-                    f"corpus {corpus.name}, where {column} {condition}: expected numbers, "
-                    f"found {short_list(map(repr, wrong), 3)}"
-                )
-            accepted = {
-                v for v, number in numbers.items() if number is not None and compare(number, bound)
-            }
-        kept = [clip for clip in clips if clip.labels.get(column) in accepted]
-        if len(kept) < len(clips):
-            dropped.append(
-                f"{counted(len(clips) - len(kept), 'clip')} of {corpus.name} do not have "
-                f"{column} {condition}"
-            )
-        clips = kept
-    return clips
 
 
 def _classes_of(

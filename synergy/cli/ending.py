@@ -1,0 +1,157 @@
+"""How a command ends: one place turns whatever happened into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from synergy.cli.output import say
+from synergy.errors import SynergyError
+
+BUG = 70
+"""As EX_SOFTWARE of sysexits.h."""
+
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+READER_GONE = 141
+"""128 + SIGPIPE, as shells report it of programs that the signal ends."""
+
+KEPT = "everything that was finished is kept; run the same command again to go on"
+
+# The disk's or the system's fault, not the program's.
+_SYSTEM_ERRORS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO),
+}
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM; it takes the way of Ctrl-C, which ends the workers."""
+
+
+class Bug(Exception):
+    """Raised around an unexpected exception, to say where its traceback should go."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder))
+        self.folder = folder
+
+
+@contextmanager
+def reported_in(folder: Path) -> Iterator[None]:
+    """The traceback of an unexpected exception inside is written into ``folder``."""
+    try:
+        yield
+    except (SynergyError, typer.TyperException, typer.Exit, typer.Abort, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise Bug(folder) from error
+
+
+def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
+    """Run ``app``; whatever happens becomes at most a few lines on stderr and an exit code."""
+    try:
+        with _termination():
+            command = typer.main.get_command(app)
+            given = sys.argv[1:] if arguments is None else arguments
+            with command.make_context("synergy", list(given)) as context:
+                command.invoke(context)
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except typer.TyperException as error:
+        return _wrong_use(error)
+    except SynergyError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except _Terminated:
+        say(f"terminated; {KEPT}")
+        return TERMINATED
+    except (KeyboardInterrupt, typer.Abort):
+        say(f"interrupted; {KEPT}")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _close_quietly()
+        return READER_GONE
+    except MemoryError:
+        say("error: there is not enough memory; use fewer --workers")
+        return 2
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _SYSTEM_ERRORS:
+            say(f"error: {error.filename or 'a file'}: {error.strerror}; {KEPT}")
+            return 2
+        return _bug(error)
+    return 0
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """SIGTERM raises inside, once; a second one ends the process as usual."""
+
+    def terminate(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+def _wrong_use(error: typer.TyperException) -> int:
+    text = error.format_message()
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":  # it carries the help instead of a message
+        say(text)
+        return error.exit_code
+    say(f"error: {text}")
+    if context is not None:
+        say(f"see: {context.command_path} --help")
+    return error.exit_code
+
+
+def _close_quietly() -> None:
+    """Nothing is left to be written when the interpreter flushes stdout at its end."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _bug(error: Exception) -> int:
+    folder = Path(tempfile.gettempdir())
+    cause: BaseException = error
+    if isinstance(error, Bug) and error.__cause__ is not None:
+        folder, cause = error.folder, error.__cause__
+    text = "".join(traceback.format_exception(cause))
+    where = ""
+    for place in (folder, Path(tempfile.gettempdir())):
+        try:
+            handle, name = tempfile.mkstemp(prefix=".synergy-error-", suffix=".txt", dir=place)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            where = name
+            break
+        except OSError:
+            continue
+    summary = traceback.format_exception_only(cause)[-1].strip().splitlines()[0]
+    say(
+        f"error: this is a bug in synergy ({summary}); "
+        + (f"the details are in {where}" if where else "the details could not be written")
+    )
+    return BUG

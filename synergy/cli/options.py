@@ -1,0 +1,198 @@
+"""Options that commands have in common, and what their values mean."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synergy.cli.output import say
+from synergy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from synergy.config import RunConfig
+
+DEFAULT_WORKSPACE = Path("runs/default")
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Configuration (YAML). Without it: the one that the workspace has, else the embedded "
+        "corpus of synthetic speech.",
+    ),
+]
+WorkspaceFolder = Annotated[
+    Path,
+    typer.Option("--workspace", metavar="DIR", help="Folder that keeps trainings and results."),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", help="First seed, instead of the configuration's."),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option(
+        "--seeds",
+        metavar="K",
+        help="Train everything with K seeds, counted up from the first one, instead of the "
+        "configuration's number; scores are averaged.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        help="Trainings at the same time; by default one for each core of this process.",
+    ),
+]
+ExecutorName = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        metavar="NAME",
+        help="process: worker processes with one thread each; serial: one training after the "
+        "other in this process.",
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout instead of tables.")
+]
+Tasks = Annotated[
+    str | None,
+    typer.Option(
+        "--tasks",
+        metavar="A,B,...",
+        help="Only these tasks of the configuration; all of them by default.",
+    ),
+]
+Depths = Annotated[
+    str | None,
+    typer.Option(
+        "--depths",
+        metavar="DEPTHS",
+        help="Shared depths to sweep, such as 4-8 or 4,6,8, instead of the configuration's.",
+    ),
+]
+MaxAr = Annotated[
+    float | None,
+    typer.Option(
+        "--max-ar",
+        metavar="PCT",
+        help="Largest accuracy reduction of a pair, in percent, instead of the configuration's.",
+    ),
+]
+FinalEpochs = Annotated[
+    int | None,
+    typer.Option(
+        "--final-epochs",
+        metavar="N",
+        min=1,
+        help="Train the tree once more for N epochs, as a row of its own beside the one with the "
+        "sweep's budget; this one is exported then.",
+    ),
+]
+SolverName = Annotated[
+    str,
+    typer.Option(
+        "--solver",
+        metavar="NAME",
+        help="recursive: the paper's splits; exact: the smallest tree, up to 14 tasks. Both "
+        "sizes are printed.",
+    ),
+]
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def parse_tasks(text: str | None) -> list[str] | None:
+    """Names between commas; None for no choice.
+
+    Raises
+    ------
+    ConfigError
+        If a name is empty.
+    """
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    if "" in names:
+        raise ConfigError(f"--tasks: expected names such as gc,ac, found {text!r}")
+    return names
+
+
+def parse_depths(text: str | None) -> list[int] | None:
+    """Numbers and ranges between commas; None for no choice.
+
+    Raises
+    ------
+    ConfigError
+        If the text is something else.
+    """
+    if text is None:
+        return None
+    depths: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if last < first:
+            raise ConfigError(f"--depths: expected depths such as 4-8 or 4,6,8, found {text!r}")
+        depths.extend(range(first, last + 1))
+    return depths
+
+
+def check_name(option: str, name: str, known: list[str]) -> None:
+    """Refuse a name that an option does not have.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if name not in known:
+        from synergy.datasets.problems import did_you_mean
+
+        raise ConfigError(
+            f"{option}: expected {' or '.join(known)}, found {name!r}{did_you_mean(name, known)}"
+        )
+
+
+def resolved_config(file: Path | None, workspace: Path | None, **options: Any) -> RunConfig:
+    """The configuration that a command works with; says on stderr when nobody named one.
+
+    Parameters
+    ----------
+    file : Path, optional
+        What ``--config`` names.
+    workspace : Path, optional
+        Where a configuration is looked for when there is no ``file``.
+    **options
+        Settings that options of the command line replace; None leaves one as it is.
+
+    Raises
+    ------
+    ConfigError
+        If the file or an option is wrong.
+    """
+    from synergy.config import load_config
+
+    own = None if workspace is None else workspace / "config.yaml"
+    if file is not None:
+        config = load_config(file)
+    elif own is not None and own.is_file():
+        say(f"note: no --config: using {own}")
+        config = load_config(own)
+    else:
+        say("note: no --config: using the embedded corpus of synthetic speech")
+        config = load_config(None)
+    return config.with_options(**options)

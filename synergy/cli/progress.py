@@ -1,0 +1,204 @@
+"""Live progress on stderr: a bar on a terminal, plain lines where stderr is something else."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from synergy.cli.output import say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+QUIET_S = 30.0
+"""Plain lines of running trainings are at least this far apart."""
+
+
+class Reporter:
+    """Receiver of live progress, see `synergy.stages.progress.Progress`; a context manager.
+
+    Parameters
+    ----------
+    live : bool, optional
+        Draw bars; by default when stderr is a terminal that can.
+    clock : callable
+        Seconds of a monotonic clock.
+
+    Attributes
+    ----------
+    total, found : int
+        Trials asked for so far, and those of them that had been done before.
+    """
+
+    def __init__(self, live: bool | None = None, clock: Any = time.monotonic) -> None:
+        self.live = _can_draw() if live is None else live
+        self.total = self.found = 0
+        self._clock = clock
+        self._bar: Bar | None = None
+        self._row: TaskID | None = None
+        self._what = ""
+        self._spoke = 0.0
+        self._set = _Set("", 0, 0, clock())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    # -- what stages call -----------------------------------------------------------------
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""
+        self._line(f"note: {text}")
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Data is being prepared."""
+        if what != self._what:
+            self.end()
+            self._what, self._spoke = what, self._clock()
+            if self.live:
+                self._draw(what, total)
+            else:
+                say(f"{what}: {total} to do")
+        if self._bar is not None and self._row is not None:
+            self._bar.update(self._row, completed=done, total=total)
+        elif done == total or self._clock() - self._spoke >= QUIET_S:
+            self._spoke = self._clock()
+            say(f"{what}: {done}/{total}")
+        if done == total:
+            self.end()
+
+    def begin(self, title: str, total: int, done: int) -> None:
+        """A set of ``total`` trials begins, of which ``done`` were found done."""
+        self.end()
+        self.total += total
+        self.found += done
+        self._set = _Set(title, total, done, self._clock())
+        self._spoke = self._clock()
+        if total == done:
+            return
+        before = f", {done} of them done before" if done else ""
+        self._line(f"{title}: {total} {'training' if total == 1 else 'trainings'}{before}")
+        if self.live:
+            self._draw(title, total, done)
+
+    def training(self, label: str, message: Mapping[str, Any]) -> None:
+        """A validation of a running trial."""
+        self._set.running[label] = message["step"] / message["steps"]
+        self._set.speeds[label] = message["clips_per_s"]
+        scores = {
+            key.removesuffix("_score"): value
+            for key, value in message.items()
+            if key.endswith("_score")
+        }
+        self._show(label, scores, message["step"] == message["steps"])
+
+    def finished(self, label: str, result: Mapping[str, Any] | None, error: str | None) -> None:
+        """A trial ended, with a result or an error."""
+        current = self._set
+        current.running.pop(label, None)
+        current.speeds.pop(label, None)
+        current.ended += 1
+        if error is not None:
+            current.failed += 1
+            self._line(f"{current.title}: {label} failed: {error}")
+        self._show(label, result["scores"]["valid"] if result else {}, ended=True)
+
+    def end(self) -> None:
+        """What was going on is over."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = self._row = None
+        self._what = ""
+
+    # -- what commands ask ----------------------------------------------------------------
+
+    def nothing_trained(self) -> str:
+        """A sentence when every trial had been done before, else nothing."""
+        if not self.total or self.found < self.total:
+            return ""
+        trials = "the 1 trial was" if self.total == 1 else f"all {self.total} trials were"
+        return f"nothing to train: {trials} done"
+
+    # -- drawing --------------------------------------------------------------------------
+
+    def _line(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        else:
+            say(text)
+
+    def _draw(self, what: str, total: int, done: int = 0) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}", markup=False),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.start()
+        self._row = self._bar.add_task(what, total=total, completed=done, state="")
+
+    def _show(self, label: str, scores: Mapping[str, float], ended: bool) -> None:
+        current = self._set
+        shown = ", ".join(f"{task} {100 * value:.1f}" for task, value in scores.items())
+        state = [
+            *([f"{current.failed} failed"] if current.failed else []),
+            *([f"{duration(left)} left"] if (left := current.left_s(self._clock())) else []),
+            *([f"{speed:,.0f} clips/s"] if (speed := sum(current.speeds.values())) else []),
+        ]
+        if self._bar is not None and self._row is not None:
+            last = f"{label}: {shown}" if shown else ""
+            completed = current.done + current.ended + sum(current.running.values())
+            text = ", ".join([*state, *([last] if last else [])])
+            self._bar.update(self._row, completed=completed, state=text)
+            return
+        now = self._clock()
+        if (ended and label not in current.running) or now - self._spoke >= QUIET_S:
+            self._spoke = now
+            head = f"{current.title}: {current.done + current.ended}/{current.total} done"
+            last = f"; {label}: {shown}" if shown else ""
+            say(", ".join([head, *state]) + last)
+
+
+class _Set:
+    """A set of trials in progress."""
+
+    def __init__(self, title: str, total: int, done: int, started: float) -> None:
+        self.title, self.total, self.done, self.started = title, total, done, started
+        self.ended = self.failed = 0
+        self.running: dict[str, float] = {}
+        self.speeds: dict[str, float] = {}
+
+    def left_s(self, now: float) -> float:
+        """Seconds until all are done, at the pace so far; 0 when unknown or over."""
+        worked = self.ended + sum(self.running.values())
+        remaining = self.total - self.done - worked
+        return (now - self.started) / worked * remaining if worked > 0 else 0.0
+
+
+def duration(seconds: float) -> str:
+    """``"45 s"``, ``"12 min"``, ``"3 h 05 min"``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _can_draw() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")

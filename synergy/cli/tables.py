@@ -1,0 +1,111 @@
+"""Results as tables, laid out like those of the paper. Scores and AR in percent."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from synergy.stages.baseline import Baselines
+    from synergy.stages.outcome import Outcome
+    from synergy.stages.synthesize import Final
+    from synergy.synthesis import ARTable, Synthesis
+
+SPLIT_NAMES = {"valid": "validation", "test": "test"}
+
+
+def rendered(*tables: Table) -> str:
+    """Tables as text: as wide as the terminal, or as they need where there is none."""
+    wide = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 400
+    console = Console(width=wide, file=sys.stdout, highlight=False)
+    with console.capture() as capture:
+        for number, table in enumerate(tables):
+            if number:
+                console.print()
+            console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").splitlines())
+
+
+def table_of(title: str, columns: Sequence[str], left: int = 1) -> Table:
+    """An empty table whose first ``left`` columns hold words, the others numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table.show_edge = False
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="left" if number < left else "right", overflow="fold")
+    return table
+
+
+def score(outcome: Outcome, split: str, task: str) -> str:
+    """Mean over the seeds, with their standard deviation where there are several."""
+    spread = outcome.spread(split, task)
+    mean = f"{100 * outcome.mean(split, task):.1f}"
+    return mean if spread is None else f"{mean} ±{100 * spread:.1f}"
+
+
+def baseline_table(found: Baselines) -> Table:
+    """Table 1: the score of each task alone."""
+    table = table_of("Each task alone (score %)", ["task", "validation", "test", "params"])
+    for task, outcome in found.outcomes.items():
+        table.add_row(
+            task,
+            score(outcome, "valid", task),
+            score(outcome, "test", task),
+            f"{found.params[task]:,}",
+        )
+    return table
+
+
+def ar_table(found: ARTable) -> Table:
+    """Table 3: the AR of each pair at each shared depth."""
+    columns = ["pair", *(str(depth) for depth in found.depths)]
+    table = table_of("AR % on validation, by number of shared blocks", columns)
+    for a, b in found.pairs():
+        cells = [found.cell(a, b, depth).ar_pct for depth in found.depths]
+        table.add_row(f"{a}, {b}", *("failed" if ar is None else f"{ar:.1f}" for ar in cells))
+    return table
+
+
+def weights_table(found: Synthesis) -> Table:
+    """The task graph: how many blocks each pair may share."""
+    table = table_of(f"Blocks that a pair may share at AR <= {found.max_ar:g} %", ["pair", "blocks"])
+    for a, b, weight in found.weights:
+        table.add_row(f"{a}, {b}", str(weight))
+    return table
+
+
+def score_table(final: Final, tasks: Sequence[str]) -> Table:
+    """Table 2: what each model scores, and its AR, on both splits."""
+    table = table_of("Scores %", ["model", "split", *tasks, "AR %"], left=2)
+    for number, split in enumerate(SPLIT_NAMES):
+        if number:
+            table.add_section()
+        for row in final.rows:
+            scores = [score(row.outcome, split, task) for task in tasks]
+            table.add_row(row.name, SPLIT_NAMES[split], *scores, f"{row.ar_pct[split]:.1f}")
+    return table
+
+
+def size_table(final: Final) -> Table:
+    """What each model costs."""
+    whole = final.rows[0].params
+    table = table_of("Sizes", ["model", "params", "of independent", "MACs/s", "epochs"])
+    for row in final.rows:
+        table.add_row(
+            row.name,
+            f"{row.params:,}",
+            f"{100 * row.params / whole:.0f} %",
+            in_millions(row.macs),
+            str(row.epochs),
+        )
+    return table
+
+
+def in_millions(count: int) -> str:
+    """``"12.3 M"``."""
+    return f"{count / 1e6:.1f} M"

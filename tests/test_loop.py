@@ -1,0 +1,142 @@
+"""The training loop, its evaluation and the trial around it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from synergy.encoders import Cnn8
+from synergy.errors import TrainingError
+from synergy.network import TreeNetwork, build_network
+from synergy.training.config import TrainingConfig
+from synergy.training.evaluation import predict, score
+from synergy.training.loop import learning_rate, train
+from synergy.tree import SharingTree
+from synergy.trials.trial import Trial, run_trial
+from tests.small_bank import MELS, SPECS, small_bank, small_data
+
+ENCODER = Cnn8(channels=(8,) * 8, mel_strides=(2, 2, 1, 1, 1, 1, 1, 1))
+QUICK = TrainingConfig(
+    epochs=5, steps_per_epoch=10, clips_per_task=8, crop_s=0.3, gain_db=0, learning_rate=0.02
+)
+TREE = SharingTree.parse("{{low,high}@5,busy}@3", 8)
+
+
+def network_of(tree: SharingTree, seed: int = 0) -> TreeNetwork:
+    """A small network."""
+    return build_network(tree, ENCODER, [SPECS[t] for t in tree.tasks], MELS, seed)
+
+
+def trial_of(tree: SharingTree, seed: int = 0, config: TrainingConfig = QUICK) -> Trial:
+    """A trial over the small bank."""
+    data = small_data(small_bank())
+    return Trial(
+        tree=tree,
+        tasks=tuple(SPECS[task] for task in tree.tasks),
+        data={task: data[task].digest for task in tree.tasks},
+        bank="made",
+        encoder=ENCODER,
+        training=config,
+        seed=seed,
+    )
+
+
+def test_a_tree_learns_its_tasks_and_a_trial_repeats_bit_for_bit() -> None:
+    bank = small_bank()
+    data = small_data(bank)
+    first, again = (run_trial(trial_of(TREE), bank, data) for _ in range(2))
+    for task, scored in first.result["scores"]["test"].items():
+        assert scored > 0.85, task
+    for name, value in first.weights.items():
+        assert torch.equal(value, again.weights[name]), name
+    assert first.history == again.history
+    for key, value in first.predictions.items():
+        np.testing.assert_array_equal(value, again.predictions[key])
+    other = run_trial(trial_of(TREE, seed=1), bank, data)
+    assert other.history != first.history
+
+
+def test_a_task_that_shares_nothing_trains_as_it_does_alone() -> None:
+    """The common budget: what is not shared is not disturbed."""
+    bank = small_bank()
+    data = small_data(bank)
+    together = SharingTree.flat(["low", "busy"], 0, 8)
+    config = QUICK.model_copy(update={"clip_norm": 1e9})
+    pair = run_trial(trial_of(together, config=config), bank, data)
+    alone = run_trial(trial_of(SharingTree.single("low", 8), config=config), bank, data)
+    for ours, theirs in zip(pair.history, alone.history, strict=True):
+        assert ours["low_loss"] == pytest.approx(theirs["low_loss"], rel=1e-3)
+
+
+def test_weights_of_the_best_validation_are_kept() -> None:
+    bank = small_bank()
+    data = small_data(bank)
+    network = network_of(SharingTree.single("low", 8))
+    trained = train(network, bank, [data["low"]], QUICK, seed=0)
+    by_step = {row["step"]: row["low_score"] for row in trained.history}
+    assert by_step[trained.best_step] == max(by_step.values())
+    now = score(network, [data["low"]], "valid", predict(network, bank, [data["low"]], "valid"))
+    assert now["low"]["accuracy"] == by_step[trained.best_step]
+    assert now == trained.scores["valid"]
+
+
+def test_a_non_finite_loss_says_where() -> None:
+    bank = small_bank()
+    poisoned = replace(bank, features=tuple(x * np.float16("nan") for x in bank.features))
+    with pytest.raises(TrainingError, match=r"loss of low became nan at step 1 of 50; lower"):
+        train(
+            network_of(SharingTree.single("low", 8)),
+            poisoned,
+            [small_data(bank)["low"]],
+            QUICK,
+            seed=0,
+        )
+
+
+def test_evaluation_does_not_depend_on_the_company() -> None:
+    bank = small_bank()
+    data = small_data(bank)
+    network = network_of(TREE)
+    together = predict(network, bank, list(data.values()), "test")
+    for task in data:
+        alone = predict(network, bank, [data[task]], "test")
+        for ours, theirs in zip(together[task], alone[task], strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    lengths = [len(bank.features[clip]) for clip in data["busy"].clips["test"]]
+    assert [len(logits) for logits in together["busy"]] == lengths
+
+
+def test_bfloat16_trains_and_is_another_trial() -> None:
+    bank = small_bank()
+    config = QUICK.model_copy(update={"precision": "bfloat16"})
+    trial = trial_of(SharingTree.single("low", 8), config=config)
+    assert trial.digest != trial_of(SharingTree.single("low", 8)).digest
+    done = run_trial(trial, bank, small_data(bank))
+    assert done.result["scores"]["valid"]["low"] > 0.8
+    assert all(v.dtype == torch.float32 for n, v in done.weights.items() if "num_" not in n)
+
+
+def test_rate_rises_then_falls_to_zero() -> None:
+    config = TrainingConfig(epochs=10, steps_per_epoch=100, warmup=0.1)
+    rates = [learning_rate(step, config) for step in range(1000)]
+    assert max(rates) == pytest.approx(1.0, abs=1e-2)
+    assert rates[:100] == sorted(rates[:100])
+    assert rates[100:] == sorted(rates[100:], reverse=True)
+    assert rates[-1] < 1e-4
+
+
+def test_digest_is_of_everything_that_decides_the_result() -> None:
+    base = trial_of(TREE)
+    assert trial_of(TREE).digest == base.digest
+    others = [
+        replace(base, seed=1),
+        replace(base, bank="other"),
+        replace(base, data={**base.data, "low": "other"}),
+        replace(base, encoder=Cnn8()),
+        replace(base, training=QUICK.model_copy(update={"learning_rate": 0.03})),
+        trial_of(SharingTree.parse("{{low,high}@4,busy}@3", 8)),
+    ]
+    assert len({base.digest, *(other.digest for other in others)}) == len(others) + 1

@@ -1,0 +1,169 @@
+"""The network of a tree: sizes of the paper, rows per branch, initial weights in common."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synergy.encoders import Cnn8
+from synergy.errors import TreeError
+from synergy.network import build_network, costs, head_name
+from synergy.tasks import TaskSpec
+from synergy.tree import SharingTree
+
+PAPER = Path(__file__).parent / "data" / "paper"
+TASKS = (
+    TaskSpec("gc", "clip_classification", ("female", "male")),
+    TaskSpec("ac", "clip_classification", ("young", "middle", "old")),
+    TaskSpec("scr", "clip_classification", tuple(f"word{n}" for n in range(35))),
+    TaskSpec("vad", "frame_activity", ("speech",)),
+)
+NAMES = tuple(task.name for task in TASKS)
+ENCODER = Cnn8()
+
+
+def rows_of(file: str) -> list[dict[str, str]]:
+    """A table of the paper."""
+    with (PAPER / file).open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("row", rows_of("table2_flat.csv"), ids=lambda row: row["shared_layers"])
+def test_flat_models_have_the_sizes_of_table_2(row: dict[str, str]) -> None:
+    tree = SharingTree.flat(NAMES, int(row["shared_layers"]), 8)
+    assert costs(ENCODER, TASKS, 64, 100).params(tree) == pytest.approx(
+        int(row["params"]), rel=0.01
+    )
+
+
+TREES = {
+    "four independent models": "{gc,ac,scr,vad}@0",
+    "{gc,ac},{scr,vad}": "{{gc,ac}@8,{scr,vad}@8}@6",
+    "{gc,scr},{ac,vad}": "{{gc,scr}@8,{ac,vad}@6}@6",
+    "{gc,vad},{ac,scr}": "{{gc,vad}@8,{ac,scr}@7}@6",
+}
+
+
+@pytest.mark.parametrize("model", TREES)
+def test_trees_have_the_sizes_of_table_4(model: str) -> None:
+    (row,) = [row for row in rows_of("table4_four_tasks.csv") if row["model"] == model]
+    size = costs(ENCODER, TASKS, 64, 100).params(SharingTree.parse(TREES[model], 8))
+    assert size == pytest.approx(int(row["params"]), rel=0.01)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> SharingTree:
+    """Random trees over random tasks among the four."""
+    tasks = draw(st.permutations(NAMES))[: draw(st.integers(1, 4))]
+
+    def group(members: list[str], placed: int) -> str:
+        if len(members) == 1:
+            return members[0]
+        depth = draw(st.integers(placed, 8))
+        cut = draw(st.integers(1, len(members) - 1))
+        return f"{{{group(members[:cut], depth)},{group(members[cut:], depth)}}}@{depth}"
+
+    return SharingTree.parse(group(list(tasks), 0), 8)
+
+
+def specs_of(tree: SharingTree) -> list[TaskSpec]:
+    """The tasks of a tree."""
+    return [task for task in TASKS if task.name in tree.tasks]
+
+
+@given(trees())
+@settings(max_examples=25)
+def test_costs_count_the_parameters_of_the_built_network(tree: SharingTree) -> None:
+    network = build_network(tree, ENCODER, specs_of(tree), 64, seed=0)
+    built = sum(p.numel() for p in network.parameters())
+    assert costs(ENCODER, TASKS, 64, 100).params(tree) == built
+
+
+@given(trees(), st.data())
+@settings(max_examples=25)
+def test_a_branch_gives_each_task_what_the_whole_batch_would_give(
+    tree: SharingTree, data: st.DataObject
+) -> None:
+    network = build_network(tree, ENCODER, specs_of(tree), 32, seed=3).eval()
+    x = torch.randn(5, 1, 32, 21, generator=torch.Generator().manual_seed(0))
+    subsets = st.sets(st.integers(0, 4), min_size=1).map(sorted)
+    rows = {task: torch.tensor(data.draw(subsets)) for task in tree.tasks}
+    with torch.no_grad():
+        whole, part = network(x), network(x, rows=rows)
+    for task in tree.tasks:
+        torch.testing.assert_close(part[task], whole[task][rows[task]], rtol=1e-4, atol=1e-5)
+
+
+def test_rows_that_no_task_below_needs_are_not_run() -> None:
+    tree = SharingTree.parse("{gc,vad}@4", 8)
+    network = build_network(tree, ENCODER, specs_of(tree), 32, seed=0)
+    seen: dict[str, int] = {}
+    for name, module in network.named_children():
+        module.register_forward_hook(
+            lambda _, inputs, __, name=name: seen.__setitem__(name, inputs[0].shape[0])
+        )
+    rows = {"gc": torch.tensor([0, 1]), "vad": torch.tensor([2, 3, 4])}
+    network(torch.zeros(5, 1, 32, 20), rows=rows)
+    assert seen == {"shared_1_4": 5, "gc_5_8": 2, "vad_5_8": 3, "gc_head": 2, "vad_head": 3}
+
+
+@given(trees(), st.integers(0, 3))
+@settings(max_examples=15)
+def test_a_task_starts_from_the_same_weights_in_every_tree(tree: SharingTree, seed: int) -> None:
+    network = build_network(tree, ENCODER, specs_of(tree), 64, seed)
+    for task in tree.tasks:
+        single = build_network(
+            SharingTree.single(task, 8), ENCODER, [t for t in TASKS if t.name == task], 64, seed
+        )
+        blocks = [
+            block
+            for branch in tree.path(task)
+            if branch.blocks is not None
+            for block in network.get_submodule(network.branch_names[id(branch)]).children()
+        ]
+        alone = list(single.get_submodule(f"{task}_1_8").children())
+        pairs = [*zip(blocks, alone, strict=True)]
+        pairs.append(
+            (network.get_submodule(head_name(task)), single.get_submodule(head_name(task)))
+        )
+        for ours, theirs in pairs:
+            for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+                assert torch.equal(a, b)
+
+
+def test_other_seeds_give_other_weights() -> None:
+    tree = SharingTree.single("gc", 8)
+    a, b = (next(build_network(tree, ENCODER, TASKS[:1], 64, s).parameters()) for s in (0, 1))
+    assert not torch.equal(a, b)
+
+
+def test_frames_beyond_the_clip_are_not_attended_to() -> None:
+    network = build_network(SharingTree.single("gc", 8), ENCODER, TASKS[:1], 64, 0).eval()
+    clip = torch.randn(1, 1, 64, 100, generator=torch.Generator().manual_seed(1))
+    padded = torch.cat([clip, torch.full((1, 1, 64, 100), 7.0)], dim=3)
+    with torch.no_grad():
+        alone = network(clip)["gc"]
+        masked = network(padded, frames=torch.tensor([100]))["gc"]
+        unmasked = network(padded)["gc"]
+    # the convolutions still see a little of the padding at the edge
+    assert (alone - masked).abs().max() < 0.3 * (alone - unmasked).abs().max()
+
+
+def test_activity_has_one_logit_per_feature_frame() -> None:
+    network = build_network(SharingTree.single("vad", 8), ENCODER, TASKS[3:], 64, 0).eval()
+    with torch.no_grad():
+        logits = network(torch.zeros(1, 1, 64, 101))["vad"]
+    assert logits.shape == (1, 101)
+    assert torch.equal(logits[:, 0:4], logits[:, :1].expand(1, 4))
+
+
+def test_tree_encoder_and_tasks_must_belong_together() -> None:
+    with pytest.raises(TreeError, match="expected a tree over 8 blocks for encoder cnn8, found"):
+        build_network(SharingTree.single("gc", 5), ENCODER, TASKS[:1], 64, 0)
+    with pytest.raises(TreeError, match="expected tasks gc, found ac"):
+        build_network(SharingTree.single("gc", 8), ENCODER, TASKS[1:2], 64, 0)

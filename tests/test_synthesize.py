@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_tables import PAPER_BLOCKS, PAPER_TASKS, ar_tables, block_costs, paper_table
+
+from synergy.errors import ConfigError, TableError, TreeError
+from synergy.synthesis import SOLVERS, ARTable, Cell, synthesize
+from synergy.tree import SharingTree
+
+BLOCKS = PAPER_BLOCKS[0]
+INDEPENDENT = 4 * sum(BLOCKS)
+
+# Largest AR of each tree's thresholds, notation, encoder cost and predicted AR.
+PAPERS_TREES = [
+    (0.0, "{{gc,vad}@8,ac,scr}@0", 75_483, 0.0),
+    (0.4, "{{gc,vad}@8,ac,scr}@0", 75_483, 0.0),
+    (0.5, "{{{gc,vad}@8,scr}@5,ac}@0", 62_418, 0.5),
+    (0.6, "{{{gc,vad}@8,scr}@5,ac}@0", 62_418, 0.5),
+    (0.8, "{{{gc,vad}@8,scr}@5,ac}@0", 62_418, 0.5),
+    (0.9, "{{{gc,vad}@8,scr}@5,ac}@0", 62_418, 0.5),
+    (1.0, "{{{gc,vad}@8,scr}@5,ac}@0", 62_418, 0.5),
+    (1.2, "{{{gc,vad}@8,scr}@7,ac}@0", 54_354, 1.2),
+    (1.3, "{{gc,ac}@8,{scr,vad}@8}@0", 50_322, 1.3),
+    (1.7, "{{gc,ac}@8,{scr,vad}@8}@4", 41_289, 1.8),
+    (1.8, "{{gc,ac}@8,{scr,vad}@8}@4", 41_289, 1.8),
+    (2.0, "{{gc,ac}@8,{scr,vad}@8}@6", 33_225, 2.7),
+    (2.3, "{{gc,ac}@8,{scr,vad}@8}@7", 29_193, 2.4),
+    (2.4, "{{gc,ac}@8,{scr,vad}@8}@7", 29_193, 2.4),
+    (2.7, "{{gc,ac}@8,{scr,vad}@8}@7", 29_193, 2.4),
+    (3.7, "{{gc,ac}@8,{scr,vad}@8}@7", 29_193, 2.4),
+    (7.0, "{gc,ac,scr,vad}@8", 25_161, 7.0),
+]
+
+
+# -- the paper --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blocks", PAPER_BLOCKS)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_papers_result(solver, blocks):
+    found = synthesize(paper_table(), 2.0, blocks, solver=solver)
+    assert found.tree.notation(PAPER_TASKS) == "{{gc,ac}@8,{scr,vad}@8}@6"
+    assert found.encoder_cost == pytest.approx(33_231, rel=0.01)
+    assert found.encoder_cost == found.recursive_cost == found.exact_cost
+    assert found.provably_optimal
+    assert (found.solver, found.max_ar) == (solver, 2.0)
+    assert found.weights == (
+        ("gc", "ac", 8),
+        ("gc", "scr", 8),
+        ("gc", "vad", 8),
+        ("ac", "scr", 7),
+        ("ac", "vad", 6),
+        ("scr", "vad", 8),
+    )
+    assert found.predicted_ar_pct == 2.7
+    (note,) = found.notes
+    assert note.startswith("ac and scr share 6 blocks, where the pair has an AR of 2.7 %")
+
+
+def test_every_threshold_of_the_papers_table_has_its_tree_above():
+    cells = paper_table().cells
+    assert [row[0] for row in PAPERS_TREES] == sorted({cell.ar_pct for cell in cells})
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(("max_ar", "notation", "cost", "predicted"), PAPERS_TREES)
+def test_the_papers_table_at_every_threshold(solver, max_ar, notation, cost, predicted):
+    found = synthesize(paper_table(), max_ar, BLOCKS, solver=solver)
+    assert found.tree.notation(PAPER_TASKS) == notation
+    assert found.encoder_cost == cost
+    assert found.predicted_ar_pct == predicted
+    assert found.provably_optimal
+    for a, b, weight in found.weights:
+        assert found.tree.shared_depth(a, b) <= weight
+    # A prediction above the threshold comes only from a depth at which the pair did not pass.
+    assert (predicted > max_ar) == any("against a threshold" in note for note in found.notes)
+
+
+# -- laws -------------------------------------------------------------------------------------
+
+
+@given(ar_tables(), st.floats(0, 10), block_costs())
+def test_laws(table, max_ar, costs):
+    found = {solver: synthesize(table, max_ar, costs, solver=solver) for solver in SOLVERS}
+    recursive, exact = found["recursive"], found["exact"]
+    margin = 1e-9 * (1 + recursive.recursive_cost)
+    assert exact.encoder_cost == exact.exact_cost == recursive.exact_cost
+    assert recursive.encoder_cost == recursive.recursive_cost == exact.recursive_cost
+    assert exact.encoder_cost <= recursive.encoder_cost + margin
+    assert exact.provably_optimal
+    assert recursive.provably_optimal == (
+        recursive.encoder_cost == pytest.approx(exact.encoder_cost, rel=1e-9, abs=0)
+    )
+    for result in found.values():
+        assert result.encoder_cost == result.tree.cost(costs)
+        assert set(result.tree.tasks) == set(table.tasks)
+        used = {(a, b): result.tree.shared_depth(a, b) for a, b in table.pairs()}
+        assert all(used[a, b] <= weight for a, b, weight in result.weights)
+        reductions = [
+            table.cell(*pair, depth).ar_pct or 0.0 for pair, depth in used.items() if depth
+        ]
+        assert result.predicted_ar_pct == max(reductions, default=0.0)
+        missed = [
+            pair
+            for pair, depth in used.items()
+            if depth and not table.cell(*pair, depth).passes(max_ar)
+        ]
+        assert sum("against a threshold" in note for note in result.notes) == len(missed)
+
+
+@given(ar_tables(failures=False), st.floats(0, 10), st.floats(0, 10))
+def test_a_larger_threshold_never_costs_more(table, one, other):
+    strict, loose = (
+        synthesize(table, max_ar, BLOCKS, solver="exact") for max_ar in sorted((one, other))
+    )
+    assert loose.encoder_cost <= strict.encoder_cost
+
+
+@given(ar_tables(), st.floats(0, 10))
+def test_same_input_same_result(table, max_ar):
+    assert synthesize(table, max_ar, BLOCKS) == synthesize(table, max_ar, BLOCKS)
+
+
+# -- notes ------------------------------------------------------------------------------------
+
+
+def pair_table(*reductions, depths=(4, 5, 6, 7, 8)):
+    return ARTable.from_cells(
+        Cell("a", "b", depth, ar_pct, "failed" if ar_pct is None else "measured")
+        for depth, ar_pct in zip(depths, reductions, strict=True)
+    )
+
+
+def test_nothing_may_be_shared():
+    found = synthesize(pair_table(3.0, 3.0, 3.0, 3.0, 3.0), 2.0, BLOCKS)
+    assert found.tree == SharingTree.flat(["a", "b"], 0, 8)
+    assert found.encoder_cost == 2 * sum(BLOCKS)
+    assert found.predicted_ar_pct == 0.0
+    assert found.provably_optimal
+    (note,) = found.notes
+    assert "nothing is shared" in note
+
+
+def test_failed_cells_are_named():
+    cells = [
+        replace(cell, ar_pct=None, status="failed", reason="loss not finite")
+        if cell.label in ("gc-vad at depth 8", "ac-vad at depth 6")
+        else cell
+        for cell in paper_table().cells
+    ]
+    found = synthesize(ARTable.from_cells(cells), 2.0, BLOCKS)
+    named = [note for note in found.notes if note.startswith("The training of")]
+    assert named == [
+        f"The training of {label} failed (loss not finite); it counts as not passing."
+        for label in ("gc-vad at depth 8", "ac-vad at depth 6")
+    ]
+    assert ("gc", "vad", 7) in found.weights
+    assert ("ac", "vad", 5) in found.weights
+
+
+def test_a_pair_without_measured_reduction_where_it_is_shared():
+    weights = {"ab": 8, "ac": 4, "ad": 4, "bc": 4, "bd": 4, "cd": 4}
+    cells = [
+        Cell(pair[0], pair[1], depth, 0.5 if depth <= weight else 9.0)
+        for pair, weight in weights.items()
+        for depth in (4, 8)
+    ]
+    cells[2] = Cell("a", "c", 4, None, "failed")
+    cells[3] = Cell("a", "c", 8, 0.7)  # passes at 8, so it may share 4 untested
+    found = synthesize(ARTable.from_cells(cells), 2.0, BLOCKS)
+    assert found.tree.shared_depth("a", "b") == 8
+    assert found.predicted_ar_pct == 0.5
+    assert found.notes[0] == (
+        "a and c share 4 blocks, where the pair has no measured AR against a threshold of 2 %; "
+        "it is allowed because the pair passes with more shared blocks."
+    )
+
+
+def test_a_recursion_that_is_not_optimal():
+    weights = {"01": 5, "23": 5, "02": 8, "12": 4, "03": 4, "13": 4}
+    cells = [
+        Cell(f"t{pair[0]}", f"t{pair[1]}", depth, 1.0 if depth <= weight else 9.0)
+        for pair, weight in sorted(weights.items())
+        for depth in (4, 5, 8)
+    ]
+    table = ARTable.from_cells(cells)
+    recursive = synthesize(table, 2.0, [1.0] * 8)
+    exact = synthesize(table, 2.0, [1.0] * 8, solver="exact")
+    assert (recursive.encoder_cost, recursive.exact_cost) == (18, 16)
+    assert not recursive.provably_optimal
+    assert exact.provably_optimal
+    assert exact.encoder_cost == 16
+    assert recursive.notes == (
+        "The recursion is not optimal here: its tree costs 18, the smallest one 16 (solver exact).",
+    )
+    assert exact.notes == ()
+
+
+def many_tasks(count, ar_of):
+    names = [f"t{i}" for i in range(count)]
+    return ARTable.from_cells(
+        Cell(a, b, depth, ar_of(i, depth))
+        for i, (a, b) in enumerate(itertools.combinations(names, 2))
+        for depth in (4, 8)
+    )
+
+
+def test_more_tasks_than_the_exact_solver_takes():
+    uniform = synthesize(many_tasks(15, lambda i, depth: 1.0), 2.0, BLOCKS)
+    assert uniform.exact_cost is None
+    assert uniform.provably_optimal  # by the bound alone
+    mixed = many_tasks(15, lambda i, depth: 9.0 if depth == 8 and i % 3 else 1.0)
+    found = synthesize(mixed, 2.0, BLOCKS)
+    assert found.exact_cost is None
+    assert any("too many optimal splits" in note for note in found.notes)
+    with pytest.raises(ConfigError, match="at most 14 tasks for the solver exact, found 15"):
+        synthesize(mixed, 2.0, BLOCKS, solver="exact")
+
+
+# -- what it refuses --------------------------------------------------------------------------
+
+
+def test_impossible_options():
+    table = paper_table()
+    with pytest.raises(ConfigError, match="the solver recursive or exact, found 'best'"):
+        synthesize(table, 2.0, BLOCKS, solver="best")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="finite percentage"):
+        synthesize(table, float("nan"), BLOCKS)
+    with pytest.raises(TableError, match=r"pair gc-ac: .* the 6 blocks"):
+        synthesize(table, 2.0, BLOCKS[:6], depth=6)
+    with pytest.raises(TreeError, match="expected 8 block costs, found 6"):
+        synthesize(table, 2.0, BLOCKS[:6])
+
+
+def test_a_task_name_that_no_tree_can_carry():
+    table = ARTable.from_cells([Cell("age group", "b", 4, 1.0)])
+    with pytest.raises(TreeError, match="task name 'age group'"):
+        synthesize(table, 2.0, BLOCKS)
+
+
+def test_the_search_needs_no_heavy_library():
+    program = (
+        "import sys, synergy.synthesis\n"
+        "print(*sorted({'torch', 'pandas', 'torchaudio'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

@@ -1,0 +1,77 @@
+"""What every kind of task must do, and what each scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synergy.tasks import TASK_KINDS, TaskSpec
+
+
+@pytest.mark.parametrize("name", TASK_KINDS)
+def test_contract(name: str) -> None:
+    kind = TASK_KINDS[name]
+    assert kind.name == name
+    head = kind.build_head(channels=5, mels=4, classes=3)
+    for parameter in head.parameters():
+        torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(6, 5, 4, 7, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    logits = head(x, torch.full((6,), 7))
+    assert logits.shape == ((6, 7) if kind.per_frame else (6, 3))
+    torch.testing.assert_close(head(x), logits)
+    targets = torch.randint(
+        0,
+        2,
+        (6, 7) if kind.per_frame else (6,),
+        generator=torch.Generator().manual_seed(2),
+        dtype=torch.uint8 if kind.per_frame else torch.int64,
+    )
+    loss = kind.loss(logits, targets)
+    assert loss.shape == ()
+    loss.backward()
+    assert x.grad is not None and torch.isfinite(x.grad).all()
+    scores = kind.scores(list(logits.detach().numpy()), list(targets.numpy()))
+    assert kind.metric in scores
+    assert all(0 <= value <= 1 for value in scores.values())
+
+
+@pytest.mark.parametrize("name", TASK_KINDS)
+def test_a_perfect_answer_scores_one_and_has_no_loss(name: str) -> None:
+    kind = TASK_KINDS[name]
+    if kind.per_frame:
+        targets = np.array([[0, 1, 1, 0, 1]], dtype=np.uint8)
+        logits = np.where(targets == 1, 50.0, -50.0).astype(np.float32)
+    else:
+        targets = np.array([0, 2, 1])
+        logits = (50.0 * np.eye(3)[targets]).astype(np.float32)
+    assert kind.scores(list(logits), list(targets))[kind.metric] == 1.0
+    assert float(kind.loss(torch.from_numpy(logits), torch.from_numpy(targets))) < 1e-6
+
+
+@given(st.data())
+def test_roc_auc_is_the_chance_that_an_active_frame_scores_higher(data: st.DataObject) -> None:
+    count = data.draw(st.integers(2, 12))
+    active = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)))
+    if active.all() or not active.any():
+        active[0] = not active[0]
+    logits = np.array(
+        data.draw(st.lists(st.integers(-3, 3), min_size=count, max_size=count)), np.float32
+    )
+    higher = logits[active][:, None] - logits[~active][None, :]
+    expected = ((higher > 0) + 0.5 * (higher == 0)).mean()
+    scores = TASK_KINDS["frame_activity"].scores([logits], [active.astype(np.uint8)])
+    assert scores["roc_auc"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_majority_is_the_floor_of_accuracy() -> None:
+    logits = [np.array([1.0, 0.0], np.float32)] * 4
+    scores = TASK_KINDS["clip_classification"].scores(logits, [np.array(k) for k in (0, 0, 0, 1)])
+    assert scores == {"accuracy": 0.75, "balanced_accuracy": 0.5, "majority": 0.75}
+
+
+def test_spec_survives_json() -> None:
+    spec = TaskSpec("gc", "clip_classification", ("a", "b"))
+    assert TaskSpec.from_json(spec.to_json()) == spec
