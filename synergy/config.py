@@ -5,26 +5,22 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from synergy.audio.features import FeatureConfig
-from synergy.datasets.demo_speech import DemoSpeechConfig
-from synergy.datasets.manifest import ManifestConfig
+from synergy.datasets import DATASETS, CorpusConfig
 from synergy.datasets.selection import TaskSource
-from synergy.datasets.speech_commands import SpeechCommandsConfig
-from synergy.encoders import Cnn8
+from synergy.encoders import ENCODERS, Cnn8, EncoderConfig
 from synergy.errors import ConfigError
 from synergy.strict import StrictModel
+from synergy.tasks import TASK_KINDS
 from synergy.training.config import TrainingConfig
 
-CorpusConfig = Annotated[
-    ManifestConfig | SpeechCommandsConfig | DemoSpeechConfig, Field(discriminator="format")
-]
 TaskName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
 DEMO_CONFIG = Path(__file__).with_name("demo.yaml")
@@ -35,15 +31,24 @@ class TaskConfig(StrictModel):
 
     Attributes
     ----------
-    kind : {"clip_classification", "frame_activity"}
+    kind : str
+        Key in ``TASK_KINDS``.
     classes : list of str, optional
         In the order of the logits; by default the sorted values found in the corpora.
     corpora : dict of corpus name to TaskSource
     """
 
-    kind: Literal["clip_classification", "frame_activity"]
+    kind: str
     classes: tuple[str, ...] | None = None
     corpora: Annotated[dict[str, TaskSource], Field(min_length=1)]
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in TASK_KINDS:
+            hint = did_you_mean(kind, TASK_KINDS)
+            raise ValueError(f"expected one of {', '.join(TASK_KINDS)}, found {kind!r}{hint}")
+        return kind
 
 
 class RunConfig(StrictModel):
@@ -66,7 +71,7 @@ class RunConfig(StrictModel):
     corpora: Annotated[dict[str, CorpusConfig], Field(min_length=1)]
     tasks: Annotated[dict[TaskName, TaskConfig], Field(min_length=1)]
     features: FeatureConfig = FeatureConfig()
-    encoder: Cnn8 = Cnn8()
+    encoder: EncoderConfig = Cnn8()
     training: TrainingConfig = TrainingConfig()
     depths: Annotated[tuple[int, ...], Field(min_length=1)] = (4, 5, 6, 7, 8)
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -151,13 +156,15 @@ class _StrictLoader(yaml.SafeLoader):
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key, (key_node, _) in zip(keys, node.value, strict=True):
-            if keys.count(key) > 1:
+        seen: list[Any] = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"the key {key!r} stands here more than once",
+                    problem=f"the key {key!r} stands here for the second time",
                     problem_mark=key_node.start_mark,
                 )
+            seen.append(key)
         return super().construct_mapping(node, deep)
 
 
@@ -190,10 +197,12 @@ def load_config(path: Path | None) -> RunConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read as text ({error})") from error
     try:
-        data = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+        data = _StrictLoader(text).get_single_data()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ConfigError(f"{file}, line {line}: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: expected YAML, found {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: expected a mapping of settings, found {type(data).__name__}")
     try:
@@ -233,12 +242,12 @@ def _sentence(problem: dict[str, Any]) -> str:
 
 
 def _keys_of(section: str) -> set[str]:
-    models: dict[str, list[type[StrictModel]]] = {
+    models: dict[str, Sequence[type[StrictModel]]] = {
         "": [RunConfig],
-        "corpora": [ManifestConfig, SpeechCommandsConfig, DemoSpeechConfig],
+        "corpora": [config for config, _ in DATASETS.values()],
         "tasks": [TaskConfig, TaskSource],
         "features": [FeatureConfig],
-        "encoder": [Cnn8],
+        "encoder": list(ENCODERS.values()),
         "training": [TrainingConfig],
     }
     return {key for model in models.get(section, []) for key in model.model_fields}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from synergy.config import RunConfig
 from synergy.datasets import DATASETS
@@ -95,7 +95,7 @@ def prepare(
     """
 
     def tell(what: str) -> Callable[[int, int], None] | None:
-        return None if progress is None else lambda done, total: progress(what, done, total)
+        return None if progress is None else partial(progress, what)
 
     corpora: dict[str, Corpus] = {}
     for name, settings in config.corpora.items():

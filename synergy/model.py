@@ -26,8 +26,9 @@ from synergy.export.spec import INTERFACE_KEY, SPEC_FILE, WEIGHTS_FILE, Spec, re
 from synergy.export.torch_model import (
     FEATURE_PREFIX,
     check_tensors,
-    expected_shapes,
+    expected_tensors,
     feature_tensors,
+    meta_network,
 )
 from synergy.network import TreeNetwork
 from synergy.tree import SharingTree
@@ -147,7 +148,9 @@ class Model:
         """
         x = _checked(waveform)
         try:
-            features = torch.stack([log_mel(row, self.spec.features) for row in torch.atleast_2d(x)])
+            features = torch.stack(
+                [log_mel(row, self.spec.features) for row in torch.atleast_2d(x)]
+            )
         except DataError as error:
             raise ModelError(str(error)) from error
         features = (features.to(self._mean.device) - self._mean) / self._std
@@ -191,7 +194,9 @@ class Model:
         try:
             logits = self(waveform)
         except ModelError as error:
-            raise ModelError(f"{source}: {error}") from error if from_file else error
+            if from_file:
+                raise ModelError(f"{source}: {error}") from error
+            raise
         duration_s = len(waveform) / SAMPLE_RATE_HZ
         frame_s = self.spec.features.hop_s
         predictions: dict[str, Prediction] = {}
@@ -232,12 +237,10 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
         raise ModelError(f"{folder}: expected the folder of an exported model, found {found}")
     spec = read_spec(folder / SPEC_FILE)
     tensors = _read_weights(folder / WEIGHTS_FILE, spec)
-    with torch.device("meta"):
-        network = TreeNetwork(
-            spec.sharing_tree(), spec.build_encoder(), spec.task_specs(), spec.features.mels
-        )
+    tree, encoder = spec.sharing_tree(), spec.build_encoder()
+    network = meta_network(tree, encoder, spec.task_specs(), spec.features)
     where = str(folder / WEIGHTS_FILE)
-    check_tensors(tensors, expected_shapes(network, spec.build_encoder(), spec.features), where)
+    check_tensors(tensors, expected_tensors(network, spec.features), where)
     constants = {name: tensors.pop(name) for name in list(tensors) if name in _CONSTANTS}
     mean, std = constants[f"{FEATURE_PREFIX}mean"], constants[f"{FEATURE_PREFIX}std"]
     for name, value in feature_tensors(spec.features, mean.numpy(), std.numpy()).items():
@@ -246,7 +249,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     network.load_state_dict(tensors, assign=True)
     try:
         network.to(device)
-        return Model(spec, network.eval(), mean.to(device), std.to(device))
+        return Model(spec, network, mean.to(device), std.to(device))
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"the device {device} cannot be used ({error})") from error
 

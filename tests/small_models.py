@@ -18,7 +18,7 @@ from synergy.tasks import TaskSpec
 from synergy.tree import SharingTree
 
 FEATURES = FeatureConfig(mels=16, window_ms=16.0)
-ENCODER = Cnn8(channels=(3, 4, 3, 2, 3, 2, 3, 2))
+ENCODER = Cnn8(channels=(4, 5, 6, 5, 6, 5, 6, 8))
 SPECS = {
     "gc": TaskSpec("gc", "clip_classification", ("female", "male")),
     "age-3": TaskSpec("age-3", "clip_classification", ("child", "adult", "senior")),
@@ -42,6 +42,9 @@ def small_network(
         if value.is_floating_point():
             offset = 0.5 if name.endswith("running_var") else -0.5
             value.copy_(torch.rand(value.shape, generator=generator) + offset)
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            value.mul_(4 if "_head." in name else 1)  # so that outputs differ visibly
     return network.eval()
 
 
@@ -52,15 +55,15 @@ def statistics(features: FeatureConfig = FEATURES) -> tuple[np.ndarray, np.ndarr
     return mean, rng.uniform(1, 3, features.mels).astype(np.float32)
 
 
-def facts(tasks: Sequence[str], **changes: object) -> ModelFacts:
+def facts(order: Sequence[str], **changes: object) -> ModelFacts:
     """Plausible facts on these tasks."""
     values = {
-        "tasks": tuple(tasks),
+        "tasks": tuple(order),
         "corpora": {"toy|corpus": CorpusFacts("abc123", ("CC-BY-4.0",), synthetic=True)},
-        "task_corpora": dict.fromkeys(tasks, ("toy|corpus",)),
-        "scores": {s: dict.fromkeys(tasks, (0.8, 0.9)) for s in ("valid", "test")},
-        "single_scores": {s: dict.fromkeys(tasks, (0.9, 0.9)) for s in ("valid", "test")},
-        "weights_scores": {s: dict.fromkeys(tasks, 0.9) for s in ("valid", "test")},
+        "task_corpora": dict.fromkeys(order, ("toy|corpus",)),
+        "scores": {s: dict.fromkeys(order, (0.8, 0.9)) for s in ("valid", "test")},
+        "single_scores": {s: dict.fromkeys(order, (0.9, 0.9)) for s in ("valid", "test")},
+        "weights_scores": {s: dict.fromkeys(order, 0.9) for s in ("valid", "test")},
         "weights_seed": 1,
         "weights_trial": "0123456789abcdef0123",
         "seeds": (0, 1),
@@ -99,9 +102,11 @@ def import_exported(folder: Path) -> ModuleType:
 
 
 def waveforms(count: int, samples: int, seed: int = 3) -> torch.Tensor:
-    """Noise with silence in it, [count, samples]."""
+    """Noise and a tone of changing level, with silence in it; [count, samples]."""
     generator = torch.Generator().manual_seed(seed)
-    x = 0.1 * torch.randn(count, samples, generator=generator)
+    x = 0.01 * torch.randn(count, samples, generator=generator)
+    time, row = torch.arange(samples) / 16_000, torch.arange(count)[:, None]
+    x += 0.3 * torch.sin(2500 * (row + 1) * time) * torch.sin((9 + 20 * row) * time)
     x[:, samples // 3 : samples // 2] = 0
     return x
 

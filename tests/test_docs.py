@@ -7,8 +7,6 @@ import importlib
 import importlib.util
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -137,16 +135,9 @@ def test_every_command_has_help(app):
     assert not silent
 
 
-def test_generated_pages_are_fresh(app):
-    # In a process of its own, as `make docs-check` does it.
-    done = subprocess.run(
-        [sys.executable, DOCS / "generate.py", "--check"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.usefixtures("app")
+def test_generated_pages_are_fresh(capsys):
+    assert generate.main(["--check"]) == 0, capsys.readouterr().out
 
 
 # -- what can be chosen -----------------------------------------------------------------------

@@ -37,9 +37,7 @@ def baseline(
       synergy baseline --tasks gc,ac --seeds 3
     """
     names = parse_tasks(tasks)
-    setup = set_up(
-        "synergy baseline", config, workspace, executor, workers, seed=seed, seeds=seeds
-    )
+    setup = set_up("synergy baseline", config, workspace, executor, workers, seed=seed, seeds=seeds)
     chosen = setup.config.only(names or setup.config.tasks)
     with training(setup) as (session, _):
         from synergy.cli.tables import baseline_table, rendered

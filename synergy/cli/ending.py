@@ -41,7 +41,7 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM; it takes the way of Ctrl-C, which ends the workers."""
 
 
-class Bug(Exception):
+class UnexpectedError(Exception):
     """Raised around an unexpected exception, to say where its traceback should go."""
 
     def __init__(self, folder: Path) -> None:
@@ -57,7 +57,7 @@ def reported_in(folder: Path) -> Iterator[None]:
     except (SynergyError, typer.TyperException, typer.Exit, typer.Abort, OSError, MemoryError):
         raise
     except Exception as error:
-        raise Bug(folder) from error
+        raise UnexpectedError(folder) from error
 
 
 def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
@@ -136,7 +136,7 @@ def _close_quietly() -> None:
 def _bug(error: Exception) -> int:
     folder = Path(tempfile.gettempdir())
     cause: BaseException = error
-    if isinstance(error, Bug) and error.__cause__ is not None:
+    if isinstance(error, UnexpectedError) and error.__cause__ is not None:
         folder, cause = error.folder, error.__cause__
     text = "".join(traceback.format_exception(cause))
     where = ""

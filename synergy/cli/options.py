@@ -183,13 +183,17 @@ def resolved_config(file: Path | None, workspace: Path | None, **options: Any) -
     ------
     ConfigError
         If the file or an option is wrong.
+    WorkspaceError
+        If the configuration lies in a folder that is no workspace.
     """
     from synergy.config import load_config
+    from synergy.workspace import Workspace
 
     own = None if workspace is None else workspace / "config.yaml"
     if file is not None:
         config = load_config(file)
     elif own is not None and own.is_file():
+        Workspace(own.parent, create=False)
         say(f"note: no --config: using {own}")
         config = load_config(own)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from synergy.cli.options import (
     DEFAULT_WORKSPACE,
     AsJson,
@@ -16,8 +18,11 @@ from synergy.cli.options import (
     parse_depths,
     parse_tasks,
 )
-from synergy.cli.output import say, write, write_json
+from synergy.cli.output import write, write_json
 from synergy.cli.session import set_up, training
+
+if TYPE_CHECKING:
+    from synergy.stages.pairwise import Pairs
 
 
 def pairwise(
@@ -31,9 +36,10 @@ def pairwise(
     executor: ExecutorName = "process",
     as_json: AsJson = False,
 ) -> None:
-    """Stage 2: train every pair of tasks at every shared depth, into the AR table.
+    """Stage 2: train all pairs of tasks, into the AR table.
 
-    Single-task models that are missing are trained first. AR, the accuracy reduction, is the
+    Every pair is trained at every shared depth; single-task models that are missing are trained
+    first. AR, the accuracy reduction, is the
     largest relative loss of one of the two tasks against its single-task model, in percent.
 
     \b
@@ -58,12 +64,20 @@ def pairwise(
         found = stage(session, chosen, setup.config.depths)
     if as_json:
         write_json(found.to_json())
-        return
+    else:
+        write(pairs_text(found))
+
+
+def pairs_text(found: Pairs) -> str:
+    """Tables of the single-task models and of the pairs; below them why cells are missing."""
     from synergy.cli.tables import ar_table, baseline_table, rendered
 
-    write(rendered(baseline_table(found.baselines), ar_table(found.table)))
-    failed = [cell for cell in found.table.cells if cell.status == "failed"]
-    for cell in failed:
-        write(f"failed: {cell.label}: {cell.reason}")
+    failed = [
+        f"failed: {cell.label}: {cell.reason}"
+        for cell in found.table.cells
+        if cell.status == "failed"
+    ]
     if failed:
-        say("note: run the same command again to try the failed trainings once more")
+        failed.append("Run the same command again to try the failed trainings once more.")
+    tables = rendered(baseline_table(found.baselines), ar_table(found.table))
+    return "\n".join([tables, *([""] if failed else []), *failed])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,16 +28,13 @@ class Reporter:
         Draw bars; by default when stderr is a terminal that can.
     clock : callable
         Seconds of a monotonic clock.
-
-    Attributes
-    ----------
-    total, found : int
-        Trials asked for so far, and those of them that had been done before.
     """
 
-    def __init__(self, live: bool | None = None, clock: Any = time.monotonic) -> None:
+    def __init__(
+        self, live: bool | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.live = _can_draw() if live is None else live
-        self.total = self.found = 0
+        self._asked: dict[str, tuple[int, int]] = {}  # a stage may ask again for what it needs
         self._clock = clock
         self._bar: Bar | None = None
         self._row: TaskID | None = None
@@ -82,8 +79,7 @@ class Reporter:
     def begin(self, title: str, total: int, done: int) -> None:
         """A set of ``total`` trials begins, of which ``done`` were found done."""
         self.end()
-        self.total += total
-        self.found += done
+        self._asked.setdefault(title, (total, done))
         self._set = _Set(title, total, done, self._clock())
         self._spoke = self._clock()
         if total == done:
@@ -108,7 +104,8 @@ class Reporter:
         """A trial ended, with a result or an error."""
         current = self._set
         current.running.pop(label, None)
-        current.speeds.pop(label, None)
+        speed = current.speeds.pop(label, None) or (result or {}).get("clips_per_s")
+        current.last_speed = speed or current.last_speed
         current.ended += 1
         if error is not None:
             current.failed += 1
@@ -126,9 +123,12 @@ class Reporter:
 
     def nothing_trained(self) -> str:
         """A sentence when every trial had been done before, else nothing."""
-        if not self.total or self.found < self.total:
+        if not self._asked:
             return ""
-        trials = "the 1 trial was" if self.total == 1 else f"all {self.total} trials were"
+        total, found = (sum(counts) for counts in zip(*self._asked.values(), strict=True))
+        if found < total:
+            return ""
+        trials = "the 1 trial was" if total == 1 else f"all {total} trials were"
         return f"nothing to train: {trials} done"
 
     # -- drawing --------------------------------------------------------------------------
@@ -157,10 +157,11 @@ class Reporter:
     def _show(self, label: str, scores: Mapping[str, float], ended: bool) -> None:
         current = self._set
         shown = ", ".join(f"{task} {100 * value:.1f}" for task, value in scores.items())
+        speed = sum(current.speeds.values()) or current.last_speed
         state = [
             *([f"{current.failed} failed"] if current.failed else []),
             *([f"{duration(left)} left"] if (left := current.left_s(self._clock())) else []),
-            *([f"{speed:,.0f} clips/s"] if (speed := sum(current.speeds.values())) else []),
+            *([f"{speed:,.0f} clips/s"] if speed else []),
         ]
         if self._bar is not None and self._row is not None:
             last = f"{label}: {shown}" if shown else ""
@@ -184,6 +185,7 @@ class _Set:
         self.ended = self.failed = 0
         self.running: dict[str, float] = {}
         self.speeds: dict[str, float] = {}
+        self.last_speed = 0.0
 
     def left_s(self, now: float) -> float:
         """Seconds until all are done, at the pace so far; 0 when unknown or over."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from synergy.cli.progress import duration
+
 if TYPE_CHECKING:
     from synergy.stages.baseline import Baselines
+    from synergy.stages.data_check import TaskFacts
     from synergy.stages.outcome import Outcome
+    from synergy.stages.plan import Plan
     from synergy.stages.synthesize import Final
     from synergy.synthesis import ARTable, Synthesis
 
@@ -26,15 +30,15 @@ def rendered(*tables: Table) -> str:
     console = Console(width=wide, file=sys.stdout, highlight=False)
     with console.capture() as capture:
         for number, table in enumerate(tables):
-            if number:
-                console.print()
+            title, table.title = table.title, None  # rich would wrap it to the table's width
+            console.print("\n" * bool(number) + str(title), style="bold", soft_wrap=True)
             console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").splitlines())
 
 
 def table_of(title: str, columns: Sequence[str], left: int = 1) -> Table:
     """An empty table whose first ``left`` columns hold words, the others numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(title=title, box=box.SIMPLE_HEAD)
     table.show_edge = False
     for number, name in enumerate(columns):
         table.add_column(name, justify="left" if number < left else "right", overflow="fold")
@@ -73,7 +77,9 @@ def ar_table(found: ARTable) -> Table:
 
 def weights_table(found: Synthesis) -> Table:
     """The task graph: how many blocks each pair may share."""
-    table = table_of(f"Blocks that a pair may share at AR <= {found.max_ar:g} %", ["pair", "blocks"])
+    table = table_of(
+        f"Blocks that a pair may share at AR <= {found.max_ar:g} %", ["pair", "blocks"]
+    )
     for a, b, weight in found.weights:
         table.add_row(f"{a}, {b}", str(weight))
     return table
@@ -109,3 +115,58 @@ def size_table(final: Final) -> Table:
 def in_millions(count: int) -> str:
     """``"12.3 M"``."""
     return f"{count / 1e6:.1f} M"
+
+
+def data_table(found: TaskFacts) -> Table:
+    """Clips of a task, split by split."""
+    title = f"{found.task}: {found.kind} (classes counted in {found.counted})"
+    columns = ["split", "clips", "speakers", "minutes", "majority", "classes"]
+    table = table_of(title, columns)
+    table.columns[-1].justify = "left"
+    for split, facts in found.splits.items():
+        counts = ", ".join(f"{name} {count:,}" for name, count in facts.counts.items())
+        table.add_row(
+            split,
+            f"{facts.clips:,}",
+            f"{facts.speakers:,}" if facts.speakers else "-",
+            f"{facts.seconds / 60:.1f}",
+            f"{100 * facts.majority:.0f} %",
+            counts,
+        )
+    return table
+
+
+def summary_table(summary: Mapping[str, Any]) -> Table:
+    """Tables 2 and 4 from summary.json: the means over the seeds."""
+    rows = summary["rows"]
+    tasks = list(rows[0]["mean_scores"]["valid"])
+    table = table_of("Scores %", ["model", "split", *tasks, "AR %", "params"], left=2)
+    for number, split in enumerate(SPLIT_NAMES):
+        if number:
+            table.add_section()
+        for row in rows:
+            scores = [f"{100 * row['mean_scores'][split][task]:.1f}" for task in tasks]
+            ar = f"{row['ar_pct'][split]:.1f}"
+            table.add_row(row["name"], SPLIT_NAMES[split], *scores, ar, f"{row['params']:,}")
+    return table
+
+
+def plan_table(found: Plan) -> Table:
+    """What each stage still has to train."""
+    columns = ["stage", "trainings", "done", "to do", "time"]
+    table = table_of(f"Plan, {found.workers} at the same time", columns)
+    for stage in found.stages:
+        table.add_row(
+            stage.name,
+            str(stage.trainings),
+            str(stage.done),
+            str(stage.trainings - stage.done),
+            duration(stage.seconds) if stage.seconds else "-",
+        )
+    table.add_section()
+    table.add_row(
+        "all",
+        *(str(n) for n in (found.trainings, found.done, found.trainings - found.done)),
+        duration(found.seconds) if found.seconds else "-",
+    )
+    return table

@@ -1,13 +1,15 @@
 """Corpora: one module per format, and what turns them into targets and features.
 
 `DATASETS` names the formats. To add one, write a module with a configuration whose ``format``
-is a literal and a loader ``load(name, config, progress) -> Corpus``, and add its line here.
+is a literal and a loader ``load(name, config, progress) -> Corpus``, and add it to both here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.demo_speech import DemoSpeechConfig, load_demo_speech
@@ -20,3 +22,8 @@ DATASETS: dict[str, tuple[type[StrictModel], Callable[[str, Any, Progress | None
     "speech_commands": (SpeechCommandsConfig, load_speech_commands),
     "demo_speech": (DemoSpeechConfig, load_demo_speech),
 }
+
+CorpusConfig = Annotated[
+    ManifestConfig | SpeechCommandsConfig | DemoSpeechConfig, Field(discriminator="format")
+]
+"""Settings of a corpus of any format: the classes in `DATASETS`."""

@@ -68,9 +68,9 @@ Level = Annotated[float, Field(ge=-20.0, le=60.0)]
 class PerSplit(StrictModel):
     """One count for each split."""
 
-    train: int = Field(ge=1)
-    valid: int = Field(ge=1)
-    test: int = Field(ge=1)
+    train: int = Field(ge=1, description="Number in the train split.")
+    valid: int = Field(ge=1, description="Number in the valid split.")
+    test: int = Field(ge=1, description="Number in the test split.")
 
 
 class DemoSpeechConfig(StrictModel):

@@ -11,4 +11,7 @@ from synergy.encoders.cnn8 import Cnn8
 
 ENCODERS = {"cnn8": Cnn8}
 
-__all__ = ["ENCODERS", "Cnn8", "Encoder"]
+EncoderConfig = Cnn8
+"""Settings of any encoder: the classes in `ENCODERS`."""
+
+__all__ = ["ENCODERS", "Cnn8", "Encoder", "EncoderConfig"]

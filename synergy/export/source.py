@@ -127,7 +127,9 @@ def assignment(start: str, values: Sequence[Any], end: str) -> str:
     if len(line) <= WIDTH:
         return line
     indent = " " * (len(line) - len(line.lstrip()))
-    return "\n".join([f"{start}(", *(f"{indent}    {literal(v)}," for v in values), f"{indent}){end}"])
+    return "\n".join(
+        [f"{start}(", *(f"{indent}    {literal(v)}," for v in values), f"{indent}){end}"]
+    )
 
 
 def module_lines(module: nn.Module, comment: str = "") -> list[str]:

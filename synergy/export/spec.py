@@ -156,7 +156,7 @@ class Spec(StrictModel):
         if set(tree.tasks) != set(names):
             raise ValueError(f"tree: expected tasks {', '.join(names)}, found {tree.tasks}")
         kind = self.encoder.get("name")
-        if kind not in ENCODERS:
+        if not isinstance(kind, str) or kind not in ENCODERS:
             raise ValueError(f"encoder.name: expected one of {', '.join(ENCODERS)}, found {kind!r}")
         depth = self.build_encoder().depth
         if depth != tree.depth:
@@ -208,9 +208,9 @@ class Spec(StrictModel):
 
 
 def build_spec(
-    network: TreeNetwork, features: FeatureConfig, encoder: Encoder, about: ModelFacts, sha256: str
+    network: TreeNetwork, features: FeatureConfig, encoder: Encoder, about: ModelFacts
 ) -> Spec:
-    """Put together what a model folder tells about a network.
+    """Put together what a model folder tells about a network; the digest of the weights is zero.
 
     Raises
     ------
@@ -222,6 +222,9 @@ def build_spec(
     names = ", ".join(network.tree.tasks)
     if sorted(about.tasks) != sorted(network.tree.tasks):
         raise ModelError(f"expected facts on the tasks {names}, found {', '.join(about.tasks)}")
+    strange = sorted(set(about.thresholds) - set(about.tasks))
+    if strange:
+        raise ModelError(f"expected thresholds of the tasks {names}, found {', '.join(strange)}")
     specs = [network.specs[task] for task in about.tasks]
     second = round(1 / features.hop_s)
     tree = network.tree.to_json()
@@ -239,7 +242,7 @@ def build_spec(
             "max_ar": about.max_ar,
             "results": {split: _results(split, specs, about) for split in about.scores},
             "weights": {
-                "sha256": sha256,
+                "sha256": "0" * 64,
                 "seed": about.weights_seed,
                 "trial": about.weights_trial,
             },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -37,6 +38,8 @@ from synergy.export.spec import (
     json_schema,
 )
 from synergy.network import TreeNetwork
+from synergy.tasks import TaskSpec
+from synergy.tree import SharingTree
 
 FEATURE_PREFIX = "log_mel."
 
@@ -75,13 +78,20 @@ def export_model(
         `synergy.export.source`, or the folder holds something else or cannot be written.
     """
     tensors = {name: _stored(value) for name, value in network.state_dict().items()}
-    expected = expected_shapes(network, encoder, features)
     tensors |= feature_tensors(features, mean, std)
-    check_tensors(tensors, expected, "the network")
-    # Twice, because the interface is part of the weights and their digest part of the spec.
-    interface = build_spec(network, features, encoder, about, "0" * 64).interface()
-    weights = safetensors.torch.save(tensors, {INTERFACE_KEY: interface})
-    spec = build_spec(network, features, encoder, about, hashlib.sha256(weights).hexdigest())
+    specs = tuple(network.specs.values())
+    built = meta_network(network.tree, encoder, specs, features)
+    if repr(built) != repr(network):
+        raise ModelError(
+            f"expected a network of encoder {encoder.name} with the settings given, found one "
+            "with other layers; pass the encoder that it was built from"
+        )
+    check_tensors(tensors, expected_tensors(built, features), "the network")
+    spec = build_spec(network, features, encoder, about)
+    # Weights carry the digest of their interface, and the specification that of the weights.
+    weights = safetensors.torch.save(tensors, {INTERFACE_KEY: spec.interface()})
+    origin = spec.weights.model_copy(update={"sha256": hashlib.sha256(weights).hexdigest()})
+    spec = spec.model_copy(update={"weights": origin})
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         undefined=jinja2.StrictUndefined,
@@ -114,31 +124,33 @@ def feature_tensors(
     return {f"{FEATURE_PREFIX}{name}": value for name, value in constants.items()}
 
 
-def expected_shapes(
-    network: TreeNetwork, encoder: Encoder, features: FeatureConfig
-) -> dict[str, torch.Size]:
-    """Shape of every tensor in the weights of a network of this tree and these tasks."""
+def meta_network(
+    tree: SharingTree, encoder: Encoder, tasks: Sequence[TaskSpec], features: FeatureConfig
+) -> TreeNetwork:
+    """The network of a tree, with tensors that have a shape and no values, ready to be run."""
     with torch.device("meta"):
-        built = TreeNetwork(network.tree, encoder, list(network.specs.values()), features.mels)
-    shapes = {name: value.shape for name, value in built.state_dict().items()}
+        return TreeNetwork(tree, encoder, tasks, features.mels).eval()
+
+
+def expected_tensors(network: TreeNetwork, features: FeatureConfig) -> dict[str, Tensor]:
+    """Every tensor that belongs into the weights of ``network``, without values."""
     constants = feature_tensors(features, np.zeros(features.mels), np.ones(features.mels))
-    return shapes | {name: value.shape for name, value in constants.items()}
+    return {n: v.to("meta") for n, v in {**network.state_dict(), **constants}.items()}
 
 
-def check_tensors(
-    tensors: dict[str, Tensor], expected: dict[str, torch.Size], where: str
-) -> None:
-    """Raise ModelError unless the tensors have these names and shapes and are finite."""
+def check_tensors(tensors: dict[str, Tensor], expected: dict[str, Tensor], where: str) -> None:
+    """Raise ModelError unless the tensors have these names, shapes and types and are finite."""
     problems = [f"{name} is missing" for name in sorted(set(expected) - set(tensors))]
     problems += [f"{name} is unknown" for name in sorted(set(tensors) - set(expected))]
     for name in sorted(set(expected) & set(tensors)):
-        if tensors[name].shape != expected[name]:
-            problems.append(
-                f"{name} is {list(tensors[name].shape)} instead of {list(expected[name])}"
-            )
-        elif not torch.isfinite(tensors[name]).all():
+        found, wanted = tensors[name], expected[name]
+        if found.shape != wanted.shape:
+            problems.append(f"{name} is {list(found.shape)} instead of {list(wanted.shape)}")
+        elif found.dtype != wanted.dtype:
+            problems.append(f"{name} is {found.dtype} instead of {wanted.dtype}")
+        elif not torch.isfinite(found).all():
             problems.append(f"{name} holds NaN or infinity")
-        elif name == f"{FEATURE_PREFIX}std" and not (tensors[name] > 0).all():
+        elif name == f"{FEATURE_PREFIX}std" and not (found > 0).all():
             problems.append(f"{name} is not positive")
     if problems:
         more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""

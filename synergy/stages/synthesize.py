@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from synergy.errors import ShortfallError, TableError, WorkspaceError
@@ -13,6 +14,7 @@ from synergy.stages.outcome import REPORTED, Outcome, failed, outcome_of, reduct
 from synergy.stages.sweep import Session, sweep, trials_of
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.synthesize import Solver, Synthesis, synthesize
+from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.workspace import Workspace
 
@@ -79,20 +81,22 @@ class Final:
         return {"rows": [row.to_json() for row in self.rows], "trained": self.trained}
 
 
-def read_table(workspace: Workspace) -> ARTable:
-    """The workspace's AR table.
+def read_table(workspace: Workspace | Path) -> ARTable:
+    """The AR table of a workspace, or of a folder that may become one.
 
     Raises
     ------
     WorkspaceError
         If there is none yet; names the command that makes it.
     """
-    if not workspace.ar_table.is_file():
+    folder = workspace if isinstance(workspace, Path) else workspace.folder
+    file = folder / "ar_table.csv"
+    if not file.is_file():
         raise WorkspaceError(
-            f"expected an AR table in {workspace.ar_table}, found none; "
-            f"run `synergy pairwise --workspace {workspace.folder}` first"
+            f"expected an AR table in {file}, found none; "
+            f"run `synergy pairwise --workspace {folder}` first"
         )
-    return ARTable.from_csv(workspace.ar_table)
+    return ARTable.from_csv(file)
 
 
 def find_tree(
@@ -143,7 +147,10 @@ def train_tree(session: Session, tree: SharingTree, final_epochs: int | None = N
     order = [task for task in experiment.tasks if task in tree.tasks]
     baselines = baseline(session, order)
     flat = flat_of_size(experiment, tree)
-    planned = [("flat", flat, None), ("tree", tree, None)]
+    planned: list[tuple[str, SharingTree, TrainingConfig | None]] = [
+        ("flat", flat, None),
+        ("tree", tree, None),
+    ]
     if final_epochs is not None:
         longer = experiment.config.training.model_copy(update={"epochs": final_epochs})
         planned.append((f"tree, {final_epochs} epochs", tree, longer))
@@ -171,7 +178,10 @@ def _independent(experiment: Experiment, baselines: Baselines, tasks: list[str])
     """All single-task models side by side: the tree in which nothing is shared."""
     tree = SharingTree.flat(tasks, 0, experiment.config.encoder.depth)
     singles = [baselines.outcomes[task] for task in tasks]
-    scores = {split: {t: o.scores[split][t] for t, o in zip(tasks, singles)} for split in REPORTED}
+    scores = {
+        split: {t: o.scores[split][t] for t, o in zip(tasks, singles, strict=True)}
+        for split in REPORTED
+    }
     digests = tuple(digest for single in singles for digest in single.digests)
     errors = tuple(error for single in singles for error in single.errors)
     return Row(

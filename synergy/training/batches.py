@@ -86,7 +86,7 @@ class BatchSource:
             values = [task.targets["train"][position] for _, _, position in picks]
             if values[0].ndim == 1:
                 values = [
-                    _take(value, starts[row], self.frames)
+                    _take(value, int(starts[row]), self.frames)
                     for row, value in zip(own, values, strict=True)
                 ]
             rows[task.task] = torch.from_numpy(own)
@@ -118,7 +118,9 @@ class BatchSource:
         if key not in self._order:
             for stale in [k for k in self._order if k[0] == stream and k[1] < epoch - 1]:
                 del self._order[stale]
-            draws = uniform(self.seed, np.uint64(stream), epoch, np.arange(count), _ORDER)
+            draws = uniform(
+                self.seed, np.asarray(stream, np.uint64), epoch, np.arange(count), _ORDER
+            )
             self._order[key] = np.argsort(draws, kind="stable")
         return self._order[key]
 
@@ -148,9 +150,7 @@ class BatchSource:
             x += (gain[:, None] / self.bank.std).astype(np.float32)[:, None, :]
         for number in range(config.masks):
             bands = _mask(x.shape[2], config.mel_mask, keys, number, _MEL_WIDTH, _MEL_PLACE)
-            frames = _mask(
-                x.shape[1], config.frame_mask, keys, number, _FRAME_WIDTH, _FRAME_PLACE
-            )
+            frames = _mask(x.shape[1], config.frame_mask, keys, number, _FRAME_WIDTH, _FRAME_PLACE)
             x[np.broadcast_to(bands[:, None, :] | frames[:, :, None], x.shape)] = 0.0
         return x
 

@@ -110,4 +110,3 @@ def _by_length(bank: ClipBank, clips: list[int]) -> list[tuple[int, list[int]]]:
 def _extended(frames: np.ndarray, count: int) -> np.ndarray:
     """float32 [count, M]; the last frame repeats."""
     return frames[np.minimum(np.arange(count), len(frames) - 1)].astype(np.float32)
-

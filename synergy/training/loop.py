@@ -16,12 +16,15 @@ import torch
 from torch import Tensor
 
 from synergy.datasets.bank import ClipBank, TaskData
+from synergy.datasets.base import Split
 from synergy.errors import TrainingError
 from synergy.network import TreeNetwork
 from synergy.tasks import TASK_KINDS
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.evaluation import predict, score
+
+_REPORTED: tuple[Split, ...] = ("valid", "test")
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ class Trained:
     """
 
     best_step: int
-    scores: dict[str, dict[str, dict[str, float]]]
-    logits: dict[str, dict[str, list[np.ndarray]]]
+    scores: dict[Split, dict[str, dict[str, float]]]
+    logits: dict[Split, dict[str, list[np.ndarray]]]
     history: list[dict[str, float]]
     clips_per_s: float
 
@@ -71,7 +74,7 @@ def train(
     """
     source = BatchSource(bank, tasks, config, seed)
     device = next(network.parameters()).device
-    network.to(memory_format=torch.channels_last)
+    to_channels_last(network)
     network.train()
     optimizer = torch.optim.AdamW(_parameter_groups(network, config), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate(s, config))
@@ -109,10 +112,10 @@ def train(
     best_step = _best_step(history, [task.task for task in tasks])
     network.load_state_dict(snapshots[best_step])
     network.eval()
-    logits = {split: predict(network, bank, tasks, split) for split in ("valid", "test")}
+    logits = {split: predict(network, bank, tasks, split) for split in _REPORTED}
     return Trained(
         best_step=best_step,
-        scores={split: score(network, tasks, split, logits[split]) for split in logits},
+        scores={split: score(network, tasks, split, logits[split]) for split in _REPORTED},
         logits=logits,
         history=history,
         clips_per_s=rows / seconds,
@@ -140,6 +143,13 @@ def training_step(
     torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
     optimizer.step()
     return {task: loss.detach() for task, loss in losses.items()}
+
+
+def to_channels_last(network: TreeNetwork) -> None:
+    """Lay convolution weights out as CPU kernels for bfloat16 want them; in place."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def learning_rate(step: int, config: TrainingConfig) -> float:

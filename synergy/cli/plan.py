@@ -1,0 +1,73 @@
+"""``synergy plan``: how many trainings, and how long, before anything starts."""
+
+from __future__ import annotations
+
+from synergy.cli.options import (
+    DEFAULT_WORKSPACE,
+    AsJson,
+    Config,
+    Depths,
+    FinalEpochs,
+    MaxAr,
+    Seed,
+    Seeds,
+    Tasks,
+    Workers,
+    WorkspaceFolder,
+    parse_depths,
+    parse_tasks,
+)
+from synergy.cli.output import say, write, write_json
+from synergy.cli.progress import Reporter
+from synergy.cli.session import set_up
+
+
+def plan(
+    tasks: Tasks = None,
+    depths: Depths = None,
+    max_ar: MaxAr = None,
+    final_epochs: FinalEpochs = None,
+    config: Config = None,
+    workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
+    seed: Seed = None,
+    seeds: Seeds = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how much `run` has to train, and how long it takes.
+
+    Trains nothing and writes nothing into the workspace; features that are missing are computed.
+    The time comes from finished trainings of the workspace, else from a probe of a few seconds.
+
+    \b
+    Example:
+      synergy plan --config examples/real_speech.yaml --seeds 3
+    """
+    names, swept = parse_tasks(tasks), parse_depths(depths)
+    setup = set_up(
+        "synergy plan",
+        config,
+        workspace,
+        "process",
+        workers,
+        seed=seed,
+        seeds=seeds,
+        depths=swept,
+        max_ar=max_ar,
+    )
+    chosen = setup.config.only(names or setup.config.tasks)
+    from synergy.experiment import prepare
+    from synergy.stages.plan import plan as stage
+
+    with Reporter() as reporter:
+        experiment = prepare(setup.config, setup.workers, reporter.preparing)
+    found = stage(
+        experiment, setup.workspace, chosen, setup.config.depths, setup.workers, final_epochs
+    )
+    if as_json:
+        write_json(found.to_json())
+        return
+    from synergy.cli.tables import plan_table, rendered
+
+    write(rendered(plan_table(found)))
+    say(f"note: {found.basis}")

@@ -1,0 +1,107 @@
+"""What the clips of each task are like, split by split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from synergy.datasets.bank import TaskData
+from synergy.datasets.base import SPLITS, Clip, Split
+from synergy.experiment import Experiment
+from synergy.tasks import TASK_KINDS
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """The clips of one task in one split.
+
+    Attributes
+    ----------
+    clips : int
+    speakers : int
+        Those that the corpora name.
+    seconds : float
+    counts : dict of str to int
+        Clips of each class; of an activity, frames with it and frames without.
+    majority : float
+        Share of the largest count, in [0, 1]: the accuracy of always answering the same.
+    """
+
+    clips: int
+    speakers: int
+    seconds: float
+    counts: Mapping[str, int]
+    majority: float
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """One task; ``counted`` says of what the counts are, clips or frames."""
+
+    task: str
+    kind: str
+    counted: str
+    splits: Mapping[str, SplitFacts]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """All tasks, and what was done to the data on the way in."""
+
+    tasks: tuple[TaskFacts, ...]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        return {
+            "tasks": {
+                task.task: {
+                    "kind": task.kind,
+                    "counted": task.counted,
+                    "splits": {split: asdict(facts) for split, facts in task.splits.items()},
+                }
+                for task in self.tasks
+            },
+            "notes": list(self.notes),
+        }
+
+
+def data_check(experiment: Experiment) -> DataFacts:
+    """Count what a prepared experiment would train and test on."""
+    clips = {
+        f"{name}/{clip.path}": (name, clip)
+        for name, corpus in experiment.corpora.items()
+        for clip in corpus.clips
+    }
+    by_number = [clips[key] for key in experiment.bank.keys]
+    tasks: list[TaskFacts] = []
+    for name, data in experiment.data.items():
+        kind = experiment.config.tasks[name].kind
+        per_frame = TASK_KINDS[kind].per_frame
+        splits = {split: _facts(data, split, by_number, per_frame) for split in SPLITS}
+        tasks.append(TaskFacts(name, kind, "frames" if per_frame else "clips", splits))
+    return DataFacts(tuple(tasks), experiment.notes)
+
+
+def _facts(
+    data: TaskData, split: Split, by_number: list[tuple[str, Clip]], per_frame: bool
+) -> SplitFacts:
+    chosen = [by_number[number] for number in data.clips[split]]
+    targets = data.targets[split]
+    if per_frame:
+        active = int(sum(int(np.sum(target)) for target in targets))
+        frames = sum(len(target) for target in targets)
+        counts = {data.classes[0]: active, f"no {data.classes[0]}": frames - active}
+    else:
+        numbers = [int(target) for target in targets]
+        counts = {label: numbers.count(i) for i, label in enumerate(data.classes)}
+    return SplitFacts(
+        clips=len(chosen),
+        speakers=len({(corpus, clip.speaker) for corpus, clip in chosen if clip.speaker}),
+        seconds=round(sum(clip.duration_s for _, clip in chosen), 3),
+        counts=counts,
+        majority=max(counts.values()) / max(1, sum(counts.values())),
+    )

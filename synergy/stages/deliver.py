@@ -1,0 +1,216 @@
+"""The end of stage 3: the tree and the numbers as files, the trained network as a model folder."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from synergy import __version__
+from synergy.atomic import write_json_atomically
+from synergy.errors import WorkspaceError
+from synergy.experiment import Experiment
+from synergy.export import CorpusFacts, ModelFacts, export_model
+from synergy.network import TreeNetwork
+from synergy.stages.outcome import REPORTED
+from synergy.stages.sweep import Session
+from synergy.stages.synthesize import Final, find_tree, train_tree
+from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.synthesize import Solver, Synthesis
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Everything that stage 3 leaves behind.
+
+    Attributes
+    ----------
+    synthesis : Synthesis
+    final : Final
+    model : Path
+        Folder of the exported model.
+    shortfall : str
+        What the measured tree lacks, one sentence; empty when it keeps the threshold.
+    found : dict
+        The synthesis as JSON values, see `synthesis_json`.
+    """
+
+    synthesis: Synthesis
+    final: Final
+    model: Path
+    shortfall: str
+    found: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        return {
+            **self.found,
+            **self.final.to_json(),
+            "model": str(self.model),
+            "shortfall": self.shortfall or None,
+        }
+
+
+def complete(
+    session: Session, table: ARTable, solver: Solver = "recursive", final_epochs: int | None = None
+) -> Delivery:
+    """All of stage 3: find the tree, train and measure it, write and export everything.
+
+    Raises
+    ------
+    TableError
+        If the table has tasks that the experiment does not have.
+    ShortfallError
+        If a model could not be trained with any seed.
+    """
+    experiment, workspace = session.experiment, session.workspace
+    synthesis = find_tree(experiment, table, experiment.config.max_ar, solver)
+    params = experiment.costs.params(synthesis.tree)
+    found = synthesis_json(synthesis, table.tasks, params)
+    write_json_atomically(workspace.tree, found)
+    for note in synthesis.notes:
+        session.progress.note(note)
+    final = train_tree(session, synthesis.tree, final_epochs)
+    missed = shortfall(final, synthesis.max_ar)
+    write_json_atomically(
+        workspace.summary,
+        {
+            "synthesis": found,
+            **final.to_json(),
+            "seeds": list(experiment.config.all_seeds),
+            "notes": list(experiment.notes),
+            "shortfall": missed or None,
+            "versions": _versions(),
+        },
+    )
+    model = deliver(session, synthesis, final)
+    return Delivery(synthesis, final, model, missed, found)
+
+
+def synthesis_json(
+    synthesis: Synthesis, order: Sequence[str], params: int | None = None
+) -> dict[str, Any]:
+    """A synthesis under costs in parameters as JSON values.
+
+    Parameters
+    ----------
+    synthesis : Synthesis
+    order : sequence of str
+        Order of the tasks in the notation.
+    params : int, optional
+        Of the whole network, decoders included, where they are known.
+    """
+    exact = synthesis.exact_cost
+    return {
+        "tree": synthesis.tree.to_json(),
+        "notation": synthesis.tree.notation(order),
+        "encoder_params": round(synthesis.encoder_cost),
+        "predicted_ar_pct": synthesis.predicted_ar_pct,
+        "max_ar": synthesis.max_ar,
+        **({} if params is None else {"params": params}),
+        "solver": synthesis.solver,
+        "recursive_params": round(synthesis.recursive_cost),
+        "exact_params": None if exact is None else round(exact),
+        "provably_optimal": synthesis.provably_optimal,
+        "weights": [{"task_a": a, "task_b": b, "blocks": w} for a, b, w in synthesis.weights],
+        "notes": list(synthesis.notes),
+    }
+
+
+def shortfall(final: Final, max_ar: float) -> str:
+    """A sentence when the chosen model's AR on validation exceeds the threshold, else nothing."""
+    measured = final.chosen.ar_pct["valid"]
+    if measured <= max_ar:
+        return ""
+    return (
+        f"the trained tree has an AR of {measured:.1f} % on validation, more than the threshold of "
+        f"{max_ar:g} %; everything was kept and written: try more --seeds, a lower --max-ar or "
+        "--final-epochs"
+    )
+
+
+def deliver(session: Session, synthesis: Synthesis, final: Final) -> Path:
+    """Export the chosen row of ``final`` with the weights of its best seed.
+
+    The best seed is the one with the highest mean over the tasks of the validation score,
+    divided by the mean of the single-task models.
+
+    Returns
+    -------
+    Path
+        The folder of the model.
+
+    Raises
+    ------
+    WorkspaceError
+        If the weights of the trial are damaged.
+    ModelError
+        If the folder holds something else.
+    """
+    experiment, workspace = session.experiment, session.workspace
+    config, row, singles = experiment.config, final.chosen, final.rows[0].outcome
+    order = tuple(task for task in experiment.tasks if task in synthesis.tree.tasks)
+
+    def relative(place: int) -> float:
+        scores = row.outcome.scores["valid"]
+        return fmean(scores[t][place] / (singles.mean("valid", t) or 1.0) for t in order)
+
+    best = max(range(len(row.outcome.digests)), key=lambda place: (relative(place), -place))
+    digest = row.outcome.digests[best]
+    result = workspace.trials.result(digest)
+    with torch.device("meta"):
+        network = TreeNetwork(
+            synthesis.tree,
+            config.encoder,
+            [experiment.specs[task] for task in synthesis.tree.tasks],
+            experiment.bank.mels,
+        )
+    try:
+        network.load_state_dict(workspace.trials.weights(digest), assign=True)
+    except RuntimeError as error:
+        folder = workspace.trials.path(digest)
+        raise WorkspaceError(
+            f"{folder} holds the weights of another network; delete the folder and run the same "
+            "command again to repeat this trial"
+        ) from error
+    used = sorted({corpus for task in order for corpus in config.tasks[task].corpora})
+    about = ModelFacts(
+        tasks=order,
+        corpora={name: _corpus_facts(experiment, name) for name in used},
+        task_corpora={task: tuple(config.tasks[task].corpora) for task in order},
+        scores=row.outcome.scores,
+        single_scores=singles.scores,
+        weights_scores={split: result["scores"][split] for split in REPORTED},
+        weights_seed=result["seed"],
+        weights_trial=digest,
+        seeds=config.all_seeds,
+        training={**config.training.model_dump(mode="json"), "epochs": row.epochs},
+        versions=_versions(),
+        predicted_ar_pct=synthesis.predicted_ar_pct,
+        max_ar=synthesis.max_ar,
+        notes=synthesis.notes,
+    )
+    bank = experiment.bank
+    export_model(
+        workspace.model, network.eval(), config.features, bank.mean, bank.std, about, config.encoder
+    )
+    return workspace.model
+
+
+def _corpus_facts(experiment: Experiment, name: str) -> CorpusFacts:
+    corpus = experiment.corpora[name]
+    synthetic = experiment.config.corpora[name].format == "demo_speech"
+    return CorpusFacts(corpus.fingerprint, corpus.licences, synthetic)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "synergy": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }

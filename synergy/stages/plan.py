@@ -1,0 +1,261 @@
+"""How much a run would train, and how long that would take, before anything starts."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from synergy.errors import ConfigError
+from synergy.experiment import Experiment
+from synergy.network import build_network
+from synergy.stages.synthesize import find_tree, flat_of_size
+from synergy.synthesis.ar_table import ARTable
+from synergy.training.batches import BatchSource
+from synergy.training.config import TrainingConfig
+from synergy.training.loop import training_step
+from synergy.tree import SharingTree
+from synergy.trials.store import TrialStore
+from synergy.trials.trial import Trial
+
+PROBE_S = 3.0
+# A step runs forward, and backward through weights and inputs.
+_TRAINING_PASSES = 3
+_STEPS_TO_WARM_UP = 2
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage; a training that an earlier stage needs as well is counted there.
+
+    ``seconds`` is what is still to do, 0 when all is done.
+    """
+
+    name: str
+    trainings: int
+    done: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All stages.
+
+    Attributes
+    ----------
+    stages : tuple of StagePlan
+    workers : int
+    clips_per_s : float
+        Clips of a single-task training that one worker gets through in a second.
+    basis : str
+        Where the time comes from, one sentence.
+    """
+
+    stages: tuple[StagePlan, ...]
+    workers: int
+    clips_per_s: float
+    basis: str
+
+    @property
+    def trainings(self) -> int:
+        """Of all stages."""
+        return sum(stage.trainings for stage in self.stages)
+
+    @property
+    def done(self) -> int:
+        """Of all stages."""
+        return sum(stage.done for stage in self.stages)
+
+    @property
+    def seconds(self) -> float:
+        """Of all stages."""
+        return sum(stage.seconds for stage in self.stages)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        return {
+            "stages": [asdict(stage) for stage in self.stages],
+            "trainings": self.trainings,
+            "done": self.done,
+            "seconds": self.seconds,
+            "workers": self.workers,
+            "clips_per_s": self.clips_per_s,
+            "basis": self.basis,
+        }
+
+
+def plan(
+    experiment: Experiment,
+    workspace: Path,
+    tasks: Sequence[str],
+    depths: Sequence[int],
+    workers: int,
+    final_epochs: int | None = None,
+) -> Plan:
+    """Plan the three stages.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    workspace : Path
+        May not be there yet; nothing is written.
+    tasks : sequence of str
+        At least two.
+    depths : sequence of int
+    workers : int
+    final_epochs : int, optional
+        As in `synergy.stages.synthesize.train_tree`.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than two tasks.
+    WorkspaceError
+        If a finished trial is damaged.
+    """
+    if len(tasks) < 2:
+        raise ConfigError(f"expected at least two tasks to plan for, found {', '.join(tasks)}")
+    stages = _stages(experiment, workspace, tasks, depths, final_epochs)
+    store = TrialStore(workspace / "trials")
+    every = list(itertools.chain.from_iterable(stages.values()))
+    finished = {t.digest: store.result(t.digest) for t in every if store.is_done(t.digest)}
+    if finished:
+        worked = sum(work(experiment, trial) for trial in every if trial.digest in finished)
+        speed = worked / sum(result["seconds"] for result in finished.values())
+        count = len(finished)
+        basis = f"the time comes from {count} finished training{'s' * (count > 1)}"
+    else:
+        speed = _probe(experiment, tasks)
+        basis = (
+            f"the time comes from {PROBE_S:g} s of training on this machine with one thread; "
+            "workers that share memory or cores with others take longer"
+        )
+    plans: list[StagePlan] = []
+    for name, trials in stages.items():
+        missing = [work(experiment, t) / speed for t in trials if t.digest not in finished]
+        slots = max(1, min(workers, len(missing)))
+        seconds = max(sum(missing) / slots, max(missing, default=0.0))
+        plans.append(StagePlan(name, len(trials), len(trials) - len(missing), seconds))
+    single = SharingTree.single(tasks[0], experiment.config.encoder.depth)
+    per_clip = _TRAINING_PASSES * experiment.config.training.crop_s * experiment.costs.macs(single)
+    return Plan(tuple(plans), workers, speed / per_clip, basis)
+
+
+def work(experiment: Experiment, trial: Trial) -> float:
+    """Multiply-accumulates of a trial: its steps, its validations and its test."""
+    training, tree = trial.training, trial.tree
+    seconds = training.steps * training.clips_per_task * training.crop_s * _TRAINING_PASSES
+    # Clips to measure on are run once as well for all tasks that have them.
+    measured = {
+        split: {int(clip) for task in tree.tasks for clip in experiment.data[task].clips[split]}
+        for split in ("valid", "test")
+    }
+    features, hop_s = experiment.bank.features, experiment.bank.hop_s
+    for split, times in (("valid", training.epochs + 1), ("test", 1)):
+        frames = sum(len(features[number]) for number in measured[split])
+        seconds += times * frames * hop_s / _streams(experiment, tree)
+    return _macs_per_clip(experiment, tree) * seconds
+
+
+def _streams(experiment: Experiment, tree: SharingTree) -> int:
+    return len({experiment.data[task].stream for task in tree.tasks})
+
+
+def _macs_per_clip(experiment: Experiment, tree: SharingTree) -> float:
+    """MACs for one second of audio of each task; a clip that several tasks draw is run once."""
+    costs = experiment.costs
+    total = float(sum(costs.head_macs[task] for task in tree.tasks))
+    for branch in tree.branches():
+        streams = {experiment.data[task].stream for task in branch.tasks}
+        total += len(streams) * sum(costs.block_macs[number - 1] for number in branch.block_numbers)
+    return total
+
+
+def _stages(
+    experiment: Experiment,
+    workspace: Path,
+    tasks: Sequence[str],
+    depths: Sequence[int],
+    final_epochs: int | None,
+) -> dict[str, list[Trial]]:
+    """The trials of each stage that no earlier stage has."""
+    blocks = experiment.config.encoder.depth
+    singles = [SharingTree.single(task, blocks) for task in tasks]
+    pairs = [
+        SharingTree.flat(pair, depth, blocks)
+        for pair in itertools.combinations(tasks, 2)
+        for depth in depths
+    ]
+    tree, flat = _last_models(experiment, workspace, tasks, depths)
+    last: list[tuple[SharingTree, TrainingConfig | None]] = [(flat, None), (tree, None)]
+    if final_epochs is not None:
+        longer = experiment.config.training.model_copy(update={"epochs": final_epochs})
+        last.append((tree, longer))
+    wanted: dict[str, list[tuple[SharingTree, TrainingConfig | None]]] = {
+        "baseline": [(tree, None) for tree in singles],
+        "pairwise": [(tree, None) for tree in pairs],
+        "synthesize": last,
+    }
+    seen: set[str] = set()
+    stages: dict[str, list[Trial]] = {}
+    for name, models in wanted.items():
+        stages[name] = []
+        for seed, (shape, training) in itertools.product(experiment.config.all_seeds, models):
+            trial = experiment.trial(shape, seed, training)
+            if trial.digest not in seen:
+                seen.add(trial.digest)
+                stages[name].append(trial)
+    return stages
+
+
+def _last_models(
+    experiment: Experiment, workspace: Path, tasks: Sequence[str], depths: Sequence[int]
+) -> tuple[SharingTree, SharingTree]:
+    """The tree of the workspace's table and the flat model beside it.
+
+    While there is no table, flat models around the middle depth stand in for both.
+    """
+    file = workspace / "ar_table.csv"
+    if file.is_file():
+        table = ARTable.from_csv(file)
+        if sorted(table.tasks) == sorted(tasks):
+            tree = find_tree(experiment, table, experiment.config.max_ar).tree
+            return tree, flat_of_size(experiment, tree)
+    middle = sorted(depths)[len(depths) // 2]
+    blocks = experiment.config.encoder.depth
+    return SharingTree.flat(tasks, middle, blocks), SharingTree.flat(tasks, middle - 1, blocks)
+
+
+def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
+    """MACs per second of training a flat model of all ``tasks``, with one thread."""
+    config, bank = experiment.config, experiment.bank
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    tree = SharingTree.flat(tasks, config.encoder.depth, config.encoder.depth)
+    specs = [experiment.specs[task] for task in tree.tasks]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        network = build_network(tree, config.encoder, specs, bank.mels, config.seed)
+        network.to(device).train()
+        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
+        data = [experiment.data[task] for task in tree.tasks]
+        source = BatchSource(bank, data, config.training, config.seed)
+        started, steps = time.perf_counter(), 0
+        for step in itertools.count():
+            if step == _STEPS_TO_WARM_UP:
+                started = time.perf_counter()
+            losses = training_step(network, source.batch(step), optimizer, config.training, device)
+            _ = [float(loss) for loss in losses.values()]
+            steps = step + 1 - _STEPS_TO_WARM_UP
+            if steps > 0 and time.perf_counter() - started >= PROBE_S:
+                break
+        seconds = time.perf_counter() - started
+    finally:
+        torch.set_num_threads(threads)
+    clips = steps * config.training.clips_per_task * config.training.crop_s
+    return _TRAINING_PASSES * clips * _macs_per_clip(experiment, tree) / seconds
