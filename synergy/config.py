@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from synergy.audio.features import FeatureConfig
 from synergy.datasets import DATASETS, CorpusConfig
+from synergy.datasets.problems import did_you_mean
 from synergy.datasets.selection import TaskSource
 from synergy.encoders import ENCODERS, Cnn8, EncoderConfig
 from synergy.errors import ConfigError
@@ -171,12 +171,6 @@ class _StrictLoader(yaml.SafeLoader):
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf")
 )
-
-
-def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """``"; did you mean X?"`` or nothing."""
-    close = difflib.get_close_matches(found, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def load_config(path: Path | None) -> RunConfig:

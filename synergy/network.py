@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,7 @@ class TreeNetwork(nn.Module):
                 f"expected tasks {', '.join(tree.tasks)}, found {', '.join(sorted(self.specs))}"
             )
         self.tree = tree
-        self.frame_stride = encoder.frame_stride
+        self.frame_strides = tuple(encoder.frame_strides)
         self.branch_names = {id(branch): name for branch, name in tree.names().items()}
         for branch in tree.branches():
             if branch.blocks is not None:
@@ -67,6 +68,11 @@ class TreeNetwork(nn.Module):
             spec = self.specs[task]
             head = TASK_KINDS[spec.kind].build_head(channels, bands, len(spec.classes))
             self.add_module(head_name(task), head)
+
+    @property
+    def frame_stride(self) -> int:
+        """Feature frames per output frame of the encoder."""
+        return prod(self.frame_strides)
 
     def forward(
         self,
@@ -81,7 +87,8 @@ class TreeNetwork(nn.Module):
         x : Tensor [B, 1, M, F]
             Normalised log-mel features.
         frames : Tensor [B], optional
-            Valid feature frames of each row; all of them by default.
+            Valid feature frames of each row; all of them by default. What lies beyond them does
+            not change the logits of the valid ones.
         rows : mapping of str to Tensor, optional
             For each task the sorted numbers of the rows that it needs; all rows by default. A
             branch runs only the rows of the tasks below it.
@@ -92,11 +99,8 @@ class TreeNetwork(nn.Module):
             [B_task, K] for clips; [B_task, F] for activities, where the logit of an output
             frame stands for each feature frame that it covers. Rows in the order of ``rows``.
         """
-        encoded = None
-        if frames is not None:
-            encoded = (frames + self.frame_stride - 1) // self.frame_stride
         outputs: dict[str, Tensor] = {}
-        self._run(self.tree.root, x, None, encoded, rows, outputs)
+        self._run(self.tree.root, x, None, frames, rows, outputs)
         covering = torch.arange(x.shape[3], device=x.device) // self.frame_stride
         for task, logits in outputs.items():
             if TASK_KINDS[self.specs[task].kind].per_frame:
@@ -122,7 +126,11 @@ class TreeNetwork(nn.Module):
                 frames = None if frames is None else frames.index_select(0, kept)
                 present = needed
         if branch.blocks is not None:
-            x = self.get_submodule(self.branch_names[id(branch)])(x)
+            blocks = self.get_submodule(self.branch_names[id(branch)])
+            if frames is None:
+                x = blocks(x)
+            else:
+                x, frames = self._padded(branch, blocks, x, frames)
         if branch.is_leaf:
             task = branch.tasks[0]
             # decoders are small and sensitive: float32 whatever the precision of the blocks
@@ -131,6 +139,21 @@ class TreeNetwork(nn.Module):
             return
         for child in branch.children:
             self._run(child, x, present, frames, rows, outputs)
+
+    def _padded(
+        self, branch: Branch, blocks: nn.Module, x: Tensor, frames: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Run blocks so that a padded row gives what it would give without its padding.
+
+        What lies beyond the valid frames becomes zero before each block, as if the row ended
+        there and the convolution padded it.
+        """
+        for number, block in zip(branch.block_numbers, blocks.children(), strict=True):
+            valid = torch.arange(x.shape[3], device=x.device) < frames[:, None]
+            x = block(x * valid[:, None, None, :])
+            stride = self.frame_strides[number - 1]
+            frames = (frames + stride - 1) // stride
+        return x, frames
 
 
 def head_name(task: str) -> str:

@@ -145,6 +145,15 @@ class SharingTree:
         repeated = sorted({t for t in root.tasks if root.tasks.count(t) > 1})
         if repeated:
             raise TreeError(f"expected every task once, found {', '.join(repeated)} repeatedly")
+        identifiers = [task.replace("-", "_") for task in root.tasks]
+        alike = [
+            t for t, i in zip(root.tasks, identifiers, strict=True) if identifiers.count(i) > 1
+        ]
+        if alike:
+            raise TreeError(
+                f"expected task names that differ in more than - and _, found {', '.join(alike)}; "
+                "rename one of them"
+            )
         for task in root.tasks:
             if not _TASK_NAME.fullmatch(task):
                 raise TreeError(

@@ -70,16 +70,19 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
         "traning: {epochs: 3}\ntraining: {epochs: 0, learning_rates: 1}\n"
     )
     message = refused(tmp_path, text)
-    assert "traning: unknown key; did you mean training?" in message
-    assert "tasks.gc.corpora.mine.colunm: unknown key; did you mean column?" in message
-    assert "training.learning_rates: unknown key; did you mean learning_rate?" in message
+    assert "traning: unknown key; did you mean 'training'?" in message
+    assert "tasks.gc.corpora.mine.colunm: unknown key; did you mean 'column'?" in message
+    assert "training.learning_rates: unknown key; did you mean 'learning_rate'?" in message
     assert "training.epochs: Input should be greater than or equal to 1, found 0" in message
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (("mine: {column", "mien: {column"), "expected one of mine, found mien; did you mean mine"),
+        (
+            ("mine: {column", "mien: {column"),
+            "expected one of mine, found mien; did you mean 'mine'",
+        ),
         (("kind: frame_activity", "kind: frames"), "tasks.vad.kind: expected one of clip_"),
         (("  vad:", "  gc:"), "line 9: the key 'gc' stands here for the second time"),
         (("format: manifest", "format: folder"), "corpora.mine"),
@@ -114,7 +117,7 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
 def test_a_choice_of_tasks_keeps_the_order_of_the_file(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, GOOD))
     assert config.only(["vad", "gc"]) == ("gc", "vad")
-    with pytest.raises(ConfigError, match="found vda; did you mean vad"):
+    with pytest.raises(ConfigError, match="found vda; did you mean 'vad'"):
         config.only(["vda"])
     with pytest.raises(ConfigError, match="task gc is named twice"):
         config.only(["gc", "gc"])

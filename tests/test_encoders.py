@@ -15,12 +15,14 @@ def test_contract(name: str) -> None:
     assert encoder.name == name
     for mels, frames in ((64, 100), (40, 33), (80, 1)):
         x = torch.zeros(2, 1, mels, frames)
-        for number in range(1, encoder.depth + 1):
+        assert len(encoder.frame_strides) == encoder.depth
+        for number, stride in enumerate(encoder.frame_strides, start=1):
             block = encoder.build_block(number)
             assert encoder.build_block(number) is not block
+            expected = -(-x.shape[3] // stride)
             x = block(x)
+            assert x.shape[3] == expected
         assert x.shape[:3] == (2, *encoder.output_shape(mels))
-        assert x.shape[3] == -(-frames // encoder.frame_stride)
     assert ENCODERS[name].model_validate(encoder.model_dump(mode="json")) == encoder
 
 

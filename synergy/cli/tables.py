@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from synergy.stages.synthesize import Final
     from synergy.synthesis import ARTable, Synthesis
 
-SPLIT_NAMES = {"valid": "validation", "test": "test"}
+SPLITS = ("valid", "test")
 
 
 def rendered(*tables: Table) -> str:
@@ -49,7 +49,7 @@ def score(outcome: Outcome, split: str, task: str) -> str:
     """Mean over the seeds, with their standard deviation where there are several."""
     spread = outcome.spread(split, task)
     mean = f"{100 * outcome.mean(split, task):.1f}"
-    return mean if spread is None else f"{mean} ±{100 * spread:.1f}"
+    return mean if spread is None else f"{mean}±{100 * spread:.1f}"
 
 
 def baseline_table(found: Baselines) -> Table:
@@ -88,12 +88,12 @@ def weights_table(found: Synthesis) -> Table:
 def score_table(final: Final, tasks: Sequence[str]) -> Table:
     """Table 2: what each model scores, and its AR, on both splits."""
     table = table_of("Scores %", ["model", "split", *tasks, "AR %"], left=2)
-    for number, split in enumerate(SPLIT_NAMES):
+    for number, split in enumerate(SPLITS):
         if number:
             table.add_section()
         for row in final.rows:
             scores = [score(row.outcome, split, task) for task in tasks]
-            table.add_row(row.name, SPLIT_NAMES[split], *scores, f"{row.ar_pct[split]:.1f}")
+            table.add_row(row.name, split, *scores, f"{row.ar_pct[split]:.1f}")
     return table
 
 
@@ -141,13 +141,13 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     rows = summary["rows"]
     tasks = list(rows[0]["mean_scores"]["valid"])
     table = table_of("Scores %", ["model", "split", *tasks, "AR %", "params"], left=2)
-    for number, split in enumerate(SPLIT_NAMES):
+    for number, split in enumerate(SPLITS):
         if number:
             table.add_section()
         for row in rows:
             scores = [f"{100 * row['mean_scores'][split][task]:.1f}" for task in tasks]
             ar = f"{row['ar_pct'][split]:.1f}"
-            table.add_row(row["name"], SPLIT_NAMES[split], *scores, ar, f"{row['params']:,}")
+            table.add_row(row["name"], split, *scores, ar, f"{row['params']:,}")
     return table
 
 

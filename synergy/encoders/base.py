@@ -29,8 +29,11 @@ class Encoder(Protocol):
         ...
 
     @property
-    def frame_stride(self) -> int:
-        """Feature frames per output frame."""
+    def frame_strides(self) -> tuple[int, ...]:
+        """By how much each block lowers the resolution in frames, D integers.
+
+        A block of stride s turns F frames into ceil(F / s).
+        """
         ...
 
     def output_shape(self, mels: int) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -49,11 +48,6 @@ class Cnn8(StrictModel):
     def depth(self) -> int:
         """Number of blocks."""
         return DEPTH
-
-    @property
-    def frame_stride(self) -> int:
-        """Feature frames per output frame."""
-        return prod(self.frame_strides)
 
     def output_shape(self, mels: int) -> tuple[int, int]:
         """Channels and mel bands after block 8."""

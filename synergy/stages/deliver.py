@@ -81,7 +81,7 @@ def complete(
         workspace.summary,
         {
             "synthesis": found,
-            **final.to_json(),
+            "rows": final.to_json()["rows"],
             "seeds": list(experiment.config.all_seeds),
             "notes": list(experiment.notes),
             "shortfall": missed or None,
@@ -124,7 +124,7 @@ def synthesis_json(
 
 def shortfall(final: Final, max_ar: float) -> str:
     """A sentence when the chosen model's AR on validation exceeds the threshold, else nothing."""
-    measured = final.chosen.ar_pct["valid"]
+    measured = reduction_of(final)
     if measured <= max_ar:
         return ""
     return (
@@ -132,6 +132,11 @@ def shortfall(final: Final, max_ar: float) -> str:
         f"{max_ar:g} %; everything was kept and written: try more --seeds, a lower --max-ar or "
         "--final-epochs"
     )
+
+
+def reduction_of(final: Final) -> float:
+    """AR of the chosen model on validation, in percent."""
+    return final.chosen.ar_pct["valid"]
 
 
 def deliver(session: Session, synthesis: Synthesis, final: Final) -> Path:

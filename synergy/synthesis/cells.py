@@ -25,7 +25,7 @@ class Cell:
     reason : str
         Why it failed, kept as one line.
     seeds : int
-        Number of trainings behind the scores.
+        Number of trainings behind the scores; may be 0 for a failed cell.
     single_a, single_b, multi_a, multi_b : float, or None
         Validation scores of the single-task models and of the pair.
     test_ar_pct : float, or None
@@ -100,6 +100,6 @@ class Cell:
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 problems.append(f"expected a finite {name} or none, found {value}; correct it")
-        if self.seeds < 1:
+        if self.seeds < (0 if self.status == "failed" else 1):
             problems.append(f"expected at least one seed, found {self.seeds}; correct it")
         return problems

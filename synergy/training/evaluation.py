@@ -15,8 +15,7 @@ from synergy.datasets.base import Split
 from synergy.network import TreeNetwork
 from synergy.tasks import TASK_KINDS
 
-# A clip is extended to a multiple of this, so that what it is padded to depends on the clip
-# alone and not on the company that it is evaluated in.
+# Clips are padded to a multiple of this, so that clips of about one length make a batch.
 _PAD_FRAMES = 50
 _FRAMES_PER_BATCH = 8_000
 
@@ -44,8 +43,9 @@ def predict(
     with torch.inference_mode():
         for padded, clips in _by_length(bank, sorted(wanted)):
             lengths = [len(bank.features[clip]) for clip in clips]
-            x = np.stack([_extended(bank.features[clip], padded) for clip in clips])
-            x = (x - bank.mean) / bank.std
+            x = np.zeros((len(clips), padded, bank.mels), dtype=np.float32)
+            for row, clip in enumerate(clips):
+                x[row, : lengths[row]] = (bank.features[clip] - bank.mean) / bank.std
             rows = {
                 task.task: torch.tensor(
                     [row for row, clip in enumerate(clips) if task.task in wanted[clip]],
@@ -95,7 +95,7 @@ def _run(
 
 
 def _by_length(bank: ClipBank, clips: list[int]) -> list[tuple[int, list[int]]]:
-    """Batches of clips that are extended to the same number of frames."""
+    """Batches of clips that are padded to the same number of frames."""
     groups: dict[int, list[int]] = {}
     for clip in clips:
         frames = len(bank.features[clip])
@@ -105,8 +105,3 @@ def _by_length(bank: ClipBank, clips: list[int]) -> list[tuple[int, list[int]]]:
         size = max(1, _FRAMES_PER_BATCH // padded)
         batches += [(padded, members[i : i + size]) for i in range(0, len(members), size)]
     return batches
-
-
-def _extended(frames: np.ndarray, count: int) -> np.ndarray:
-    """float32 [count, M]; the last frame repeats."""
-    return frames[np.minimum(np.arange(count), len(frames) - 1)].astype(np.float32)
