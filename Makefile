@@ -11,7 +11,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs docs-check smoke real-speech benchmarks clean
+.PHONY: help demo test lint docs docs-check smoke real-speech kill-test benchmarks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ real-speech: $(DEMO) ## long: the three stages on the recordings below SYNERGY_D
 	@test -d "$$SYNERGY_DATA" || { \
 	  echo "SYNERGY_DATA: expected the folder of the speech corpora, found '$$SYNERGY_DATA'" >&2; exit 2; }
 	$(BIN)/synergy run --config examples/real_speech.yaml --workspace runs/real_speech --max-ar 5
+
+kill-test: $(DEV) ## a sweep killed 20 times ends with the same table
+	OMP_NUM_THREADS=1 SYNERGY_KILLS=20 $(BIN)/python -m pytest -q -s tests/test_killed.py
 
 benchmarks: $(DEMO) ## measure training throughput and start-up time
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -173,6 +174,8 @@ class Workspace:
 
     def _clean(self) -> None:
         for path in self.folder.iterdir():
-            if is_partial(path) and path.is_file():
+            if is_partial(path) and path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif is_partial(path):
                 path.unlink(missing_ok=True)
         self.trials.clean()

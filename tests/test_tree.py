@@ -198,8 +198,15 @@ def test_drawing():
 
 
 def test_names_of_similar_tasks_do_not_collide():
-    tree = SharingTree.flat(["a-b", "a_b", "shared"], 6, 8)
-    assert sorted(tree.names().values()) == ["a_b_7_8", "a_b_7_8_", "shared_1_6", "shared_7_8"]
+    tree = SharingTree.parse("{{{a,b}@7,c}@6,{a_b,shared}@6}@5", 8)
+    names = sorted(tree.names().values())
+    assert len(set(names)) == len(names)
+    assert {"shared_1_5", "a_b_7_7", "a_b_7_8", "shared_7_8"} <= set(names)
+
+
+def test_names_that_differ_in_dashes_only_are_refused():
+    with pytest.raises(TreeError, match="differ in more than - and _, found a-b, a_b"):
+        SharingTree.flat(["a-b", "a_b", "c"], 6, 8)
 
 
 # -- what is no tree --------------------------------------------------------------------------
