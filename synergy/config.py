@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -150,7 +149,7 @@ class RunConfig(StrictModel):
 class _StrictLoader(yaml.SafeLoader):
     """YAML 1.2 booleans (so that ``no`` and ``off`` stay words) and no repeated keys."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: ClassVar = {
         first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -212,7 +211,7 @@ def _anchored(config: RunConfig, base: Path) -> RunConfig:
     corpora: dict[str, Any] = {}
     for name, corpus in config.corpora.items():
         folder = getattr(corpus, "folder", None)
-        if folder is not None and not folder.startswith("$") and not os.path.isabs(folder):
+        if folder is not None and not folder.startswith("$") and not Path(folder).is_absolute():
             corpus = corpus.model_copy(update={"folder": str((base / folder).resolve())})
         corpora[name] = corpus
     return config.model_copy(update={"corpora": corpora})

@@ -1,15 +1,12 @@
-"""The command line: three stages on a tiny corpus, what goes where, and how commands end."""
+"""The commands on a tiny corpus: what they train, print and write."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,8 +14,6 @@ from small_cli import Ran, content, synergy
 from small_corpora import write_tone_project
 from small_tables import PAPER
 
-import synergy as package
-from synergy.cli.ending import BUG, INTERRUPTED, READER_GONE, TERMINATED
 from synergy.errors import TrainingError
 from synergy.tree import SharingTree
 
@@ -46,77 +41,6 @@ def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 def workspace(trained: tuple[Path, Ran], tmp_path: Path) -> Path:
     """A copy of the trained workspace."""
     return Path(shutil.copytree(trained[0], tmp_path / "ws"))
-
-
-def process(*arguments: object, **options) -> subprocess.Popen[str]:
-    """The command line in a process and a session of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "synergy", *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
-
-
-# -- help ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["pairwise", "--help"], ["data", "check", "--help"]]
-)
-def test_help_imports_nothing_heavy(arguments):
-    heavy = {"torch", "torchaudio", "torchmetrics", "pandas", "numpy", "networkx"}
-    program = (
-        "import sys\n"
-        "from synergy.cli import main\n"
-        f"assert main({arguments!r}) == 0\n"
-        f"print(*sorted({heavy | {'rich', 'yaml'}!r} & set(sys.modules)), file=sys.stderr)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr.split()) == (0, [])
-    assert done.stdout
-
-
-def test_version():
-    assert synergy("--version") == Ran(0, f"synergy {package.__version__}\n", "")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["pairwis"], "No such command 'pairwis'. Did you mean 'pairwise'?"),
-        (["pairwise", "--sed", "3"], "No such option: --sed (Possible options: --seed, --seeds)"),
-        (["baseline", "--seed", "one"], "Invalid value for '--seed'"),
-        (["baseline", "--workers", "0"], "Invalid value for '--workers'"),
-        (["predict"], "Missing argument"),
-    ],
-)
-def test_wrong_use(arguments, sentence):
-    ran = synergy(*arguments)
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("error: ")
-    assert sentence in ran.err
-    assert ran.err.splitlines()[-1].endswith("--help")
-
-
-def test_without_a_command_there_is_help():
-    ran = synergy()
-    assert ran.code == 2
-    assert "pairwise" in ran.err
-
-
-def test_public_names_are_there():
-    for name in package.__all__:
-        assert getattr(package, name) is not None
-    assert package.SharingTree is SharingTree
-    assert set(package.__all__) <= set(dir(package))
-    with pytest.raises(AttributeError, match="SharingTee"):
-        _ = package.SharingTee
 
 
 # -- the three stages ---------------------------------------------------------------------
@@ -383,79 +307,3 @@ def test_predict_answers_what_it_can(trained, config):
     assert ran.code == 2
     assert [answer["file"] for answer in ran.json] == [str(good)]
     assert ran.err.startswith("error: nothing.wav: ")
-
-
-# -- how commands end -------------------------------------------------------------------------
-
-
-def long_config(config: Path) -> Path:
-    """The same project, with trainings that nobody waits for."""
-    file = config.with_name("long.yaml")
-    file.write_text(config.read_text().replace("epochs: 2", "epochs: 100000"))
-    return file
-
-
-@pytest.mark.parametrize(
-    ("executor", "number", "code", "word"),
-    [
-        ("process", signal.SIGINT, INTERRUPTED, "interrupted"),
-        ("process", signal.SIGTERM, TERMINATED, "terminated"),
-        ("serial", signal.SIGINT, INTERRUPTED, "interrupted"),
-    ],
-)
-def test_a_signal_ends_the_command_and_its_workers(config, tmp_path, executor, number, code, word):
-    arguments = ("--config", long_config(config), "--workspace", tmp_path / "ws")
-    with process("baseline", *arguments, "--workers", 1, "--executor", executor) as running:
-        assert running.stderr is not None
-        for line in running.stderr:
-            if line.startswith("single-task models: 3 trainings"):
-                break
-        time.sleep(0.3)
-        running.send_signal(number)
-        out, err = running.communicate(timeout=60)
-    assert (running.returncode, out) == (code, "")
-    kept = "everything that was finished is kept; run the same command again to go on"
-    assert err.splitlines()[-1] == f"{word}; {kept}"
-    assert "Traceback" not in err
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:  # the session is empty when no worker is left
-        try:
-            os.killpg(running.pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    pytest.fail("a worker outlived the command")
-
-
-def test_a_reader_that_goes_away_is_no_error(trained):
-    with process("show", "--workspace", trained[0]) as running:
-        assert running.stdout is not None
-        assert running.stderr is not None
-        running.stdout.close()
-        err = running.stderr.read()
-    assert (running.returncode, err) == (READER_GONE, "")
-
-
-def test_an_unexpected_exception_is_one_sentence_and_a_file(workspace, monkeypatch):
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError("by zero\nand more")
-
-    monkeypatch.setattr("synergy.stages.baseline.baseline", broken)
-    ran = synergy("baseline", "--workspace", workspace, *SERIAL)
-    assert (ran.code, ran.out) == (BUG, "")
-    last = ran.err.splitlines()[-1]
-    assert last.startswith("error: this is a bug in synergy (ZeroDivisionError: by zero);")
-    assert "Traceback" not in ran.err
-    file = Path(last.rpartition(" ")[2])
-    assert file.parent == workspace
-    assert "in broken" in file.read_text()
-
-
-def test_a_full_disk_is_no_bug(workspace, monkeypatch):
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device", "trials/x")
-
-    monkeypatch.setattr("synergy.stages.baseline.baseline", full)
-    ran = synergy("baseline", "--workspace", workspace, *SERIAL)
-    assert ran.code == 2
-    assert "error: trials/x: No space left on device" in ran.err

@@ -44,12 +44,12 @@ def test_words_that_yaml_takes_for_booleans_stay_words(tmp_path: Path) -> None:
 
 def test_relative_folders_are_taken_from_the_file(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, GOOD))
-    assert config.corpora["mine"].folder == str(tmp_path / "data")  # pyright: ignore
+    assert config.corpora["mine"].folder == str(tmp_path / "data")  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_folders_with_variables_stay_as_written(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, GOOD.replace("data}", '"${SOMEWHERE}/data"}')))
-    assert config.corpora["mine"].folder == "${SOMEWHERE}/data"  # pyright: ignore
+    assert config.corpora["mine"].folder == "${SOMEWHERE}/data"  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_resolved_file_leads_to_the_same_configuration(tmp_path: Path) -> None:

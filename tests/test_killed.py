@@ -60,10 +60,10 @@ def small_config(folder: Path) -> Path:
 
 
 def sweep(config: Path, workspace: Path) -> subprocess.Popen[str]:
-    """A sweep of all pairs in a process group of its own."""
+    """A sweep of all pairs, started."""
+    folders = ["--config", str(config), "--workspace", str(workspace)]
     return subprocess.Popen(
-        [sys.executable, "-m", "synergy", "pairwise"]
-        + ["--config", str(config), "--workspace", str(workspace), "--workers", "2"],
+        [sys.executable, "-m", "synergy", "pairwise", *folders, "--workers", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -25,7 +25,7 @@ def test_the_order_of_keys_matters(a: int, b: int) -> None:
 
 def test_uniform_is_uniform_and_independent_between_neighbours() -> None:
     drawn = uniform(7, np.arange(20_000), 3)
-    assert 0 <= drawn.min() and drawn.max() < 1
+    assert drawn.min() >= 0 and drawn.max() < 1
     assert abs(drawn.mean() - 0.5) < 0.01
     assert abs(np.corrcoef(drawn[1:], drawn[:-1])[0, 1]) < 0.03
     assert np.histogram(drawn, bins=10, range=(0, 1))[0].min() > 1_800

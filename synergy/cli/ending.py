@@ -9,11 +9,11 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
 
 import typer
 
@@ -63,7 +63,7 @@ def reported_in(folder: Path) -> Iterator[None]:
 def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
     """Run ``app``; whatever happens becomes at most a few lines on stderr and an exit code."""
     try:
-        with _termination():
+        with _signals_raise():
             command = typer.main.get_command(app)
             given = sys.argv[1:] if arguments is None else arguments
             with command.make_context("synergy", list(given)) as context:
@@ -80,6 +80,7 @@ def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
         return TERMINATED
     except (KeyboardInterrupt, typer.Abort):
         say(f"interrupted; {KEPT}")
+        _forget_interrupt()
         return INTERRUPTED
     except BrokenPipeError:
         _close_quietly()
@@ -96,21 +97,56 @@ def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
 
 
 @contextmanager
-def _termination() -> Iterator[None]:
-    """SIGTERM raises inside, once; a second one ends the process as usual."""
+def _signals_raise() -> Iterator[None]:
+    """SIGINT and SIGTERM raise inside; after SIGTERM a second one ends the process as usual."""
 
-    def terminate(number: int, frame: FrameType | None) -> NoReturn:
-        signal.signal(number, signal.SIG_DFL)
-        raise _Terminated
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        _came.append(number)
+        if number == signal.SIGTERM:
+            signal.signal(number, signal.SIG_DFL)
+        raise_if_interrupted()
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup and job control mean it
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        _came.clear()
+
+
+_came: list[int] = []
+
+
+def _forget_interrupt() -> None:
+    """Let the process end with the exit code and not by the signal.
+
+    CPython ends itself by SIGINT when KeyboardInterrupt once left code that was compiled from a
+    string, even when it was handled later; the next such code takes that back.
+    """
+    namedtuple("_Nothing", ())  # evaluates a string
+
+
+def raise_if_interrupted() -> None:
+    """Raise again what a signal raised earlier.
+
+    An extension module that is just being imported may swallow KeyboardInterrupt; so whoever
+    goes on for long asks here now and then.
+
+    Raises
+    ------
+    KeyboardInterrupt
+    """
+    if signal.SIGTERM in _came:
+        raise _Terminated
+    if _came:
+        raise KeyboardInterrupt
 
 
 def _wrong_use(error: typer.TyperException) -> int:

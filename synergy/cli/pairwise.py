@@ -58,6 +58,9 @@ def pairwise(
         depths=swept,
     )
     chosen = setup.config.only(names or setup.config.tasks)
+    from synergy.stages.pairwise import check_pairable
+
+    check_pairable(chosen)
     with training(setup) as (session, _):
         from synergy.stages.pairwise import pairwise as stage
 

@@ -56,6 +56,9 @@ def plan(
         max_ar=max_ar,
     )
     chosen = setup.config.only(names or setup.config.tasks)
+    from synergy.stages.pairwise import check_pairable
+
+    check_pairable(chosen)
     from synergy.experiment import prepare
     from synergy.stages.plan import plan as stage
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from synergy.cli.ending import raise_if_interrupted
 from synergy.cli.output import say
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 QUIET_S = 30.0
-"""Plain lines of running trainings are at least this far apart."""
+"""Plain lines of what is going on are at least this far apart."""
+
+FIRST_S = 2.0
+"""What is prepared sooner needs no line."""
 
 
 class Reporter:
@@ -39,7 +43,7 @@ class Reporter:
         self._bar: Bar | None = None
         self._row: TaskID | None = None
         self._what = ""
-        self._spoke = 0.0
+        self._next_s = 0.0
         self._set = _Set("", 0, 0, clock())
 
     def __enter__(self) -> Self:
@@ -61,17 +65,16 @@ class Reporter:
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Data is being prepared."""
+        raise_if_interrupted()
         if what != self._what:
             self.end()
-            self._what, self._spoke = what, self._clock()
+            self._what, self._next_s = what, self._clock() + FIRST_S
             if self.live:
                 self._draw(what, total)
-            else:
-                say(f"{what}: {total} to do")
         if self._bar is not None and self._row is not None:
             self._bar.update(self._row, completed=done, total=total)
-        elif done == total or self._clock() - self._spoke >= QUIET_S:
-            self._spoke = self._clock()
+        elif self._clock() >= self._next_s:
+            self._next_s = self._clock() + QUIET_S
             say(f"{what}: {done}/{total}")
         if done == total:
             self.end()
@@ -81,7 +84,7 @@ class Reporter:
         self.end()
         self._asked.setdefault(title, (total, done))
         self._set = _Set(title, total, done, self._clock())
-        self._spoke = self._clock()
+        self._next_s = self._clock() + QUIET_S
         if total == done:
             return
         before = f", {done} of them done before" if done else ""
@@ -91,6 +94,7 @@ class Reporter:
 
     def training(self, label: str, message: Mapping[str, Any]) -> None:
         """A validation of a running trial."""
+        raise_if_interrupted()
         self._set.running[label] = message["step"] / message["steps"]
         self._set.speeds[label] = message["clips_per_s"]
         scores = {
@@ -102,6 +106,7 @@ class Reporter:
 
     def finished(self, label: str, result: Mapping[str, Any] | None, error: str | None) -> None:
         """A trial ended, with a result or an error."""
+        raise_if_interrupted()
         current = self._set
         current.running.pop(label, None)
         speed = current.speeds.pop(label, None) or (result or {}).get("clips_per_s")
@@ -170,8 +175,8 @@ class Reporter:
             self._bar.update(self._row, completed=completed, state=text)
             return
         now = self._clock()
-        if (ended and label not in current.running) or now - self._spoke >= QUIET_S:
-            self._spoke = now
+        if (ended and label not in current.running) or now >= self._next_s:
+            self._next_s = now + QUIET_S
             head = f"{current.title}: {current.done + current.ended}/{current.total} done"
             last = f"; {label}: {shown}" if shown else ""
             say(", ".join([head, *state]) + last)

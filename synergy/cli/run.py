@@ -68,6 +68,9 @@ def run(
         max_ar=max_ar,
     )
     chosen = setup.config.only(names or setup.config.tasks)
+    from synergy.stages.pairwise import check_pairable
+
+    check_pairable(chosen)
     with training(setup) as (session, _):
         from synergy.stages.deliver import complete
         from synergy.stages.pairwise import pairwise as second_stage

@@ -36,6 +36,10 @@ def rendered(*tables: Table) -> str:
     return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").splitlines())
 
 
+# More classes than this are summed up in a table; JSON has them all.
+_SPELLED_OUT = 4
+
+
 def table_of(title: str, columns: Sequence[str], left: int = 1) -> Table:
     """An empty table whose first ``left`` columns hold words, the others numbers."""
     table = Table(title=title, box=box.SIMPLE_HEAD)
@@ -124,7 +128,13 @@ def data_table(found: TaskFacts) -> Table:
     table = table_of(title, columns)
     table.columns[-1].justify = "left"
     for split, facts in found.splits.items():
-        counts = ", ".join(f"{name} {count:,}" for name, count in facts.counts.items())
+        numbers = facts.counts.values()
+        if len(numbers) <= _SPELLED_OUT:
+            counts = ", ".join(f"{name} {count:,}" for name, count in facts.counts.items())
+        else:
+            least, most = min(numbers), max(numbers)
+            span = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+            counts = f"{len(numbers)} classes, {span} each"
         table.add_row(
             split,
             f"{facts.clips:,}",

@@ -53,6 +53,20 @@ class Pairs:
         }
 
 
+def check_pairable(tasks: Sequence[str]) -> None:
+    """Refuse fewer than two tasks.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if len(tasks) < 2:
+        raise ConfigError(
+            f"expected at least two tasks to pair, found {', '.join(tasks) or 'none'}; "
+            "name them with --tasks or add tasks to the configuration"
+        )
+
+
 def pairwise(session: Session, tasks: Sequence[str], depths: Sequence[int]) -> Pairs:
     """Train what is missing of baselines and pairs, and write ``ar_table.csv``.
 
@@ -63,11 +77,7 @@ def pairwise(session: Session, tasks: Sequence[str], depths: Sequence[int]) -> P
     ShortfallError
         If a task has no single-task model.
     """
-    if len(tasks) < 2:
-        raise ConfigError(
-            f"expected at least two tasks to pair, found {', '.join(tasks) or 'none'}; "
-            "name them with --tasks or add tasks to the configuration"
-        )
+    check_pairable(tasks)
     experiment = session.experiment
     baselines = baseline(session, tasks)
     trees = {

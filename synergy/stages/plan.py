@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from synergy.errors import ConfigError
 from synergy.experiment import Experiment
 from synergy.network import build_network
+from synergy.stages.pairwise import check_pairable
 from synergy.stages.synthesize import find_tree, flat_of_size
 from synergy.synthesis.ar_table import ARTable
 from synergy.training.batches import BatchSource
@@ -118,8 +118,7 @@ def plan(
     WorkspaceError
         If a finished trial is damaged.
     """
-    if len(tasks) < 2:
-        raise ConfigError(f"expected at least two tasks to plan for, found {', '.join(tasks)}")
+    check_pairable(tasks)
     stages = _stages(experiment, workspace, tasks, depths, final_epochs)
     store = TrialStore(workspace / "trials")
     every = list(itertools.chain.from_iterable(stages.values()))

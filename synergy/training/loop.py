@@ -112,7 +112,9 @@ def train(
     best_step = _best_step(history, [task.task for task in tasks])
     network.load_state_dict(snapshots[best_step])
     network.eval()
-    logits = {split: predict(network, bank, tasks, split) for split in _REPORTED}
+    logits: dict[Split, dict[str, list[np.ndarray]]] = {
+        split: predict(network, bank, tasks, split) for split in _REPORTED
+    }
     return Trained(
         best_step=best_step,
         scores={split: score(network, tasks, split, logits[split]) for split in _REPORTED},
