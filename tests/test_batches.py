@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from small_bank import small_bank, small_data
 
 from synergy.datasets.bank import ClipBank, TaskData
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.config import TrainingConfig
-from tests.small_bank import small_bank, small_data
 
 PLAIN = TrainingConfig(clips_per_task=8, crop_s=0.3, gain_db=0, shift_s=0, masks=0)
 FULL = TrainingConfig(clips_per_task=8, crop_s=0.3)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_corpora import gender_rows, noise, write_manifest
 
 from synergy.datasets import DATASETS
 from synergy.datasets.base import SPLITS, Corpus
@@ -13,7 +14,6 @@ from synergy.datasets.demo_speech import DemoSpeechConfig
 from synergy.datasets.manifest import ManifestConfig
 from synergy.datasets.speech_commands import SpeechCommandsConfig
 from synergy.strict import StrictModel
-from tests.small_corpora import gender_rows, noise, write_manifest
 
 
 def manifest(folder: Path) -> StrictModel:

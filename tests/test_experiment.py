@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_corpora import gender_rows, row, write_manifest
 
 from synergy.config import RunConfig
 from synergy.errors import DataError
 from synergy.experiment import prepare
 from synergy.tree import SharingTree
-from tests.small_corpora import gender_rows, row, write_manifest
 
 
 def config_of(folder: Path, **settings: object) -> RunConfig:

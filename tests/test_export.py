@@ -199,7 +199,7 @@ def test_statistics_and_encoder_must_fit(tmp_path):
     mean, std = toys.statistics()
     about = toys.facts(network.tree.tasks)
     other = toys.ENCODER.model_copy(update={"frame_strides": (2, 1) * 4})
-    assert other.frame_stride != network.frame_stride
+    assert other.frame_strides != network.frame_strides
     for wrong, words in [
         ((mean[:-1], std, toys.ENCODER), "log_mel.mean"),
         ((mean, 0 * std, toys.ENCODER), "log_mel.std is not positive"),

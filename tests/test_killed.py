@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from small_corpora import row, write_manifest
 
 from synergy.workspace import Workspace
-from tests.small_corpora import row, write_manifest
 
 KILLS = int(os.environ.get("SYNERGY_KILLS", "2"))
 SEEDS = 1 + KILLS // 5

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from small_bank import MELS, SPECS, small_bank, small_data
 
 from synergy.encoders import Cnn8
 from synergy.errors import TrainingError
@@ -16,7 +17,6 @@ from synergy.training.evaluation import predict, score
 from synergy.training.loop import learning_rate, train
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial, run_trial
-from tests.small_bank import MELS, SPECS, small_bank, small_data
 
 ENCODER = Cnn8(channels=(8,) * 8, mel_strides=(2, 2, 1, 1, 1, 1, 1, 1))
 QUICK = TrainingConfig(

@@ -109,13 +109,24 @@ def _signals_raise() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    report = sys.unraisablehook
+
+    def report_others(found: sys.UnraisableHookArgs) -> None:
+        if not issubclass(found.exc_type, KeyboardInterrupt):  # `raise_if_interrupted` repeats it
+            report(found)
+
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # nohup and job control mean it
             signal.signal(number, interrupt)
+    sys.unraisablehook = report_others
     try:
         yield
+    except Exception:
+        raise_if_interrupted()  # an interrupted import may fail in a way of its own
+        raise
     finally:
+        sys.unraisablehook = report
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         _came.clear()
