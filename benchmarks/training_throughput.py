@@ -77,10 +77,8 @@ def made_up(tasks: tuple[str, ...]) -> tuple[ClipBank, list[TaskData]]:
 
 
 def network_of(tree: SharingTree) -> TreeNetwork:
-    """A new network in the layout that the loop trains in."""
-    network = build_network(tree, Cnn8(), [SPECS[t] for t in tree.tasks], MELS, seed=0)
-    to_channels_last(network)
-    return network.train()
+    """A new network."""
+    return build_network(tree, Cnn8(), [SPECS[t] for t in tree.tasks], MELS, seed=0).train()
 
 
 def loop_rate(
@@ -95,11 +93,14 @@ def bare_rate(
 ) -> float:
     """Clips/s of forward, backward and update alone."""
     network = network_of(tree)
+    autocast = config.precision == "bfloat16"
     source = BatchSource(bank, data, config, seed=0)
     batches = [source.batch(step) for step in range(config.steps)]
-    inputs = [batch.x.to(memory_format=torch.channels_last) for batch in batches]
+    inputs = [batch.x for batch in batches]
+    if autocast:
+        to_channels_last(network)
+        inputs = [x.to(memory_format=torch.channels_last) for x in inputs]
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
-    autocast = config.precision == "bfloat16"
     started = time.perf_counter()
     for batch, x in zip(batches, inputs, strict=True):
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):

@@ -74,7 +74,8 @@ def train(
     """
     source = BatchSource(bank, tasks, config, seed)
     device = next(network.parameters()).device
-    to_channels_last(network)
+    if config.precision == "bfloat16":
+        to_channels_last(network)
     network.train()
     optimizer = torch.optim.AdamW(_parameter_groups(network, config), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate(s, config))
@@ -132,7 +133,9 @@ def training_step(
     device: torch.device,
 ) -> dict[str, Tensor]:
     """One optimiser step; returns the detached losses."""
-    x = batch.x.to(device).to(memory_format=torch.channels_last)
+    x = batch.x.to(device)
+    if config.precision == "bfloat16":
+        x = x.to(memory_format=torch.channels_last)
     rows = {task: chosen.to(device) for task, chosen in batch.rows.items()}
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
         logits = network(x, rows=rows)
@@ -148,7 +151,10 @@ def training_step(
 
 
 def to_channels_last(network: TreeNetwork) -> None:
-    """Lay convolution weights out as CPU kernels for bfloat16 want them; in place."""
+    """Lay convolution weights out as the CPU's bfloat16 kernels want them; in place.
+
+    In float32 this layout is the slower one.
+    """
     for parameter in network.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
