@@ -28,7 +28,7 @@ from synergy.seeding import hash64
 from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
-from synergy.training.loop import to_channels_last, train
+from synergy.training.loop import lay_out, train
 from synergy.tree import SharingTree
 
 MELS, FRAMES, CLIPS = 64, 101, 2_000
@@ -96,9 +96,9 @@ def bare_rate(
     autocast = config.precision == "bfloat16"
     source = BatchSource(bank, data, config, seed=0)
     batches = [source.batch(step) for step in range(config.steps)]
+    lay_out(network, config)
     inputs = [batch.x for batch in batches]
     if autocast:
-        to_channels_last(network)
         inputs = [x.to(memory_format=torch.channels_last) for x in inputs]
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
     started = time.perf_counter()

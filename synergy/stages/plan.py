@@ -18,7 +18,7 @@ from synergy.stages.synthesize import find_tree, flat_of_size
 from synergy.synthesis.ar_table import ARTable
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
-from synergy.training.loop import to_channels_last, training_step
+from synergy.training.loop import lay_out, training_step
 from synergy.tree import SharingTree
 from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial
@@ -241,7 +241,7 @@ def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
     try:
         network = build_network(tree, config.encoder, specs, bank.mels, config.seed)
         network.to(device).train()
-        to_channels_last(network)
+        lay_out(network, config.training)
         optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
         data = [experiment.data[task] for task in tree.tasks]
         source = BatchSource(bank, data, config.training, config.seed)

@@ -74,8 +74,7 @@ def train(
     """
     source = BatchSource(bank, tasks, config, seed)
     device = next(network.parameters()).device
-    if config.precision == "bfloat16":
-        to_channels_last(network)
+    lay_out(network, config)
     network.train()
     optimizer = torch.optim.AdamW(_parameter_groups(network, config), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate(s, config))
@@ -150,14 +149,15 @@ def training_step(
     return {task: loss.detach() for task, loss in losses.items()}
 
 
-def to_channels_last(network: TreeNetwork) -> None:
-    """Lay convolution weights out as the CPU's bfloat16 kernels want them; in place.
+def lay_out(network: TreeNetwork, config: TrainingConfig) -> None:
+    """Convolution weights in the layout that trains fastest, in place.
 
-    In float32 this layout is the slower one.
+    The CPU's bfloat16 kernels want channels-last; in float32 it is the slower one.
     """
-    for parameter in network.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    if config.precision == "bfloat16":
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def learning_rate(step: int, config: TrainingConfig) -> float:
