@@ -1,0 +1,66 @@
+"""Single-task scores under the configured training and under a changed one, over seeds.
+
+Is the schedule long enough? Does another precision change scores?
+
+    python benchmarks/compare_training.py --config examples/real_speech.yaml \
+        --workspace runs/real_speech --set epochs=40
+    python benchmarks/compare_training.py --workspace runs/precision --set precision=bfloat16
+
+Prints a Markdown table: per task the mean validation score of either, their difference, and the
+spread (highest minus lowest) of the seeds of the configured training. Trainings are kept in the
+workspace like all others, so the script can be stopped and started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from synergy.config import RunConfig, load_config
+from synergy.experiment import prepare
+from synergy.stages.baseline import baseline
+from synergy.stages.outcome import Outcome
+from synergy.stages.progress import Silent
+from synergy.stages.sweep import Session
+from synergy.training.config import TrainingConfig
+from synergy.workspace import Workspace
+
+
+def scores(config: RunConfig, workspace: Workspace, workers: int) -> dict[str, Outcome]:
+    """Train what is missing of the single-task models."""
+    session = Session(prepare(config, workers), workspace, "process", workers, Silent())
+    return dict(baseline(session, session.experiment.tasks).outcomes)
+
+
+def main() -> None:
+    """Train both and print the table."""
+    parser = argparse.ArgumentParser(description="Single-task scores under two trainings.")
+    parser.add_argument("--config", type=Path, help="by default the embedded demonstration")
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--set", required=True, metavar="KEY=VALUE", help="the changed setting")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    key, value = options.set.split("=", 1)
+    config = load_config(options.config).model_copy(update={"seeds": options.seeds})
+    training = TrainingConfig.model_validate({**config.training.model_dump(), key: value})
+    workspace = Workspace(options.workspace)
+    with workspace.lock("compare_training"):
+        before = scores(config, workspace, options.workers)
+        changed = config.model_copy(update={"training": training})
+        after = scores(changed, workspace, options.workers)
+    print(f"| task | as configured | {key} = {value} | difference | spread of seeds | test |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for task, first in before.items():
+        values = first.scores["valid"][task]
+        means = 100 * first.mean("valid", task), 100 * after[task].mean("valid", task)
+        tests = 100 * first.mean("test", task), 100 * after[task].mean("test", task)
+        print(
+            f"| {task} | {means[0]:.1f} | {means[1]:.1f} | {means[1] - means[0]:+.1f} "
+            f"| {100 * (max(values) - min(values)):.1f} | {tests[0]:.1f}, {tests[1]:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
