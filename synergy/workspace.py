@@ -111,6 +111,12 @@ class Workspace:
         """Write ``config.yaml``; trials of another configuration stay valid, they have digests."""
         write_text_atomically(self.config, text)
 
+    def keep_error(self, digest: str, text: str) -> None:
+        """Keep what is known of a failed trial in ``errors/<digest>.txt``."""
+        folder = self.folder / "errors"
+        folder.mkdir(exist_ok=True)
+        write_text_atomically(folder / f"{digest}.txt", text)
+
     @contextmanager
     def lock(self, command: str, wait_s: float = 0) -> Iterator[None]:
         """Hold the workspace; the system releases it when this process dies.

@@ -151,6 +151,8 @@ def test_a_failed_training_is_a_failed_cell(workspace, monkeypatch):
     assert re.search(r"gc, vad +[\d.]+ +failed", ran.out)
     assert "failed: gc-vad at depth 8: the loss of gc became nan at step 3 of 8" in ran.out
     assert "nothing to train" not in ran.err
+    (kept,) = (workspace / "errors").glob("*.txt")
+    assert "Traceback" in kept.read_text(encoding="utf-8")
     monkeypatch.undo()
     again = synergy("pairwise", "--workspace", workspace, "--json", *SERIAL)
     assert again.json["trained"] == 1

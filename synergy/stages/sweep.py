@@ -65,7 +65,8 @@ class Swept:
 def sweep(session: Session, title: str, trials: Sequence[Trial]) -> Swept:
     """Make sure that every trial is done, in the given order.
 
-    A trial that fails is reported and does not stop the others.
+    A trial that fails is reported and does not stop the others; its traceback goes to
+    ``errors/`` in the workspace.
     """
     store, progress = session.workspace.trials, session.progress
     unique = {trial.digest: trial for trial in trials}
@@ -92,6 +93,9 @@ def sweep(session: Session, title: str, trials: Sequence[Trial]) -> Swept:
                     results[outcome.key] = store.result(outcome.key)
                 else:
                     errors[outcome.key] = outcome.error
+                    if outcome.detail:
+                        text = f"{labels[outcome.key]}\n{outcome.detail}"
+                        session.workspace.keep_error(outcome.key, text)
                 progress.finished(
                     labels[outcome.key], results.get(outcome.key), errors.get(outcome.key)
                 )
