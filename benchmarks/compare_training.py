@@ -1,13 +1,14 @@
-"""Single-task scores under the configured training and under a changed one, over seeds.
+"""Single-task scores under two trainings that differ in one setting, over seeds.
 
 Is the schedule long enough? Does another precision change scores?
 
     python benchmarks/compare_training.py --config examples/real_speech.yaml \
-        --workspace runs/real_speech --set epochs=40
-    python benchmarks/compare_training.py --workspace runs/precision --set precision=bfloat16
+        --workspace runs/real_speech --from epochs=40 --to epochs=80
+    python benchmarks/compare_training.py --workspace runs/precision \
+        --from precision=float32 --to precision=bfloat16
 
 Prints a Markdown table: per task the mean validation score of either, their difference, and the
-spread (highest minus lowest) of the seeds of the configured training. Trainings are kept in the
+spread (highest minus lowest) over the seeds of the first. Trainings are kept in the
 workspace like all others, so the script can be stopped and started again.
 """
 
@@ -38,19 +39,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Single-task scores under two trainings.")
     parser.add_argument("--config", type=Path, help="by default the embedded demonstration")
     parser.add_argument("--workspace", type=Path, required=True)
-    parser.add_argument("--set", required=True, metavar="KEY=VALUE", help="the changed setting")
+    parser.add_argument("--from", dest="first", required=True, metavar="KEY=VALUE")
+    parser.add_argument("--to", dest="second", required=True, metavar="KEY=VALUE")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    key, value = options.set.split("=", 1)
     config = load_config(options.config).model_copy(update={"seeds": options.seeds})
-    training = TrainingConfig.model_validate({**config.training.model_dump(), key: value})
     workspace = Workspace(options.workspace)
+    found = []
     with workspace.lock("compare_training"):
-        before = scores(config, workspace, options.workers)
-        changed = config.model_copy(update={"training": training})
-        after = scores(changed, workspace, options.workers)
-    print(f"| task | as configured | {key} = {value} | difference | spread of seeds | test |")
+        for setting in (options.first, options.second):
+            key, value = setting.split("=", 1)
+            training = {**config.training.model_dump(), key: value}
+            changed = {"training": TrainingConfig.model_validate(training)}
+            found.append(scores(config.model_copy(update=changed), workspace, options.workers))
+    before, after = found
+    print(f"| task | {options.first} | {options.second} | difference | spread | test |")
     print("| --- | --- | --- | --- | --- | --- |")
     for task, first in before.items():
         values = first.scores["valid"][task]

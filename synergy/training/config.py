@@ -36,7 +36,7 @@ class TrainingConfig(StrictModel):
         Of the encoder in training (autocast); scores are always taken in float32.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 20
+    epochs: Annotated[int, Field(ge=1)] = 40
     steps_per_epoch: Annotated[int, Field(ge=1)] = 100
     clips_per_task: Annotated[int, Field(ge=1, le=4096)] = 32
     crop_s: Annotated[float, Field(gt=0, le=60)] = 1.0
