@@ -37,13 +37,7 @@ $(DEV): pyproject.toml
 
 demo: $(DEMO) ## the three stages on the embedded corpus of synthetic speech, into runs/demo
 	$(BIN)/synergy run --workspace runs/demo
-	@printf '%s\n' '' 'In runs/demo:' \
-	  '  ar_table.csv  accuracy reduction of every pair at every shared depth' \
-	  '  tree.json     the sharing tree that the table led to' \
-	  '  summary.json  all scores, sizes and settings' \
-	  '  model/        the exported network: model.py, weights.safetensors, spec.json' \
-	  '  trials/       one folder per training; run again and nothing is trained twice' \
-	  'Next: $(BIN)/synergy --help'
+	@echo 'Run it again and nothing is trained twice. Next: $(BIN)/synergy --help'
 
 test: $(DEV) ## the test suite, on two processes with one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
