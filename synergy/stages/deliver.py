@@ -81,6 +81,7 @@ def complete(
         workspace.summary,
         {
             "synthesis": found,
+            "tasks": [task for task in experiment.tasks if task in synthesis.tree.tasks],
             "rows": final.to_json()["rows"],
             "seeds": list(experiment.config.all_seeds),
             "notes": list(experiment.notes),
