@@ -10,6 +10,7 @@ from synergy.config import RunConfig
 from synergy.datasets import DATASETS
 from synergy.datasets.bank import ClipBank, TaskData, build_bank, task_data
 from synergy.datasets.base import SPLITS, Corpus
+from synergy.datasets.problems import counted
 from synergy.datasets.selection import select_clips
 from synergy.datasets.store import open_store
 from synergy.errors import DataError
@@ -121,8 +122,9 @@ def prepare(
     notes = [note for corpus in corpora.values() for note in corpus.notes]
     for selection in selections:
         counts = ", ".join(f"{len(selection.of_split(split))} {split}" for split in SPLITS)
-        notes.append(f"{selection.task}: {counts} clips, {len(selection.classes)} classes")
-        notes += selection.dropped
+        classes = counted(len(selection.classes), "class", "classes")
+        notes.append(f"{selection.task}: {counts} clips, {classes}")
+        notes += [f"{selection.task}: {reason}" for reason in selection.dropped]
     return Experiment(
         config=config,
         corpora=corpora,

@@ -32,6 +32,6 @@ def short_list(names: Iterable[str], limit: int = 10) -> str:
     return text if len(every) <= limit else f"{text} and {len(every) - limit} more"
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, plural: str = "") -> str:
     """``"1 clip"``, ``"2 clips"``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count} {plural or noun + 's'}"
