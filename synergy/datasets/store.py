@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from synergy.audio.features import FeatureConfig
 from synergy.audio.reading import cache_folder
-from synergy.datasets.base import Corpus
+from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.extraction import extract
 from synergy.datasets.problems import problem_message
 from synergy.errors import DataError
@@ -35,8 +35,6 @@ from synergy.errors import DataError
 FORMAT_VERSION = 1
 _DTYPE = np.dtype("<f2")
 _BUILDING = ".building"
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from synergy.config import RunConfig
 from synergy.errors import WorkspaceError
@@ -119,8 +120,6 @@ class _Payload:
 
 @lru_cache(maxsize=1)
 def _experiment(config: str) -> Experiment:
-    import yaml
-
     return prepare(RunConfig.model_validate(yaml.safe_load(config)))
 
 
