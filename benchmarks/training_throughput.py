@@ -71,8 +71,9 @@ def made_up(tasks: tuple[str, ...]) -> tuple[ClipBank, list[TaskData]]:
             ]
             for split in SPLITS
         }
+        groups: dict[Split, np.ndarray] = {split: np.arange(len(n)) for split, n in clips.items()}
         stream = hash64("stream", task)
-        data.append(TaskData(task, SPECS[task].classes, clips, targets, stream, task))
+        data.append(TaskData(task, SPECS[task].classes, clips, targets, groups, stream, task))
     return bank, data
 
 

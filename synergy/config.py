@@ -19,6 +19,7 @@ from synergy.errors import ConfigError
 from synergy.strict import StrictModel
 from synergy.tasks import TASK_KINDS
 from synergy.training.config import TrainingConfig
+from synergy.training.distillation import DistillationConfig
 
 TaskName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
@@ -59,6 +60,8 @@ class RunConfig(StrictModel):
         By name. The order of the tasks is the order of tables and the last tie-break.
     features, encoder, training
         Settings of the log-mel features, the encoder and the training of every trial.
+    distillation
+        Settings of those trainings that learn from the single-task models as well.
     depths : list of int
         Shared depths that the sweep of pairs trains.
     seed, seeds : int
@@ -72,6 +75,7 @@ class RunConfig(StrictModel):
     features: FeatureConfig = FeatureConfig()
     encoder: EncoderConfig = Cnn8()
     training: TrainingConfig = TrainingConfig()
+    distillation: DistillationConfig = DistillationConfig()
     depths: Annotated[tuple[int, ...], Field(min_length=1)] = (4, 5, 6, 7, 8)
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     seeds: Annotated[int, Field(ge=1, le=100)] = 1
@@ -242,5 +246,6 @@ def _keys_of(section: str) -> set[str]:
         "features": [FeatureConfig],
         "encoder": list(ENCODERS.values()),
         "training": [TrainingConfig],
+        "distillation": [DistillationConfig],
     }
     return {key for model in models.get(section, []) for key in model.model_fields}

@@ -61,8 +61,24 @@ class Experiment:
         specs = list(self.specs.values())
         return costs(self.config.encoder, specs, self.bank.mels, frames)
 
-    def trial(self, tree: SharingTree, seed: int, training: TrainingConfig | None = None) -> Trial:
-        """The trial that trains ``tree`` once; ``training`` replaces the configured settings."""
+    def trial(
+        self,
+        tree: SharingTree,
+        seed: int,
+        training: TrainingConfig | None = None,
+        distilled: bool = False,
+    ) -> Trial:
+        """The trial that trains ``tree`` once.
+
+        Parameters
+        ----------
+        tree : SharingTree
+        seed : int
+        training : TrainingConfig, optional
+            Replaces the configured settings.
+        distilled : bool
+            Learn from the single-task models of all configured seeds as well.
+        """
         return Trial(
             tree=tree,
             tasks=tuple(self.specs[task] for task in tree.tasks),
@@ -71,7 +87,16 @@ class Experiment:
             encoder=self.config.encoder,
             training=training or self.config.training,
             seed=seed,
+            distillation=self.config.distillation if distilled else None,
+            teachers={task: self._teachers[task] for task in tree.tasks} if distilled else {},
         )
+
+    @cached_property
+    def _teachers(self) -> dict[str, tuple[str, ...]]:
+        """Digests of the single-task trials of each task, trained as configured."""
+        alone = {task: SharingTree.single(task, self.config.encoder.depth) for task in self.tasks}
+        seeds = self.config.all_seeds
+        return {t: tuple(self.trial(tree, s).digest for s in seeds) for t, tree in alone.items()}
 
 
 def prepare(

@@ -64,6 +64,7 @@ def small_data(bank: ClipBank, first: int = 0, last: int | None = None) -> dict[
             classes=SPECS[task].classes,
             clips=clips,
             targets={s: [targets[n] for n in numbers.tolist()] for s, numbers in clips.items()},
+            groups={split: np.arange(len(n)) // 2 for split, n in clips.items()},
             stream=stream,
             digest=f"{task} {first} {last}",
         )

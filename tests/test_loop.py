@@ -13,7 +13,7 @@ from synergy.encoders import Cnn8
 from synergy.errors import TrainingError
 from synergy.network import TreeNetwork, build_network
 from synergy.training.config import TrainingConfig
-from synergy.training.evaluation import predict, score
+from synergy.training.evaluation import clips_of, predict, score
 from synergy.training.loop import learning_rate, train
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial, run_trial
@@ -78,7 +78,9 @@ def test_weights_of_the_best_validation_are_kept() -> None:
     trained = train(network, bank, [data["low"]], QUICK, seed=0)
     by_step = {row["step"]: row["low_score"] for row in trained.history}
     assert by_step[trained.best_step] == max(by_step.values())
-    now = score(network, [data["low"]], "valid", predict(network, bank, [data["low"]], "valid"))
+    now = score(
+        network, [data["low"]], "valid", predict(network, bank, clips_of([data["low"]], "valid"))
+    )
     assert now["low"]["accuracy"] == by_step[trained.best_step]
     assert now == trained.scores["valid"]
 
@@ -100,7 +102,7 @@ def test_evaluation_gives_what_the_network_gives_for_a_clip_alone() -> None:
     bank = small_bank()
     data = small_data(bank)
     network = network_of(TREE).eval()
-    together = predict(network, bank, list(data.values()), "test")
+    together = predict(network, bank, clips_of(list(data.values()), "test"))
     for task, own in data.items():
         for clip, logits in zip(own.clips["test"], together[task], strict=True):
             x = torch.from_numpy(bank.features[clip].astype(np.float32)).T[None, None]

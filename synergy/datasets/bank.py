@@ -62,6 +62,9 @@ class TaskData:
         Numbers in the bank, in the order of their keys.
     targets : dict of split to list of arrays
         Per clip its class number [] int64, or activity [F] uint8.
+    groups : dict of split to int64 [n]
+        Number of each clip's speaker, counted from 0; a clip whose speaker is not known is a
+        group of its own. Clips of a speaker are resampled together.
     stream : int
         Hash of the set of training clips: tasks with the same clips draw them alike.
     digest : str
@@ -72,6 +75,7 @@ class TaskData:
     classes: tuple[str, ...]
     clips: Mapping[Split, np.ndarray]
     targets: Mapping[Split, list[np.ndarray]]
+    groups: Mapping[Split, np.ndarray]
     stream: int
     digest: str
 
@@ -106,6 +110,12 @@ def task_data(selection: TaskSelection, bank: ClipBank) -> TaskData:
     numbers = {key: number for number, key in enumerate(bank.keys)}
     clips: dict[Split, np.ndarray] = {}
     targets: dict[Split, list[np.ndarray]] = {}
+    groups: dict[Split, np.ndarray] = {}
+    speakers = {
+        numbers[_key(labelled.corpus, labelled.clip)]: (labelled.corpus, labelled.clip.speaker)
+        for labelled in selection.clips
+        if labelled.clip.speaker
+    }
     summary: list[object] = [selection.task, list(selection.classes)]
     for split in SPLITS:
         chosen = _by_number(selection, numbers, split)
@@ -116,6 +126,11 @@ def task_data(selection: TaskSelection, bank: ClipBank) -> TaskData:
             else frame_targets(target, len(bank.features[number]), bank.hop_s)
             for number, target in chosen
         ]
+        seen: dict[object, int] = {}
+        groups[split] = np.array(
+            [seen.setdefault(speakers.get(n, n), len(seen)) for n in clips[split].tolist()],
+            dtype=np.int64,
+        )
         content = [
             [bank.keys[number], hash64(target.tobytes().hex())]
             for number, target in zip(clips[split], targets[split], strict=True)
@@ -127,6 +142,7 @@ def task_data(selection: TaskSelection, bank: ClipBank) -> TaskData:
         classes=selection.classes,
         clips=clips,
         targets=targets,
+        groups=groups,
         stream=hash64("stream", *train_keys),
         digest=digest(summary),
     )

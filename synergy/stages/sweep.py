@@ -19,6 +19,7 @@ from synergy.stages.progress import Progress
 from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.trials.executors import EXECUTORS, Job
+from synergy.trials.teachers import load_soft_labels
 from synergy.trials.trial import Trial, run_trial
 from synergy.workspace import Workspace
 
@@ -136,8 +137,10 @@ def train_one(payload: _Payload, report: Callable[[Any], None]) -> None:
     trial = payload.trial
     if trial.bank != experiment.bank.fingerprint:
         raise WorkspaceError("a corpus changed while the command ran; start the command again")
-    done = run_trial(trial, experiment.bank, experiment.data, report)
-    Workspace(payload.workspace).trials.write(
+    store = Workspace(payload.workspace).trials
+    soft_labels = load_soft_labels(trial, store, experiment.bank, experiment.data)
+    done = run_trial(trial, experiment.bank, experiment.data, report, soft_labels)
+    store.write(
         trial.digest,
         trial=trial.to_json(),
         result=done.result,

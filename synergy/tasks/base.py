@@ -70,6 +70,40 @@ class TaskKind(Protocol):
         """
         ...
 
+    def distillation_loss(self, logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Mean distance of a training batch from a teacher's logits, a scalar.
+
+        Both are [B, K], or [B, F] where ``per_frame``. The gradient's size does not depend on
+        ``temperature`` (Hinton et al. 2015).
+        """
+        ...
+
+    def resampled_scores(
+        self,
+        logits: list[np.ndarray],
+        targets: list[np.ndarray],
+        groups: np.ndarray,
+        weights: np.ndarray,
+    ) -> np.ndarray:
+        """The score when groups of clips occur with other multiplicities, for bootstraps.
+
+        Parameters
+        ----------
+        logits, targets : list of arrays
+            As in `scores`.
+        groups : int64 [n]
+            Group of each clip, 0..G-1.
+        weights : float64 [R, G]
+            How often each group occurs in each of R resampled splits.
+
+        Returns
+        -------
+        float64 [R]
+            With weights of 1 the score itself; nan where the score is not defined, such as for
+            a resampled split without any active frame.
+        """
+        ...
+
     def scores(self, logits: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, float]:
         """Metrics over all clips of a split; contains `metric`.
 

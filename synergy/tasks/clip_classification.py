@@ -53,6 +53,26 @@ class ClipClassification:
         """Cross-entropy, mean over the batch."""
         return nn.functional.cross_entropy(logits, targets)
 
+    def distillation_loss(self, logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Kullback-Leibler divergence of softened distributions, times the squared temperature."""
+        student = torch.log_softmax(logits / temperature, dim=1)
+        expected = torch.softmax(teacher / temperature, dim=1)
+        return nn.functional.kl_div(student, expected, reduction="batchmean") * temperature**2
+
+    def resampled_scores(
+        self,
+        logits: list[np.ndarray],
+        targets: list[np.ndarray],
+        groups: np.ndarray,
+        weights: np.ndarray,
+    ) -> np.ndarray:
+        """Accuracy from the hits and the clips of each group."""
+        hit = np.array([int(r.argmax()) == int(t) for r, t in zip(logits, targets, strict=True)])
+        hits = np.bincount(groups, hit, minlength=weights.shape[1])
+        clips = np.bincount(groups, minlength=weights.shape[1])
+        with np.errstate(invalid="ignore"):
+            return (weights @ hits) / (weights @ clips)
+
     def scores(self, logits: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, float]:
         """Accuracy, balanced accuracy (mean recall) and the share of the largest class."""
         predicted = np.array([int(row.argmax()) for row in logits])

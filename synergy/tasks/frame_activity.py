@@ -47,6 +47,29 @@ class FrameActivity:
         """Binary cross-entropy, mean over feature frames."""
         return nn.functional.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype))
 
+    def distillation_loss(self, logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Cross-entropy against softened probabilities, times the squared temperature."""
+        expected = torch.sigmoid(teacher / temperature)
+        loss = nn.functional.binary_cross_entropy_with_logits(logits / temperature, expected)
+        return loss * temperature**2
+
+    def resampled_scores(
+        self,
+        logits: list[np.ndarray],
+        targets: list[np.ndarray],
+        groups: np.ndarray,
+        weights: np.ndarray,
+    ) -> np.ndarray:
+        """ROC-AUC from the share of rightly ordered frames between every two groups."""
+        scores = np.concatenate(logits)
+        active = np.concatenate(targets) > 0
+        group = np.repeat(groups, [len(row) for row in logits])
+        ordered = _ordered_pairs(scores, active, group, weights.shape[1])
+        positives = weights @ np.bincount(group[active], minlength=weights.shape[1])
+        negatives = weights @ np.bincount(group[~active], minlength=weights.shape[1])
+        with np.errstate(invalid="ignore"):
+            return ((weights @ ordered) * weights).sum(axis=1) / (positives * negatives)
+
     def scores(self, logits: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, float]:
         """ROC-AUC and accuracy at probability 0.5, both pooled over frames, and the majority.
 
@@ -62,3 +85,20 @@ class FrameActivity:
             "frame_accuracy": float(((score > 0) == (active > 0)).double().mean()),
             "majority": max(share, 1.0 - share),
         }
+
+
+def _ordered_pairs(
+    scores: np.ndarray, active: np.ndarray, group: np.ndarray, groups: int
+) -> np.ndarray:
+    """Frame pairs in which the active frame of group g scores above the other one of group h.
+
+    Float64 [G, G]; pairs of equal scores count one half.
+    """
+    ordered = np.zeros((groups, groups))
+    owner = group[active]
+    for other in np.unique(group[~active]):
+        quiet = np.sort(scores[~active & (group == other)])
+        below = np.searchsorted(quiet, scores[active], "left")
+        above = np.searchsorted(quiet, scores[active], "right")
+        ordered[:, other] = np.bincount(owner, (below + above) / 2, minlength=groups)
+    return ordered

@@ -20,6 +20,7 @@ from torch import Tensor
 from synergy.datasets.bank import ClipBank, TaskData
 from synergy.seeding import uniform
 from synergy.training.config import TrainingConfig
+from synergy.training.distillation import SoftLabels
 
 # What a random number is for: the last key of each draw.
 _ORDER, _START, _GAIN, _MEL_WIDTH, _MEL_PLACE, _FRAME_WIDTH, _FRAME_PLACE = range(7)
@@ -37,11 +38,14 @@ class Batch:
         Sorted rows of each task.
     targets : dict of str to Tensor
         Class numbers [B_task], or activity [B_task, F].
+    soft : dict of str to float32 Tensor
+        Teachers' logits for every row, [B, K] or [B, F]; empty without teachers.
     """
 
     x: Tensor
     rows: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
+    soft: Mapping[str, Tensor]
 
 
 class BatchSource:
@@ -53,15 +57,23 @@ class BatchSource:
     tasks : sequence of TaskData
     config : TrainingConfig
     seed : int
+    soft_labels : SoftLabels, optional
+        Of all tasks for all training clips.
     """
 
     def __init__(
-        self, bank: ClipBank, tasks: Sequence[TaskData], config: TrainingConfig, seed: int
+        self,
+        bank: ClipBank,
+        tasks: Sequence[TaskData],
+        config: TrainingConfig,
+        seed: int,
+        soft_labels: SoftLabels | None = None,
     ) -> None:
         self.bank = bank
         self.tasks = tuple(tasks)
         self.config = config
         self.seed = seed
+        self.soft_labels = soft_labels
         self.frames = max(1, round(config.crop_s / bank.hop_s))
         self._entries = {task.task: self._windows(task) for task in tasks}
         self._order: dict[tuple[int, int], np.ndarray] = {}
@@ -91,7 +103,8 @@ class BatchSource:
                 ]
             rows[task.task] = torch.from_numpy(own)
             targets[task.task] = torch.from_numpy(np.stack(values))
-        return Batch(torch.from_numpy(x).transpose(1, 2).unsqueeze(1).contiguous(), rows, targets)
+        features = torch.from_numpy(x).transpose(1, 2).unsqueeze(1).contiguous()
+        return Batch(features, rows, targets, self._soft(clips, starts))
 
     def _windows(self, task: TaskData) -> np.ndarray:
         """Positions in the task's training clips, a clip once per crop length that it holds."""
@@ -141,6 +154,22 @@ class BatchSource:
         crops -= self.bank.mean
         crops /= self.bank.std
         return crops
+
+    def _soft(self, clips: np.ndarray, starts: np.ndarray) -> dict[str, Tensor]:
+        """Teachers' logits of whole clips; those of activities are cropped like the features."""
+        if self.soft_labels is None:
+            return {}
+        soft: dict[str, Tensor] = {}
+        for task in self.tasks:
+            known = self.soft_labels.logits[task.task]
+            values = [known[int(clip)] for clip in clips]
+            if task.targets["train"][0].ndim == 1:
+                values = [
+                    _take(value, int(start), self.frames)
+                    for value, start in zip(values, starts, strict=True)
+                ]
+            soft[task.task] = torch.from_numpy(np.stack(values))
+        return soft
 
     def _augment(self, x: np.ndarray, keys: tuple[int | np.ndarray, ...]) -> np.ndarray:
         """Random level, then masks over mel bands and frames, in place."""

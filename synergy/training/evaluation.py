@@ -20,23 +20,35 @@ _PAD_FRAMES = 50
 _FRAMES_PER_BATCH = 8_000
 
 
+def clips_of(tasks: Sequence[TaskData], split: Split) -> dict[str, np.ndarray]:
+    """The clips on which each task is measured, for `predict`."""
+    return {task.task: task.clips[split] for task in tasks}
+
+
 def predict(
-    network: TreeNetwork, bank: ClipBank, tasks: Sequence[TaskData], split: Split
+    network: TreeNetwork, bank: ClipBank, clips_by_task: Mapping[str, np.ndarray]
 ) -> dict[str, list[np.ndarray]]:
-    """Logits of every task for its clips of ``split``, in float32.
+    """Logits of every task for its clips, in float32.
+
+    Parameters
+    ----------
+    network : TreeNetwork
+    bank : ClipBank
+    clips_by_task : dict of str to int64 [n]
+        Numbers in the bank, for each task of the network.
 
     Returns
     -------
     dict of str to list of float32 arrays
-        In the order of ``TaskData.clips``: [K] per clip, or [F] for an activity.
+        In the order of the clips: [K] per clip, or [F] for an activity.
     """
     device = next(network.parameters()).device
     wanted: dict[int, dict[str, int]] = {}
-    for task in tasks:
-        for position, clip in enumerate(task.clips[split]):
-            wanted.setdefault(int(clip), {})[task.task] = position
+    for task, numbers in clips_by_task.items():
+        for position, clip in enumerate(numbers.tolist()):
+            wanted.setdefault(clip, {})[task] = position
     logits: dict[str, list[np.ndarray]] = {
-        task.task: [np.empty(0)] * len(task.clips[split]) for task in tasks
+        task: [np.empty(0)] * len(numbers) for task, numbers in clips_by_task.items()
     }
     was_training = network.training
     network.eval()
@@ -47,11 +59,11 @@ def predict(
             for row, clip in enumerate(clips):
                 x[row, : lengths[row]] = (bank.features[clip] - bank.mean) / bank.std
             rows = {
-                task.task: torch.tensor(
-                    [row for row, clip in enumerate(clips) if task.task in wanted[clip]],
+                task: torch.tensor(
+                    [row for row, clip in enumerate(clips) if task in wanted[clip]],
                     dtype=torch.int64,
                 )
-                for task in tasks
+                for task in clips_by_task
             }
             rows = {task: chosen for task, chosen in rows.items() if len(chosen)}
             outputs = _run(network, x, lengths, rows, device)

@@ -22,7 +22,8 @@ from synergy.network import TreeNetwork
 from synergy.tasks import TASK_KINDS
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.config import TrainingConfig
-from synergy.training.evaluation import predict, score
+from synergy.training.distillation import DistillationConfig, SoftLabels
+from synergy.training.evaluation import clips_of, predict, score
 
 _REPORTED: tuple[Split, ...] = ("valid", "test")
 
@@ -59,11 +60,14 @@ def train(
     config: TrainingConfig,
     seed: int,
     report: Callable[[Mapping[str, Any]], None] = lambda message: None,
+    soft_labels: SoftLabels | None = None,
 ) -> Trained:
     """Train ``network`` in place and measure it.
 
     The loss is the sum of the tasks' losses, so that a decoder gets the gradient that it gets
-    when its task is trained alone. Weights are those of the best validation by mean relative
+    when its task is trained alone. With ``soft_labels`` every row runs through every branch and
+    a task's loss is the weighted mean of its loss on its own clips and of the distance from the
+    teachers on all of them. Weights are those of the best validation by mean relative
     score: each task's score divided by the best that it reached in this training. The test
     split is read once, at the end.
 
@@ -72,7 +76,8 @@ def train(
     TrainingError
         When a loss is not finite; says at which step and for which task.
     """
-    source = BatchSource(bank, tasks, config, seed)
+    source = BatchSource(bank, tasks, config, seed, soft_labels)
+    distillation = None if soft_labels is None else soft_labels.settings
     device = next(network.parameters()).device
     lay_out(network, config)
     network.train()
@@ -85,7 +90,7 @@ def train(
     started = time.perf_counter()
     for step in range(config.steps):
         batch = source.batch(step)
-        losses = training_step(network, batch, optimizer, config, device)
+        losses = training_step(network, batch, optimizer, config, device, distillation)
         schedule.step()
         rows += len(batch.x)
         for task, loss in losses.items():
@@ -99,7 +104,9 @@ def train(
             sums[task] += value
         if (step + 1) % config.steps_per_epoch == 0:
             seconds += time.perf_counter() - started
-            scores = score(network, tasks, "valid", predict(network, bank, tasks, "valid"))
+            scores = score(
+                network, tasks, "valid", predict(network, bank, clips_of(tasks, "valid"))
+            )
             snapshots[step + 1] = {k: v.detach().clone() for k, v in network.state_dict().items()}
             row = {"step": float(step + 1), "learning_rate": schedule.get_last_lr()[0]}
             for task in sums:
@@ -113,7 +120,7 @@ def train(
     network.load_state_dict(snapshots[best_step])
     network.eval()
     logits: dict[Split, dict[str, list[np.ndarray]]] = {
-        split: predict(network, bank, tasks, split) for split in _REPORTED
+        split: predict(network, bank, clips_of(tasks, split)) for split in _REPORTED
     }
     return Trained(
         best_step=best_step,
@@ -130,18 +137,28 @@ def training_step(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     device: torch.device,
+    distillation: DistillationConfig | None = None,
 ) -> dict[str, Tensor]:
-    """One optimiser step; returns the detached losses."""
+    """One optimiser step; returns the detached losses.
+
+    With ``distillation`` the batch must hold soft labels.
+    """
     x = batch.x.to(device)
     if config.precision == "bfloat16":
         x = x.to(memory_format=torch.channels_last)
     rows = {task: chosen.to(device) for task, chosen in batch.rows.items()}
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        logits = network(x, rows=rows)
-    losses = {
-        task: TASK_KINDS[network.specs[task].kind].loss(logits[task], targets.to(device))
-        for task, targets in batch.targets.items()
-    }
+        logits = network(x, rows=None if distillation else rows)
+    losses: dict[str, Tensor] = {}
+    for task, targets in batch.targets.items():
+        kind = TASK_KINDS[network.specs[task].kind]
+        if distillation is None:
+            losses[task] = kind.loss(logits[task], targets.to(device))
+            continue
+        own = kind.loss(logits[task].index_select(0, rows[task]), targets.to(device))
+        soft = batch.soft[task].to(device)
+        distance = kind.distillation_loss(logits[task], soft, distillation.temperature)
+        losses[task] = (1 - distillation.weight) * own + distillation.weight * distance
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)

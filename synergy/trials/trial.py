@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,9 @@ from synergy.seeding import digest
 from synergy.strict import StrictModel
 from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.training.config import TrainingConfig
+from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.loop import train
+from synergy.training.pruning import Pruning
 from synergy.tree import SharingTree
 
 # Raised when the same settings would no longer lead to the same result.
@@ -42,6 +44,13 @@ class Trial:
     encoder : Encoder
     training : TrainingConfig
     seed : int
+    distillation : DistillationConfig, optional
+        Learn from ``teachers`` too.
+    teachers : dict of task to tuple of str
+        Digests of the single-task trials whose soft labels are averaged; of every task of the
+        tree, or of none without ``distillation``.
+    pruning : Pruning, optional
+        Weights that stay zero.
     """
 
     tree: SharingTree
@@ -51,6 +60,9 @@ class Trial:
     encoder: Encoder
     training: TrainingConfig
     seed: int
+    distillation: DistillationConfig | None = None
+    teachers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pruning: Pruning | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fully resolved trial as JSON values."""
@@ -65,6 +77,9 @@ class Trial:
             "encoder": self.encoder.model_dump(mode="json"),
             "training": self.training.model_dump(mode="json"),
             "seed": self.seed,
+            "distillation": self.distillation and self.distillation.model_dump(mode="json"),
+            "teachers": {task: list(digests) for task, digests in self.teachers.items()},
+            "pruning": self.pruning and self.pruning.model_dump(mode="json"),
         }
 
     @cached_property
@@ -100,8 +115,19 @@ def run_trial(
     bank: ClipBank,
     data: Mapping[str, TaskData],
     report: Callable[[Mapping[str, Any]], None] = lambda message: None,
+    soft_labels: SoftLabels | None = None,
 ) -> TrialResult:
     """Train and measure; on the first CUDA device when there is one.
+
+    Parameters
+    ----------
+    trial : Trial
+    bank : ClipBank
+    data : mapping of task to TaskData
+    report : callable
+        Gets a message after each validation.
+    soft_labels : SoftLabels, optional
+        Those of the trial's teachers, see `synergy.trials.teachers`.
 
     Raises
     ------
@@ -113,7 +139,7 @@ def run_trial(
     network = build_network(trial.tree, trial.encoder, trial.tasks, bank.mels, trial.seed)
     network.to(device)
     tasks = [data[task.name] for task in trial.tasks]
-    trained = train(network, bank, tasks, trial.training, trial.seed, report)
+    trained = train(network, bank, tasks, trial.training, trial.seed, report, soft_labels)
     kinds = {task.name: TASK_KINDS[task.kind] for task in trial.tasks}
     predictions = {
         f"{split}/{task}": np.concatenate(values).astype(np.float16)

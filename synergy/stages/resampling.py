@@ -1,0 +1,121 @@
+"""Bootstrap of scores and accuracy reductions over seeds and speakers.
+
+Every model is resampled with the same draws: seeds are drawn in pairs of single and multi-task
+model, and where tasks are measured on the same clips, so are these. What the interval does not
+hold: that epochs, depths and trees were chosen on the same validation clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from synergy.datasets.base import Split
+from synergy.experiment import Experiment
+from synergy.seeding import hash64, uniform
+from synergy.tasks import TASK_KINDS
+from synergy.trials.store import TrialStore
+
+DRAWS = 1000
+LEVEL = 0.95
+_SEEDS, _GROUPS = range(2)
+
+Digests = Mapping[str, Sequence[str]]
+"""The trials behind a model: for each task one digest per seed, in the order of the seeds."""
+
+
+class Resampler:
+    """Scores of finished trials in resampled splits.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    store : TrialStore
+        Has the predictions of every trial that is asked for.
+    draws : int
+        Number of resampled splits, R.
+    """
+
+    def __init__(self, experiment: Experiment, store: TrialStore, draws: int = DRAWS) -> None:
+        self.experiment = experiment
+        self.store = store
+        self.draws = draws
+        self._scores: dict[tuple[str, Split, str], np.ndarray] = {}
+        self._weights: dict[tuple[Split, str], np.ndarray] = {}
+
+    def reductions(self, singles: Digests, multi: Digests, split: Split) -> np.ndarray:
+        """AR of a model in every resampled split, in percent; float64 [R].
+
+        Parameters
+        ----------
+        singles : mapping of task to digests
+            The single-task models; of every task at least as many seeds as ``multi`` has.
+        multi : mapping of task to digests
+        split : {"valid", "test"}
+        """
+        lost = [np.zeros(self.draws)]
+        for task, digests in multi.items():
+            single = self._mean(singles[task][: len(digests)], split, task)
+            ours = self._mean(digests, split, task)
+            relative = np.divide(single - ours, single, out=np.zeros_like(single), where=single > 0)
+            lost.append(100.0 * relative)
+        return np.max(lost, axis=0)
+
+    def interval(self, singles: Digests, multi: Digests, split: Split) -> tuple[float, float]:
+        """Percentile interval of the AR that holds 95 % of the resampled splits."""
+        tail = 50.0 * (1.0 - LEVEL)
+        low, high = np.percentile(
+            self.reductions(singles, multi, split), [tail, 100.0 - tail], method="linear"
+        )
+        return float(low), float(high)
+
+    def _mean(self, digests: Sequence[str], split: Split, task: str) -> np.ndarray:
+        """Mean score over resampled seeds; float64 [R]."""
+        count = len(digests)
+        scores = np.stack([self._resampled(digest, split, task) for digest in digests], axis=1)
+        places = self._places(count)
+        return np.take_along_axis(scores, places, axis=1).mean(axis=1)
+
+    def _places(self, count: int) -> np.ndarray:
+        """Which of ``count`` seeds are drawn; int64 [R, count]."""
+        draw, place = np.arange(self.draws)[:, None], np.arange(count)[None, :]
+        return np.floor(uniform(self._stream, draw, place, _SEEDS) * count).astype(np.int64)
+
+    def _resampled(self, digest: str, split: Split, task: str) -> np.ndarray:
+        """Score of one trial in every resampled split; float64 [R]."""
+        key = (digest, split, task)
+        if key not in self._scores:
+            data = self.experiment.data[task]
+            kind = TASK_KINDS[self.experiment.specs[task].kind]
+            targets = data.targets[split]
+            kept = self.store.predictions(digest)[f"{split}/{task}"].astype(np.float32)
+            if kind.per_frame:
+                logits = np.split(kept, np.cumsum([len(target) for target in targets])[:-1])
+            else:
+                logits = list(kept)
+            weights = self._group_weights(split, task)
+            scores = kind.resampled_scores(logits, targets, data.groups[split], weights)
+            # a resampled split in which the score is not defined stands for the whole one
+            whole = kind.scores(logits, targets)[kind.metric] if np.isnan(scores).any() else 0.0
+            self._scores[key] = np.where(np.isnan(scores), whole, scores)
+        return self._scores[key]
+
+    def _group_weights(self, split: Split, task: str) -> np.ndarray:
+        """How often each group of the task's clips is drawn; float64 [R, G]."""
+        key = (split, task)
+        if key not in self._weights:
+            data = self.experiment.data[task]
+            count = int(data.groups[split].max()) + 1
+            clips = hash64(*(self.experiment.bank.keys[int(n)] for n in data.clips[split]))
+            draw, place = np.arange(self.draws)[:, None], np.arange(count)[None, :]
+            drawn = uniform(self._stream, np.asarray(clips, np.uint64), draw, place, _GROUPS)
+            groups = np.floor(drawn * count).astype(np.int64) + count * draw
+            weights = np.bincount(groups.ravel(), minlength=self.draws * count)
+            self._weights[key] = weights.reshape(self.draws, count).astype(np.float64)
+        return self._weights[key]
+
+    @cached_property
+    def _stream(self) -> int:
+        return self.experiment.config.seed

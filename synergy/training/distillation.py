@@ -1,0 +1,45 @@
+"""Learning from teachers: single-task models that label every clip for their task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from synergy.strict import StrictModel
+
+
+class DistillationConfig(StrictModel):
+    """How much a model listens to its teachers.
+
+    Each clip of a batch supervises every task, whatever corpus it comes from: with its label
+    where it has one, and with the teachers' soft label everywhere.
+
+    Attributes
+    ----------
+    weight : float
+        Share of the soft labels in a task's loss, the rest is the loss on its own clips.
+    temperature : float
+        By which logits are divided before they are compared (Hinton et al. 2015).
+    """
+
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    temperature: Annotated[float, Field(gt=0, le=100)] = 2.0
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """What the teachers say about training clips.
+
+    Attributes
+    ----------
+    settings : DistillationConfig
+    logits : dict of task to dict of clip number to float32 array
+        Mean over the teachers of the task: [K], or [F] for an activity.
+    """
+
+    settings: DistillationConfig
+    logits: Mapping[str, Mapping[int, np.ndarray]]
