@@ -10,6 +10,7 @@ from small_tables import PAPER_TASKS, ar_tables, paper_rows, paper_table
 
 from synergy.errors import TableError
 from synergy.synthesis import ARTable, Cell, accuracy_reduction
+from synergy.synthesis.ar_table import Violation
 
 LONG = "task_a,task_b,shared_depth,ar_pct\n"
 WIDE = "task_a,task_b,ar_4_pct,ar_5_pct\n"
@@ -118,6 +119,38 @@ def test_a_failed_cell_is_part_of_the_table(tmp_path):
     assert not table.cell("a", "b", 5).passes(100.0)
 
 
+def test_a_skipped_cell_is_part_of_the_table(tmp_path):
+    skipped = Cell.skipped("a", "b", 4, "not needed: the pair passes with 5 shared blocks")
+    table = ARTable.from_cells([skipped, Cell("a", "b", 5, 0.0)])
+    table.to_csv(tmp_path / "table.csv")
+    assert ARTable.from_csv(tmp_path / "table.csv") == table
+    assert table.cell("b", "a", 4) == skipped
+    assert not skipped.passes(1e300)
+    assert skipped.seeds == 0
+
+
+def test_violations_are_couples_of_measured_cells():
+    cells = [
+        *(Cell("a", "b", depth, ar) for depth, ar in ((4, 2.5), (5, 1.0), (6, 1.5), (8, 1.5))),
+        Cell("a", "b", 7, None, "failed"),
+    ]
+    table = ARTable.from_cells(cells)
+    assert table.violations() == (
+        Violation("a", "b", 4, 5, 2.5, 1.0),
+        Violation("a", "b", 4, 6, 2.5, 1.5),
+        Violation("a", "b", 4, 8, 2.5, 1.5),
+    )
+    assert [v.deeper for v in table.violations() if v.crosses(1.0)] == [5]
+    assert not any(v.crosses(2.5) for v in table.violations())
+
+
+@given(ar_tables(at_most=3))
+def test_a_table_without_violations_grows_with_depth(table):
+    rows = [[table.cell(a, b, depth).ar_pct for depth in table.depths] for a, b in table.pairs()]
+    measured = [[ar for ar in row if ar is not None] for row in rows]
+    assert all(row == sorted(row) for row in measured) == (not table.violations())
+
+
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
@@ -127,7 +160,15 @@ def test_a_failed_cell_is_part_of_the_table(tmp_path):
         ([Cell("a", "b", 0, 1.0)], "shared depth of at least 1, found 0"),
         ([Cell("a", "b", 4, None)], "expected an AR in percent, found none"),
         ([Cell("a", "b", 4, 1.0, "failed")], "no AR of a failed cell, found 1.0"),
-        ([Cell("a", "b", 4, 1.0, "lost")], "measured or failed, found 'lost'"),  # type: ignore[arg-type]
+        ([Cell("a", "b", 4, 1.0, "lost")], "failed or skipped, found 'lost'"),  # type: ignore[arg-type]
+        ([Cell("a", "b", 4, 1.0, "skipped", seeds=0)], "no AR of a skipped cell, found 1.0"),
+        ([Cell("a", "b", 4, None, "skipped")], "0 seeds of a skipped cell, found 1"),
+        ([Cell("a", "b", 4, 1.0, ar_low=0.5)], "or neither, found one"),
+        ([Cell("a", "b", 4, None, "failed", ar_low=0.5, ar_high=0.6)], "cell without AR"),
+        ([Cell("a", "b", 4, 1.0, ar_low=0.5, ar_high=0.4)], "found 0.5 to 0.4"),
+        ([Cell("a", "b", 4, 1.0, ar_low=-0.5, ar_high=0.4)], "found -0.5 to 0.4"),
+        ([Cell("a", "b", 4, 1.0, ar_low=0.5, ar_high=float("inf"))], "found 0.5 to inf"),
+        ([Cell("a", "b", 4, 1.0, ar_low=float("nan"), ar_high=1.0)], "found nan to 1.0"),
         ([Cell("a", "b", 4, float("nan"))], "at least 0 percent, found nan"),
         ([Cell("a", "b", 4, float("inf"))], "at least 0 percent, found inf"),
         ([Cell("a", "b", 4, -0.1)], "at least 0 percent, found -0.1"),
@@ -155,8 +196,19 @@ def test_tasks_and_depths_have_to_fit_the_cells():
 # -- CSV --------------------------------------------------------------------------------------
 
 
-@given(ar_tables(at_most=4, depths=(1, 8), exotic=True))
-def test_the_long_layout_has_an_inverse(tmp_path_factory, table):
+@given(ar_tables(at_most=4, depths=(1, 8), exotic=True), st.data())
+def test_the_long_layout_has_an_inverse(tmp_path_factory, table, data):
+    ends = st.floats(0, allow_infinity=False, allow_nan=False)
+    cells = []
+    for cell in table.cells:
+        kind = data.draw(st.sampled_from(["as it is", "skipped", "with interval"]))
+        if kind == "skipped":
+            cell = Cell.skipped(*cell.key, cell.reason)
+        elif kind == "with interval" and cell.status == "measured":
+            low, high = sorted((data.draw(ends), data.draw(ends)))
+            cell = replace(cell, ar_low=low, ar_high=high)
+        cells.append(cell)
+    table = ARTable.from_cells(cells)
     path = tmp_path_factory.mktemp("table") / "ar_table.csv"
     table.to_csv(path)
     again = ARTable.from_csv(path)
@@ -182,16 +234,40 @@ def test_the_wide_layout_has_an_inverse(tmp_path_factory, table):
 def test_the_written_form_is_fixed(tmp_path):
     path = tmp_path / "ar_table.csv"
     cells = [
-        Cell("gc", "ac", 4, 0.1 + 0.2, single_a=0.9),
+        Cell("gc", "ac", 4, 0.1 + 0.2, single_a=0.9, ar_low=0.0, ar_high=0.5),
         Cell("gc", "ac", 5, None, "failed", "a,b"),
+        Cell.skipped("gc", "ac", 6, "not needed"),
     ]
     ARTable.from_cells(cells).to_csv(path)
     assert path.read_bytes() == (
-        b"task_a,task_b,shared_depth,ar_pct,status,reason,seeds,"
+        b"task_a,task_b,shared_depth,ar_pct,ar_low,ar_high,seeds,status,reason,"
         b"single_a,single_b,multi_a,multi_b,test_ar_pct\n"
-        b"gc,ac,4,0.30000000000000004,measured,,1,0.9,,,,\n"
-        b'gc,ac,5,,failed,"a,b",1,,,,,\n'
+        b"gc,ac,4,0.30000000000000004,0.0,0.5,1,measured,,0.9,,,,\n"
+        b'gc,ac,5,,,,1,failed,"a,b",,,,,\n'
+        b"gc,ac,6,,,,0,skipped,not needed,,,,,\n"
     )
+
+
+def test_tables_from_before_there_were_intervals(tmp_path):
+    path = tmp_path / "ar_table.csv"
+    path.write_text(
+        "task_a,task_b,shared_depth,ar_pct,status,reason,seeds,"
+        "single_a,single_b,multi_a,multi_b,test_ar_pct\n"
+        "gc,ac,4,0.5,measured,,3,0.9,0.8,0.9,0.7,0.25\n"
+        'gc,ac,5,,failed,"a,b",0,,,,,\n'
+    )
+    assert ARTable.from_csv(path) == ARTable.from_cells(
+        [
+            Cell("gc", "ac", 4, 0.5, "measured", "", 3, 0.9, 0.8, 0.9, 0.7, 0.25),
+            Cell("gc", "ac", 5, None, "failed", "a,b", 0),
+        ]
+    )
+
+
+def test_a_skipped_cell_needs_no_further_columns(tmp_path):
+    path = tmp_path / "ar_table.csv"
+    path.write_text("task_a,task_b,shared_depth,ar_pct,status\na,b,4,,skipped\na,b,5,1.0,\n")
+    assert ARTable.from_csv(path).cells[0] == Cell.skipped("a", "b", 4, "")
 
 
 def test_long_tables_of_other_programs(tmp_path):
@@ -224,7 +300,7 @@ BAD_FILES = {
     "negative": (LONG + "a,b,4,-0.5\n", "line 2: .* at least 0 percent, found -0.5"),
     "infinite": (LONG + "a,b,4,1e999\n", "line 2: .* at least 0 percent, found inf"),
     "empty AR": (LONG + "a,b,4,\n", "line 2: expected an AR in percent, found none"),
-    "empty wide AR": (WIDE + "a,b,1.0,\n", "line 2: expected an AR in percent, found none"),
+    "empty wide AR": (WIDE + "a,b,1.0,\n", "line 2: .* found none; .* with a line for each cell"),
     "depth no number": (LONG + "a,b,4.5,1.0\n", "line 2: .* as shared_depth, found '4.5'"),
     "depth 0": (LONG + "a,b,0,1.0\n", "line 2: expected a shared depth of at least 1, found 0"),
     "wide depth 0": ("task_a,task_b,ar_0_pct\na,b,0.0\n", "line 2: .* at least 1, found 0"),
@@ -243,7 +319,7 @@ BAD_FILES = {
     "long line": (LONG + "a,b,4,1,5\n", "line 2: expected 4 values as in the header, found 5"),
     "unknown status": (
         "task_a,task_b,shared_depth,ar_pct,status\na,b,4,1,ok\n",
-        "line 2: expected the status measured or failed, found 'ok'",
+        "line 2: expected the status measured, failed or skipped, found 'ok'",
     ),
     "failed with AR": (
         "task_a,task_b,shared_depth,ar_pct,status\na,b,4,1,failed\n",
@@ -256,6 +332,14 @@ BAD_FILES = {
     "bad score": (
         "task_a,task_b,shared_depth,ar_pct,single_a\na,b,4,1,high\n",
         "line 2: expected a number as single_a, found 'high'",
+    ),
+    "bad interval": (
+        "task_a,task_b,shared_depth,ar_pct,ar_low,ar_high\na,b,4,1,0.5,wide\n",
+        "line 2: expected a number as ar_high, found 'wide'",
+    ),
+    "half an interval": (
+        "task_a,task_b,shared_depth,ar_pct,ar_low,ar_high\na,b,4,1,,2\n",
+        "line 2: expected ar_low and ar_high or neither",
     ),
     "open quote": (LONG + 'a,"b,4,1\n', "as CSV text in UTF-8"),
 }

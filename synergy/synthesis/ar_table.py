@@ -17,7 +17,7 @@ from synergy.errors import TableError
 from synergy.synthesis.cells import Cell
 from synergy.synthesis.table_csv import read_cells, write_cells
 
-__all__ = ["ARTable", "Cell", "accuracy_reduction"]
+__all__ = ["ARTable", "Cell", "Violation", "accuracy_reduction"]
 
 _SHOWN = 20  # problems spelled out in one message
 
@@ -58,6 +58,31 @@ def accuracy_reduction(single: Mapping[str, float], multi: Mapping[str, float]) 
                 )
     lost = [(single[t] - score) / single[t] for t, score in multi.items() if single[t] > 0]
     return 100.0 * float(max([0.0, *lost]))
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A pair that loses less with more shared blocks.
+
+    Attributes
+    ----------
+    task_a, task_b : str
+    shallower, deeper : int
+        Two shared depths.
+    shallower_ar_pct, deeper_ar_pct : float
+        The AR there, in percent; the one at the deeper depth is lower.
+    """
+
+    task_a: str
+    task_b: str
+    shallower: int
+    deeper: int
+    shallower_ar_pct: float
+    deeper_ar_pct: float
+
+    def crosses(self, max_ar: float) -> bool:
+        """True when the threshold, in percent, lies between: only the deeper cell passes."""
+        return self.deeper_ar_pct <= max_ar < self.shallower_ar_pct
 
 
 @dataclass(frozen=True)
@@ -129,6 +154,19 @@ class ARTable:
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """All pairs, in task order."""
         return tuple(itertools.combinations(self.tasks, 2))
+
+    def violations(self) -> tuple[Violation, ...]:
+        """Where AR does not grow with depth: all such couples of measured cells of one pair.
+
+        In task order, then by the shallower depth.
+        """
+        found: list[Violation] = []
+        for a, b in self.pairs():
+            row = [(d, ar) for d in self.depths if (ar := self.cell(a, b, d).ar_pct) is not None]
+            for (shallower, less), (deeper, more) in itertools.combinations(row, 2):
+                if more < less:
+                    found.append(Violation(a, b, shallower, deeper, less, more))
+        return tuple(found)
 
     @cached_property
     def _index(self) -> dict[tuple[frozenset[str], int], Cell]:
@@ -206,7 +244,8 @@ def _problems(located: Sequence[tuple[str, Cell]]) -> list[str]:
         elif lacking:
             problems.append(
                 f"pair {task_a}-{task_b}: expected the depths {_numbers(depths)} as for the other "
-                f"pairs, found no depth {_numbers(lacking)}; measure it or leave it out for all"
+                f"pairs, found no depth {_numbers(lacking)}; measure it, leave it out for all, or "
+                "give it the status skipped"
             )
     return problems
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
-Status = Literal["measured", "failed"]
+Status = Literal["measured", "failed", "skipped"]
+
+CellKey = tuple[str, str, int]
+"""Two tasks, in task order, and a shared depth."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +22,22 @@ class Cell:
     shared_depth : int
         Number of shared blocks, at least 1.
     ar_pct : float, or None
-        AR on the validation split in percent; None for a training that stopped.
-    status : {"measured", "failed"}
-        A failed cell never passes a threshold.
+        AR on the validation split in percent; None for a cell that was not measured.
+    status : {"measured", "failed", "skipped"}
+        Failed: the training stopped. Skipped: not trained, because nothing depended on it.
+        Neither ever passes a threshold.
     reason : str
-        Why it failed, kept as one line.
+        Why it failed or was skipped, kept as one line.
     seeds : int
-        Number of trainings behind the scores; may be 0 for a failed cell.
+        Number of trainings behind the scores; may be 0 for a failed cell, and is 0 for a
+        skipped one.
     single_a, single_b, multi_a, multi_b : float, or None
         Validation scores of the single-task models and of the pair.
     test_ar_pct : float, or None
         AR on the test split in percent; reported, never decided on.
+    ar_low, ar_high : float, or None
+        Interval of the AR in percent, both or neither. Resampling can shift it, so it need not
+        hold ``ar_pct``.
     """
 
     task_a: str
@@ -44,11 +52,23 @@ class Cell:
     multi_a: float | None = None
     multi_b: float | None = None
     test_ar_pct: float | None = None
+    ar_low: float | None = None
+    ar_high: float | None = None
 
     def __post_init__(self) -> None:
         # A reason may quote anything, also what no encoding can hold.
         text = self.reason.encode("utf-8", errors="backslashreplace").decode("utf-8")
         object.__setattr__(self, "reason", " ".join(text.split()))
+
+    @classmethod
+    def skipped(cls, task_a: str, task_b: str, shared_depth: int, reason: str) -> Cell:
+        """A cell that nothing depended on."""
+        return cls(task_a, task_b, shared_depth, None, "skipped", reason, seeds=0)
+
+    @property
+    def key(self) -> CellKey:
+        """What identifies the cell in a table."""
+        return self.task_a, self.task_b, self.shared_depth
 
     @property
     def label(self) -> str:
@@ -83,14 +103,8 @@ class Cell:
                 f"expected a shared depth of at least 1, found {self.shared_depth}; leave it out: "
                 "without shared blocks there is no reduction"
             )
-        if self.status not in ("measured", "failed"):
-            problems.append(f"expected the status measured or failed, found {self.status!r}")
-        elif self.ar_pct is None and self.status == "measured":
-            problems.append(
-                "expected an AR in percent, found none; measure it, or give it the status failed"
-            )
-        elif self.ar_pct is not None and self.status == "failed":
-            problems.append(f"expected no AR of a failed cell, found {self.ar_pct}; remove it")
+        problems += self._status_problems()
+        problems += self._interval_problems()
         for name, value in (("AR", self.ar_pct), ("test AR", self.test_ar_pct)):
             if value is not None and not (math.isfinite(value) and value >= 0):
                 problems.append(
@@ -100,6 +114,38 @@ class Cell:
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 problems.append(f"expected a finite {name} or none, found {value}; correct it")
-        if self.seeds < (0 if self.status == "failed" else 1):
+        return problems
+
+    def _status_problems(self) -> list[str]:
+        if self.status not in get_args(Status):
+            return [f"expected the status measured, failed or skipped, found {self.status!r}"]
+        problems: list[str] = []
+        if self.ar_pct is None and self.status == "measured":
+            problems.append(
+                "expected an AR in percent, found none; measure it, or give the cell the status "
+                "failed or skipped in a table with a line for each cell"
+            )
+        elif self.ar_pct is not None and self.status != "measured":
+            problems.append(
+                f"expected no AR of a {self.status} cell, found {self.ar_pct}; remove it"
+            )
+        if self.status == "skipped" and self.seeds != 0:
+            problems.append(f"expected 0 seeds of a skipped cell, found {self.seeds}; correct it")
+        elif self.seeds < (1 if self.status == "measured" else 0):
             problems.append(f"expected at least one seed, found {self.seeds}; correct it")
         return problems
+
+    def _interval_problems(self) -> list[str]:
+        low, high = self.ar_low, self.ar_high
+        if low is None and high is None:
+            return []
+        if low is None or high is None:
+            return ["expected ar_low and ar_high or neither, found one; fill in the other"]
+        if self.ar_pct is None:
+            return ["expected no interval of a cell without AR, found one; remove it"]
+        if not 0 <= low <= high < math.inf:
+            return [
+                "expected an interval 0 <= ar_low <= ar_high in percent, "
+                f"found {low} to {high}; correct it"
+            ]
+        return []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from synergy.atomic import write_text_atomically
@@ -14,6 +14,11 @@ from synergy.errors import TableError
 from synergy.synthesis.cells import Cell
 
 LONG = ("task_a", "task_b", "shared_depth", "ar_pct")
+COLUMNS = (
+    *(*LONG, "ar_low", "ar_high", "seeds", "status", "reason"),
+    *("single_a", "single_b", "multi_a", "multi_b", "test_ar_pct"),
+)
+"""All attributes of a cell, in the order in which they are written; read in any order."""
 WIDE = re.compile(r"ar_(-?\d+)_pct")
 
 
@@ -22,12 +27,15 @@ def write_cells(cells: Sequence[Cell], path: Path) -> None:
 
     The same cells give the same bytes; the file appears complete or not at all.
     """
-    names = [field.name for field in fields(Cell)]
+    write_rows(path, COLUMNS, ([getattr(cell, name) for name in COLUMNS] for cell in cells))
+
+
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write CSV in which floats read back as the same floats and None is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    for cell in cells:
-        writer.writerow([_written(getattr(cell, name)) for name in names])
+    writer.writerow(header)
+    writer.writerows([_written(value) for value in row] for row in rows)
     write_text_atomically(path, text.getvalue())
 
 
@@ -53,7 +61,7 @@ def read_cells(path: Path) -> tuple[list[tuple[str, Cell]], list[str]]:
     TableError
         If the file cannot be read at all or lacks a column.
     """
-    lines = _lines(path)
+    lines = read_lines(path)
     if not lines:
         raise TableError(
             f"{path}: expected an AR table with a header line, found an empty file; "
@@ -88,8 +96,14 @@ def read_cells(path: Path) -> tuple[list[tuple[str, Cell]], list[str]]:
     return located, problems
 
 
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Lines that are not blank, each with its number."""
+def read_lines(path: Path, what: str = "an AR table") -> list[tuple[int, list[str]]]:
+    """Read the lines that are not blank, each with its number.
+
+    Raises
+    ------
+    TableError
+        If the file is missing or no CSV text.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -98,7 +112,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
         problem = "found no such file; check the path or run the pairwise stage first"
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problem = f"found something else ({error}); save it as CSV with commas"
-    raise TableError(f"{path}: expected an AR table as CSV text in UTF-8, {problem}")
+    raise TableError(f"{path}: expected {what} as CSV text in UTF-8, {problem}")
 
 
 @dataclass(frozen=True)
@@ -120,20 +134,24 @@ class _Row:
         """The cell of the line, or none when its depth is not readable."""
         depth = self.integer("shared_depth")
         status = self.values.get("status") or "measured"
-        seeds = self.integer("seeds") if self.values.get("seeds") else 1
+        usual = 0 if status == "skipped" else 1
+        seeds = self.integer("seeds") if self.values.get("seeds") else usual
+        low = self.number("ar_low", instead=0.0)
         cell = Cell(
             self.values["task_a"],
             self.values["task_b"],
             depth or 0,
-            self.number("ar_pct", instead=None if status == "failed" else 0.0),
+            self.number("ar_pct", instead=0.0 if status == "measured" else None),
             status,  # pyright: ignore[reportArgumentType]  # checked with the table
             self.values.get("reason", ""),
-            1 if seeds is None else seeds,
+            usual if seeds is None else seeds,
             self.number("single_a"),
             self.number("single_b"),
             self.number("multi_a"),
             self.number("multi_b"),
             self.number("test_ar_pct"),
+            low,
+            self.number("ar_high", instead=low),
         )
         return [] if depth is None else [cell]
 

@@ -1,0 +1,184 @@
+"""Many tables that could have come out instead of the one that did.
+
+The uncertainty of an AR table is kept as resampled tables, from a bootstrap over seeds and clips
+or from an assumed noise. Cells of one resampled table belong together: two pairs of one task
+suffer from the same unlucky baseline.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from synergy.errors import ConfigError, TableError
+from synergy.seeding import hash64
+from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.table_csv import read_lines, write_rows
+
+_KEY = ("task_a", "task_b", "shared_depth")
+
+
+@dataclass(frozen=True, eq=False)
+class TableSamples:
+    """An AR table and resampled ones.
+
+    Parameters
+    ----------
+    table : ARTable
+    ar : np.ndarray of float64, [samples, cells]
+        AR in percent, 0 or more; columns in the order of ``table.cells``. NaN exactly where a
+        cell has no AR. Read-only afterwards.
+
+    Raises
+    ------
+    TableError
+        If the shape or a value does not fit the table.
+    """
+
+    table: ARTable
+    ar: np.ndarray
+
+    def __post_init__(self) -> None:
+        ar = np.array(self.ar, dtype=np.float64)
+        cells = self.table.cells
+        if ar.ndim != 2 or len(ar) < 1 or ar.shape[1] != len(cells):
+            raise TableError(
+                f"expected at least one resampled table of {len(cells)} cells, found an array of "
+                f"the shape {ar.shape}; resample this table again"
+            )
+        unmeasured = np.array([cell.ar_pct is None for cell in cells])
+        fits = np.where(unmeasured, np.isnan(ar), np.isfinite(ar) & (ar >= 0))
+        if not fits.all():
+            sample, column = (int(place) for place in np.argwhere(~fits)[0])
+            wanted = "none" if unmeasured[column] else "a finite AR of at least 0 percent"
+            raise TableError(
+                f"{cells[column].label}: expected {wanted} in resampled table {sample}, as in the "
+                f"AR table, found {ar[sample, column]}; resample this table again"
+            )
+        ar.setflags(write=False)
+        object.__setattr__(self, "ar", ar)
+
+    def intervals(self, level: float = 0.95) -> tuple[tuple[float, float] | None, ...]:
+        """Percentile interval of every cell, in percent; None where a cell has no AR.
+
+        Parameters
+        ----------
+        level : float
+            Share of the resampled values inside, above 0 and below 1.
+
+        Raises
+        ------
+        ConfigError
+            If the level is outside.
+        """
+        tail = tail_of(level)
+        low, high = np.percentile(self.ar, [100 * tail, 100 * (1 - tail)], axis=0)
+        return tuple(
+            None if cell.ar_pct is None else (float(low[i]), float(high[i]))
+            for i, cell in enumerate(self.table.cells)
+        )
+
+    def with_intervals(self, level: float = 0.95) -> ARTable:
+        """The table, its cells with `intervals`."""
+        cells = [
+            cell if interval is None else replace(cell, ar_low=interval[0], ar_high=interval[1])
+            for cell, interval in zip(self.table.cells, self.intervals(level), strict=True)
+        ]
+        return ARTable(self.table.tasks, self.table.depths, tuple(cells))
+
+    def to_csv(self, path: Path) -> None:
+        """Write one row for each cell: its key, then ``r0``, ``r1``, ... exactly as they are.
+
+        A value that does not exist is empty. The file appears complete or not at all.
+        """
+        rows = (
+            [*cell.key, *(None if math.isnan(value) else value for value in values)]
+            for cell, values in zip(self.table.cells, self.ar.T.tolist(), strict=True)
+        )
+        write_rows(Path(path), _header(len(self.ar)), rows)
+
+    @classmethod
+    def from_csv(cls, path: Path, table: ARTable) -> TableSamples:
+        """Read what `to_csv` wrote.
+
+        Raises
+        ------
+        TableError
+            If the file cannot be read or belongs to another table.
+        """
+        path = Path(path)
+        (_, header), *lines = read_lines(path, "resampled AR tables") or [(1, [])]
+        count = len(header) - len(_KEY)
+        if count < 1 or tuple(header) != _header(count):
+            raise TableError(
+                f"{path}: expected the columns {', '.join(_KEY)}, r0, r1, ..., found "
+                f"'{','.join(header[:5])}'; resample the table again"
+            )
+        if [tuple(row[:3]) for _, row in lines] != [
+            (cell.task_a, cell.task_b, str(cell.shared_depth)) for cell in table.cells
+        ]:
+            raise TableError(
+                f"{path}: expected the {len(table.cells)} cells of the AR table in its order, "
+                f"found {len(lines)} rows of other cells; resample this table again"
+            )
+        ar = np.empty((count, len(lines)))
+        for column, (number, row) in enumerate(lines):
+            try:
+                ar[:, column] = [float(text) if text else math.nan for text in row[3:]]
+            except ValueError as error:
+                raise TableError(
+                    f"{path}: line {number}: expected {count} numbers, found something else "
+                    f"({error}); resample the table again"
+                ) from None
+        try:
+            return cls(table, ar)
+        except TableError as error:
+            raise TableError(f"{path}: {error}") from None
+
+
+def noisy_samples(table: ARTable, sd: float, count: int, seed: int) -> TableSamples:
+    """Resampled tables with independent Gaussian noise on each measured cell.
+
+    Parameters
+    ----------
+    table : ARTable
+    sd : float
+        Standard deviation in percentage points, 0 or more. What falls below 0 becomes 0.
+    count : int
+        Number of tables, at least 1.
+    seed : int
+
+    Raises
+    ------
+    ConfigError
+        If the noise or the number cannot be used.
+    """
+    if not (math.isfinite(sd) and sd >= 0) or count < 1:
+        raise ConfigError(
+            "expected a standard deviation of at least 0 points and at least one table, found "
+            f"{sd} and {count}"
+        )
+    rng = np.random.default_rng(hash64("noisy AR tables", seed))
+    ar = np.array([math.nan if cell.ar_pct is None else cell.ar_pct for cell in table.cells])
+    noise = sd * rng.standard_normal((count, len(ar)))
+    return TableSamples(table, np.maximum(ar + noise, 0.0))
+
+
+def tail_of(level: float) -> float:
+    """Share of values on either side of an interval.
+
+    Raises
+    ------
+    ConfigError
+        If the level is not above 0 and below 1.
+    """
+    if not 0 < level < 1:
+        raise ConfigError(f"expected a level above 0 and below 1, found {level}")
+    return (1 - level) / 2
+
+
+def _header(count: int) -> tuple[str, ...]:
+    return (*_KEY, *(f"r{i}" for i in range(count)))

@@ -1,0 +1,239 @@
+"""How far the tree depends on the noise of the table, and which cells to measure again.
+
+Every resampled table is solved. What differs between them is which cells pass; the table itself
+decides between trees of equal cost, so that a tie is no instability.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+
+from synergy.errors import ConfigError
+from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.cells import CellKey
+from synergy.synthesis.exact import exact_tree
+from synergy.synthesis.recursive import recursive_tree
+from synergy.synthesis.resampling import TableSamples, tail_of
+from synergy.synthesis.synthesize import SOLVERS, Solver
+from synergy.synthesis.task_graph import NO_CAPS, Caps, task_graph
+from synergy.tree import SharingTree
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A cell that is worth another training.
+
+    Attributes
+    ----------
+    key : CellKey
+    seeds : int
+        Number of trainings so far.
+    passes : float
+        Share of the resampled tables in which it passes.
+    decides : float
+        Share of the resampled tables whose tree depends on whether it passes.
+    decides_now : bool
+        Whether the tree of the table itself does.
+    """
+
+    key: CellKey
+    seeds: int
+    passes: float
+    decides: float
+    decides_now: bool
+
+    @property
+    def score(self) -> float:
+        """Chance that the tree changes when this cell alone is drawn a second time."""
+        return 2 * self.passes * (1 - self.passes) * self.decides
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How often what was found comes out of resampled tables.
+
+    Attributes
+    ----------
+    tree_share : float
+        Share of the resampled tables that give the tree of the table itself.
+    trees : tuple of (str, float)
+        Every tree that came out, in notation, with its share; the most frequent first.
+    admissible : mapping of pair to mapping of depth to float
+        Share of the resampled tables in which the pair passes at that depth.
+    at_least : mapping of pair to mapping of depth to float
+        Share in which its weight is that depth or more.
+    repeat : tuple of Repeat
+        Cells whose outcome is uncertain and can change the tree, by falling score.
+    """
+
+    tree_share: float
+    trees: tuple[tuple[str, float], ...]
+    admissible: Mapping[Pair, Mapping[int, float]]
+    at_least: Mapping[Pair, Mapping[int, float]]
+    repeat: tuple[Repeat, ...]
+
+
+def stability(
+    samples: TableSamples,
+    max_ar: float,
+    block_costs: Sequence[float],
+    depth: int = 8,
+    solver: Solver = "recursive",
+    strict: bool = False,
+    caps: Caps = NO_CAPS,
+    level: float = 0.95,
+) -> Stability:
+    """Solve every resampled table, and those in which one uncertain cell comes out differently.
+
+    Parameters
+    ----------
+    samples : TableSamples
+        A cell without AR passes in none of them. Where a sweep skipped cells, a pair that
+        happens to exceed the threshold therefore falls further than it would in a full table.
+    max_ar, block_costs, depth, solver, strict, caps
+        As in `synthesize`.
+    level : float
+        A cell is uncertain when the percentile interval of this level holds the threshold: when
+        both outcomes have a larger share than ``(1 - level) / 2``.
+
+    Raises
+    ------
+    ConfigError
+        If the threshold, the solver, a cap or the level cannot be used.
+    TableError
+        If a pair may share more blocks than the encoder has.
+    TreeError
+        If the block costs do not fit ``depth``.
+    """
+    tail = tail_of(level)
+    if solver not in SOLVERS:
+        raise ConfigError(f"expected the solver {' or '.join(SOLVERS)}, found {solver!r}")
+    table, count = samples.table, len(samples.ar)
+    trees = _Trees(table, block_costs, depth, solver, strict)
+    own, usable = _patterns(table, max_ar, caps)
+    # cells are kept by pair, then by depth
+    passes = (samples.ar <= max_ar).reshape(count, len(usable), len(table.depths))
+    bits = 1 << np.arange(len(table.depths))
+    patterns, counts = np.unique(passes @ bits & usable, axis=0, return_counts=True)
+    weighted = [(tuple(row), int(n)) for row, n in zip(patterns.tolist(), counts, strict=True)]
+
+    found: Counter[str] = Counter()
+    for pattern, times in weighted:
+        found[trees.notation(pattern)] += times
+    repeat: list[Repeat] = []
+    shares = passes.mean(axis=0)
+    for place, (i, j) in enumerate(np.ndindex(shares.shape)):
+        if tail < shares[i, j] < 1 - tail and usable[i] >> j & 1:
+            deciding = sum(times for row, times in weighted if trees.depends(row, i, 1 << j))
+            now = trees.depends(own, i, 1 << j)
+            if deciding or now:
+                cell = table.cells[place]
+                share = float(shares[i, j])
+                repeat.append(Repeat(cell.key, cell.seeds, share, deciding / count, now))
+    return Stability(
+        tree_share=found[trees.notation(own)] / count,
+        trees=tuple(
+            (notation, times / count)
+            for notation, times in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        ),
+        admissible=_by_pair(table, shares),
+        at_least=_by_pair(table, _at_least(passes & (usable[:, None] & bits > 0)).mean(axis=0)),
+        repeat=tuple(sorted(repeat, key=lambda cell: -cell.score)),
+    )
+
+
+def refine_next(found: Stability) -> CellKey | None:
+    """The cell on which to spend the next training; None when no outcome is uncertain.
+
+    With n trainings, one more takes about 1 / 2(n + 1) off the spread of a cell, so of two cells
+    that decide as much, the one with fewer trainings comes first.
+    """
+    best = max(found.repeat, key=lambda cell: cell.score / (cell.seeds + 1), default=None)
+    return None if best is None else best.key
+
+
+Pattern = tuple[int, ...]
+"""For each pair, in task order: the swept depths that it may use, as bits, the first lowest."""
+
+
+class _Trees:
+    """The trees of patterns, each solved once."""
+
+    def __init__(
+        self,
+        table: ARTable,
+        block_costs: Sequence[float],
+        depth: int,
+        solver: Solver,
+        strict: bool,
+    ) -> None:
+        self._table = table
+        self._block_costs = block_costs
+        self._depth = depth
+        self._solver = solver
+        self._strict = strict
+        self._notations: dict[Pattern, str] = {}
+
+    def notation(self, pattern: Pattern) -> str:
+        """The tree of a pattern."""
+        if not self._strict:  # the largest depth is the weight, and nothing else counts
+            pattern = tuple(1 << row.bit_length() >> 1 for row in pattern)
+        if pattern not in self._notations:
+            self._notations[pattern] = self._solve(pattern).notation(self._table.tasks)
+        return self._notations[pattern]
+
+    def depends(self, pattern: Pattern, pair: int, bit: int) -> bool:
+        """Whether the tree of a pattern depends on one cell."""
+        row = pattern[pair]
+        with_it, without = row | bit, row & ~bit
+        if not self._strict and with_it.bit_length() == without.bit_length():
+            return False
+        one, other = (
+            self.notation((*pattern[:pair], changed, *pattern[pair + 1 :]))
+            for changed in (with_it, without)
+        )
+        return one != other
+
+    def _solve(self, pattern: Pattern) -> SharingTree:
+        table, costs = self._table, self._block_costs
+        graph = nx.Graph()
+        graph.add_nodes_from(table.tasks)
+        for (a, b), row in zip(table.pairs(), pattern, strict=True):
+            depths = tuple(depth for j, depth in enumerate(table.depths) if row >> j & 1)
+            graph.add_edge(a, b, weight=max(depths, default=0), depths=depths)
+        if self._solver == "exact":
+            return exact_tree(graph, costs, self._depth, table, self._strict)
+        return recursive_tree(graph, table, costs, self._depth, self._strict)
+
+
+def _patterns(table: ARTable, max_ar: float, caps: Caps) -> tuple[Pattern, np.ndarray]:
+    """The pattern of the table itself, and for each pair the depths that its cap leaves."""
+    graph = task_graph(table, max_ar, caps)
+
+    def bits(depths: Iterable[int]) -> int:
+        return sum(1 << table.depths.index(depth) for depth in depths)
+
+    own = tuple(bits(graph.edges[pair]["depths"]) for pair in table.pairs())
+    most = (caps.get(frozenset(pair), math.inf) for pair in table.pairs())
+    usable = [bits(depth for depth in table.depths if depth <= cap) for cap in most]
+    return own, np.array(usable)
+
+
+def _at_least(passes: np.ndarray) -> np.ndarray:
+    """Where a depth or a larger one passes, along the last axis."""
+    return np.logical_or.accumulate(passes[..., ::-1], axis=-1)[..., ::-1]
+
+
+def _by_pair(table: ARTable, shares: np.ndarray) -> dict[Pair, dict[int, float]]:
+    return {
+        pair: dict(zip(table.depths, row, strict=True))
+        for pair, row in zip(table.pairs(), shares.tolist(), strict=True)
+    }

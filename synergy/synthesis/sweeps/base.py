@@ -1,0 +1,177 @@
+"""What a sweep is: it names the cells to train next, from the cells that are known.
+
+A sweep never trains and keeps nothing between calls. What it wants follows from the known cells
+alone, so a stopped command goes on from what is on disk, and cells of an earlier sweep count.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from synergy.errors import ConfigError
+from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.cells import Cell, CellKey
+
+Known = Mapping[CellKey, Cell]
+"""Cells that were trained, measured or failed; see `known_cells`."""
+
+
+@dataclass(frozen=True)
+class SweepGoal:
+    """What the cells are wanted for: the tree of some tasks at one threshold.
+
+    Parameters
+    ----------
+    tasks : tuple of str
+        At least two.
+    depths : tuple of int
+        Depths that may be trained, ascending, at least 1.
+    max_ar : float
+        The threshold, in percent; finite and at least 0.
+    block_costs : tuple of float, length ``depth``
+        Parameters, MACs or any other cost of the blocks 1..``depth``.
+    depth : int
+        Number of blocks of the encoder.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than two tasks, no or impossible depths, or an impossible threshold.
+    """
+
+    tasks: tuple[str, ...]
+    depths: tuple[int, ...]
+    max_ar: float
+    block_costs: tuple[float, ...]
+    depth: int = 8
+
+    def __post_init__(self) -> None:
+        if len(set(self.tasks)) != len(self.tasks) or len(self.tasks) < 2:
+            raise ConfigError(
+                "expected at least two different tasks to sweep, found "
+                f"{', '.join(self.tasks) or 'none'}; name each task once"
+            )
+        ascending = sorted(set(self.depths)) == list(self.depths)
+        if not (self.depths and ascending and 1 <= self.depths[0] <= self.depths[-1] <= self.depth):
+            raise ConfigError(
+                f"expected ascending depths of 1 to {self.depth} to sweep, found "
+                f"{', '.join(map(str, self.depths)) or 'none'}; correct the depths"
+            )
+        if not (math.isfinite(self.max_ar) and self.max_ar >= 0):
+            raise ConfigError(
+                "expected a largest AR as a finite percentage of at least 0, found "
+                f"{self.max_ar}; correct the threshold"
+            )
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """All pairs, in task order."""
+        return tuple(itertools.combinations(self.tasks, 2))
+
+    def cells(self) -> tuple[CellKey, ...]:
+        """All cells of the table, by pair, then by depth."""
+        return tuple((a, b, depth) for a, b in self.pairs() for depth in self.depths)
+
+
+class Sweep(Protocol):
+    """A strategy; an implementation has no state.
+
+    Attributes
+    ----------
+    name : str
+        Key in ``SWEEPS``.
+    summary : str
+        What it does and what it assumes, in one sentence.
+    """
+
+    name: str
+    summary: str
+
+    def wanted(self, goal: SweepGoal, known: Known, batch: int = 1) -> tuple[CellKey, ...]:
+        """The cells to train next, the most telling first; empty when the table is settled.
+
+        Parameters
+        ----------
+        goal : SweepGoal
+        known : mapping of CellKey to Cell
+            A failed cell counts as not passing.
+        batch : int
+            How many cells can be trained at once. A sweep may name fewer, when more would be
+            guesses, and names more only where it needs them in any case.
+        """
+        ...
+
+    def skip_reason(self, goal: SweepGoal, known: Known, key: CellKey) -> str:
+        """Why a cell that is not known is not needed; asked when nothing is wanted any more."""
+        ...
+
+    def bounds(self, goal: SweepGoal, known: Known) -> tuple[int, int]:
+        """Least and most cells that remain to be trained, if no training fails."""
+        ...
+
+    def notes(self, goal: SweepGoal, table: ARTable) -> tuple[str, ...]:
+        """What a reader of the table should know, one sentence each."""
+        ...
+
+
+def known_cells(goal: SweepGoal, cells: Iterable[Cell]) -> dict[CellKey, Cell]:
+    """The trained cells among ``cells`` that belong to the goal, by key in its task order."""
+    wanted = set(goal.cells())
+    known: dict[CellKey, Cell] = {}
+    for cell in cells:
+        if cell.status == "skipped":
+            continue
+        for either in (cell, cell.flipped()):
+            if either.key in wanted:
+                known[either.key] = either
+    return known
+
+
+def run_sweep(
+    sweep: Sweep,
+    goal: SweepGoal,
+    train: Callable[[Sequence[CellKey]], Iterable[Cell]],
+    known: Iterable[Cell] = (),
+    batch: int = 1,
+) -> ARTable:
+    """Train what a sweep wants until it wants nothing.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    goal : SweepGoal
+    train : callable
+        Takes keys and returns their cells, measured or failed, in any order.
+    known : iterable of Cell
+        Cells that need not be trained again; skipped ones do not count.
+    batch : int
+        How many cells ``train`` works on at once.
+
+    Returns
+    -------
+    ARTable
+        Every cell of the goal; what was not trained is skipped, with the reason.
+
+    Raises
+    ------
+    ValueError
+        If ``train`` does not return the cells that it was asked for.
+    """
+    found = known_cells(goal, known)
+    while keys := sweep.wanted(goal, found, batch):
+        found |= known_cells(goal, train(keys))
+        if missing := [key for key in keys if key not in found]:
+            raise ValueError(f"expected the trained cells {missing}, found none")
+    return settled_table(sweep, goal, found)
+
+
+def settled_table(sweep: Sweep, goal: SweepGoal, known: Known) -> ARTable:
+    """The table of a sweep that wants nothing any more: known cells, all others skipped."""
+    cells = [
+        known[key] if key in known else Cell.skipped(*key, sweep.skip_reason(goal, known, key))
+        for key in goal.cells()
+    ]
+    return ARTable(goal.tasks, goal.depths, tuple(cells))

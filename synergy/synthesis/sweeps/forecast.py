@@ -1,0 +1,85 @@
+"""How many trainings a sweep will take, before anything is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from synergy.seeding import hash64, uniform
+from synergy.synthesis.cells import Cell, CellKey
+from synergy.synthesis.sweeps.base import Sweep, SweepGoal, known_cells, run_sweep
+from synergy.synthesis.sweeps.lazy import PairRange
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What remains to be trained, if no training fails.
+
+    Attributes
+    ----------
+    least, most : int
+        No table takes fewer or more cells.
+    trainings : float
+        Mean over imagined tables.
+    steps : float
+        Mean number of trainings one after the other, when as many as asked for run at once.
+    """
+
+    least: int
+    most: int
+    trainings: float
+    steps: float
+
+
+def forecast(
+    sweep: Sweep,
+    goal: SweepGoal,
+    known: Iterable[Cell] = (),
+    batch: int = 1,
+    tables: int = 20,
+    seed: int = 0,
+) -> Forecast:
+    """Let a sweep run on imagined tables.
+
+    In these AR grows with depth, and every weight that the known cells leave to a pair is
+    equally likely; tasks that share well or badly take fewer.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    goal : SweepGoal
+    known : iterable of Cell
+        Cells that need not be trained.
+    batch : int
+        How many cells are trained at once.
+    tables : int
+        Number of imagined tables, at least 1. With the sweep lazy, one takes about 15 ms for
+        four tasks and 0.3 s for eight, growing like the exact solver.
+    seed : int
+        Of the imagined tables.
+    """
+    cells = known_cells(goal, known)
+    least, most = sweep.bounds(goal, cells)
+    trainings = steps = 0
+    for number in range(tables):
+        weights = {
+            pair: _drawn(PairRange.of(goal, cells, pair).candidates, seed, number, place)
+            for place, pair in enumerate(goal.pairs())
+        }
+
+        def train(
+            keys: Sequence[CellKey], weights: dict[tuple[str, str], int] = weights
+        ) -> list[Cell]:
+            nonlocal trainings, steps
+            trainings += len(keys)
+            steps += math.ceil(len(keys) / batch)
+            ar = {True: goal.max_ar, False: goal.max_ar + 1}
+            return [Cell(a, b, depth, ar[depth <= weights[a, b]]) for a, b, depth in keys]
+
+        run_sweep(sweep, goal, train, cells.values(), batch)
+    return Forecast(least, most, trainings / tables, steps / tables)
+
+
+def _drawn(candidates: Sequence[int], *parts: int) -> int:
+    return candidates[int(uniform(hash64("imagined weight", *parts)) * len(candidates))]

@@ -1,0 +1,31 @@
+"""Every cell of the table."""
+
+from __future__ import annotations
+
+from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.cells import CellKey
+from synergy.synthesis.sweeps.base import Known, SweepGoal
+
+
+class FullSweep:
+    """Trains all cells, in one go; the table then serves every threshold and every solver."""
+
+    name = "full"
+    summary = "every pair at every depth; serves all thresholds"
+
+    def wanted(self, goal: SweepGoal, known: Known, batch: int = 1) -> tuple[CellKey, ...]:
+        """All cells that are not known."""
+        return tuple(key for key in goal.cells() if key not in known)
+
+    def skip_reason(self, goal: SweepGoal, known: Known, key: CellKey) -> str:
+        """Nothing is skipped."""
+        raise ValueError(f"expected no skipped cell in a full sweep, found {key}")
+
+    def bounds(self, goal: SweepGoal, known: Known) -> tuple[int, int]:
+        """The number of cells that are not known, twice."""
+        count = len(self.wanted(goal, known))
+        return count, count
+
+    def notes(self, goal: SweepGoal, table: ARTable) -> tuple[str, ...]:
+        """Nothing is assumed."""
+        return ()
