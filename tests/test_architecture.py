@@ -17,8 +17,8 @@ CODE = ("synergy", "tests", "docs", "examples", "benchmarks")
 # Reading order: a module imports only what stands before it, and its own package.
 ORDER = (
     *("errors", "strict", "atomic", "seeding", "tree", "audio", "datasets", "tasks", "encoders"),
-    *("network", "training", "trials", "workspace", "synthesis", "export", "model", "config"),
-    *("experiment", "comparisons", "report", "stages", "cli"),
+    *("network", "sparsity", "training", "trials", "workspace", "synthesis", "export", "model"),
+    *("config", "experiment", "comparisons", "report", "stages", "cli"),
 )
 ABOVE_ALL = ("__init__", "__main__")
 

@@ -24,6 +24,15 @@ def test_contract(name: str) -> None:
             assert x.shape[3] == expected
         assert x.shape[:3] == (2, *encoder.output_shape(mels))
     assert ENCODERS[name].model_validate(encoder.model_dump(mode="json")) == encoder
+    assert encoder.widened(1.0) == encoder
+    wide, x, wide_x = encoder.widened(1.7), torch.zeros(2, 1, 40, 33), torch.zeros(2, 1, 40, 33)
+    for number in range(1, encoder.depth + 1):
+        x, wide_x = encoder.build_block(number)(x), wide.build_block(number)(wide_x)
+        assert wide_x.shape[1] == round(1.7 * x.shape[1])
+        assert wide_x.shape[2:] == x.shape[2:]
+    assert (wide.name, wide.frame_strides) == (encoder.name, encoder.frame_strides)
+    with pytest.raises(ValueError):
+        encoder.widened(1e9)
 
 
 def test_widths_of_the_paper() -> None:
@@ -32,6 +41,11 @@ def test_widths_of_the_paper() -> None:
     ]
     assert sum(sizes[:4]) == 9_033
     assert sizes[4:] == [4_032] * 4
+
+
+def test_widths_are_rounded_half_up_and_stay_positive() -> None:
+    assert Cnn8(channels=(1, 2, 3, 4, 5, 6, 7, 9)).widened(0.5).channels == (1, 1, 2, 2, 3, 3, 4, 5)
+    assert Cnn8(channels=(1,) * 8).widened(0.1).channels == (1,) * 8
 
 
 def test_lists_need_eight_entries() -> None:

@@ -1,18 +1,19 @@
 """What a comparison is: a way to come to a model of all tasks, held to the same terms as ours.
 
-Every comparison uses the experiment's data, steps, seeds and encoder. It may train what it needs
-to make up its mind and then names its contenders; whoever runs the comparison trains, measures
-and tabulates these, all in the same way.
+Every comparison uses the experiment's data, steps, seeds and encoder. It may train and measure
+what it needs to make up its mind and then names its contenders; whoever runs the comparison
+trains, measures and tabulates these, all in the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any, Protocol
 
 from synergy.experiment import Experiment
+from synergy.seeding import digest
 from synergy.synthesis import ARTable
 from synergy.tree import SharingTree
 from synergy.trials.store import TrialStore
@@ -22,6 +23,57 @@ Train = Callable[[str, Sequence[Trial]], Mapping[str, Mapping[str, Any]]]
 """Train what is missing of some trials, under a title: ``result.json`` of each by its digest.
 
 Raises ShortfallError when one cannot be trained.
+"""
+
+ProbeWork = Callable[["Probe", Experiment, TrialStore, Callable[[int], None]], dict[str, Any]]
+"""A function at the top level of a module that measures a probe; it runs in a worker.
+
+Its last argument takes the number of units that are done. Returns JSON values.
+"""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Something to be measured that is no trial, such as affinities of tasks.
+
+    Attributes
+    ----------
+    name : str
+        Of the comparison that asks.
+    trials : tuple of Trial
+        What is measured on: finished trials, or settings of a training that the probe runs.
+    settings : dict of str to number
+        With the trials, everything that decides the result.
+    work : ProbeWork
+    units : int
+        How much there is to do, as `work` counts it.
+    """
+
+    name: str
+    trials: tuple[Trial, ...]
+    settings: Mapping[str, float]
+    work: ProbeWork
+    units: int
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity: a hash of the name, the trials and the settings."""
+        return digest([self.name, [t.digest for t in self.trials], dict(self.settings)])
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a probe gave: JSON values, and the seconds that it took."""
+
+    result: Mapping[str, Any]
+    seconds: float
+
+
+Measure = Callable[[str, Sequence[Probe]], Sequence[Probed]]
+"""Measure what is missing of some probes, under a title; in their order.
+
+Results are kept, so that a stopped command goes on where it was. Raises ShortfallError when a
+probe cannot be measured.
 """
 
 
@@ -44,9 +96,8 @@ class Field:
         What the table rests on, trained, one for each seed; skipped cells are absent.
     store : TrialStore
         Weights and predictions of everything that is trained.
-    folder : Path
-        Where a comparison may keep what it measured.
     train : Train
+    measure : Measure
     """
 
     experiment: Experiment
@@ -56,13 +107,24 @@ class Field:
     baselines: Mapping[str, tuple[Trial, ...]]
     pairs: Mapping[tuple[str, str, int], tuple[Trial, ...]]
     store: TrialStore
-    folder: Path
     train: Train
+    measure: Measure
 
     @property
     def max_params(self) -> int:
         """Parameters of the synthesised tree, decoders included."""
         return self.experiment.costs.params(self.tree)
+
+    @property
+    def baseline_digests(self) -> frozenset[str]:
+        """Of the single-task models of all seeds."""
+        return frozenset(t.digest for trials in self.baselines.values() for t in trials)
+
+    @property
+    def table_digests(self) -> frozenset[str]:
+        """Of all that had to be trained for the table, single-task models included."""
+        pairs = (trial.digest for trials in self.pairs.values() for trial in trials)
+        return self.baseline_digests.union(pairs)
 
 
 @dataclass(frozen=True)
@@ -72,7 +134,7 @@ class Contender:
     Attributes
     ----------
     name : str
-        Unique within the comparison, such as ``flat, 6 shared``.
+        Unique within all comparisons, such as ``flat, 6 shared``.
     trials : tuple of tuple of Trial
         One entry for each seed: the trials that together are the model of that seed. Mostly one
         trial of all tasks; independent models have one for each task.
@@ -83,10 +145,10 @@ class Contender:
     macs : int
         Multiply-accumulates on dense hardware of one second of audio for all tasks.
     search : frozenset of str
-        Digests of the trials that had to be trained to come to this contender, its own ones not
-        included.
+        Digests of the trials that had to be trained to come to this contender, and of the probes
+        that trained; its own trials are not included.
     search_seconds : float
-        Time that was spent on top of trainings, such as on measuring affinities.
+        Time that was spent on top of trials, on probes.
     note : str
         What a reader should know, one sentence.
     """
@@ -114,8 +176,19 @@ class Comparison(Protocol):
         """What it does, one line, with its source."""
         ...
 
+    @property
+    def keeps_budget(self) -> bool:
+        """Whether no contender has more parameters than the synthesised tree."""
+        ...
+
     def contenders(self, field: Field) -> Sequence[Contender]:
-        """Decide what to enter; trains what the decision needs with ``field.train``."""
+        """Decide what to enter; trains and measures what the decision needs.
+
+        Raises
+        ------
+        SynergyError
+            If there is nothing to enter, with the reason.
+        """
         ...
 
 
@@ -129,18 +202,22 @@ def tree_contender(
     distilled: bool = False,
     note: str = "",
 ) -> Contender:
-    """A contender that is a sharing tree, trained like any other."""
+    """A contender that is a sharing tree, trained like any other.
+
+    With ``distilled`` the single-task models teach it; their trainings join ``search``.
+    """
     experiment = field.experiment
+    params = experiment.costs.params(tree)
     return Contender(
         name=name,
         trials=tuple(
             (experiment.trial(tree, seed, distilled=distilled),)
             for seed in experiment.config.all_seeds
         ),
-        params=experiment.costs.params(tree),
-        stored_params=experiment.costs.params(tree),
+        params=params,
+        stored_params=params,
         macs=experiment.costs.macs(tree),
-        search=search,
+        search=search | field.baseline_digests if distilled else search,
         search_seconds=search_seconds,
         note=note,
     )

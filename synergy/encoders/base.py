@@ -43,3 +43,13 @@ class Encoder(Protocol):
     def build_block(self, number: int) -> nn.Module:
         """A new block, ``number`` in 1..D, with parameters still to be initialised."""
         ...
+
+    def widened(self, factor: float) -> Encoder:
+        """The same encoder with the output channels of each block times ``factor``, rounded.
+
+        Raises
+        ------
+        ValueError
+            If there is no encoder of that width.
+        """
+        ...

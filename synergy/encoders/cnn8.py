@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -65,3 +66,8 @@ class Cnn8(StrictModel):
             nn.BatchNorm2d(outputs),
             nn.ReLU(),
         )
+
+    def widened(self, factor: float) -> Cnn8:
+        """The same encoder with its channels times ``factor``, rounded half up, at least one."""
+        channels = [max(1, math.floor(width * factor + 0.5)) for width in self.channels]
+        return Cnn8.model_validate({**self.model_dump(), "channels": channels})

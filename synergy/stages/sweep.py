@@ -120,7 +120,8 @@ class _Payload:
 
 
 @lru_cache(maxsize=1)
-def _experiment(config: str) -> Experiment:
+def experiment_of(config: str) -> Experiment:
+    """The experiment of a configuration in YAML; a worker prepares it once."""
     return prepare(RunConfig.model_validate(yaml.safe_load(config)))
 
 
@@ -133,13 +134,15 @@ def train_one(payload: _Payload, report: Callable[[Any], None]) -> None:
         If the data is no longer what the trial was planned for.
     """
     torch.set_num_threads(1)
-    experiment = _experiment(payload.config)
+    experiment = experiment_of(payload.config)
     trial = payload.trial
     if trial.bank != experiment.bank.fingerprint:
         raise WorkspaceError("a corpus changed while the command ran; start the command again")
     store = Workspace(payload.workspace).trials
     soft_labels = load_soft_labels(trial, store, experiment.bank, experiment.data)
-    done = run_trial(trial, experiment.bank, experiment.data, report, soft_labels)
+    digests = trial.pruning.digests if trial.pruning else ()
+    parents = {digest: store.weights(digest) for digest in digests}
+    done = run_trial(trial, experiment.bank, experiment.data, report, soft_labels, parents)
     store.write(
         trial.digest,
         trial=trial.to_json(),
@@ -151,11 +154,14 @@ def train_one(payload: _Payload, report: Callable[[Any], None]) -> None:
 
 
 def trials_of(
-    experiment: Experiment, trees: Sequence[SharingTree], training: TrainingConfig | None = None
+    experiment: Experiment,
+    trees: Sequence[SharingTree],
+    training: TrainingConfig | None = None,
+    distilled: bool = False,
 ) -> list[Trial]:
     """The trials of ``trees``, all trees of one seed before the next seed."""
     return [
-        experiment.trial(tree, seed, training)
+        experiment.trial(tree, seed, training, distilled)
         for seed in experiment.config.all_seeds
         for tree in trees
     ]

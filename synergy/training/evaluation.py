@@ -12,7 +12,7 @@ import torch
 
 from synergy.datasets.bank import ClipBank, TaskData
 from synergy.datasets.base import Split
-from synergy.network import TreeNetwork
+from synergy.sparsity import Network
 from synergy.tasks import TASK_KINDS
 
 # Clips are padded to a multiple of this, so that clips of about one length make a batch.
@@ -26,13 +26,13 @@ def clips_of(tasks: Sequence[TaskData], split: Split) -> dict[str, np.ndarray]:
 
 
 def predict(
-    network: TreeNetwork, bank: ClipBank, clips_by_task: Mapping[str, np.ndarray]
+    network: Network, bank: ClipBank, clips_by_task: Mapping[str, np.ndarray]
 ) -> dict[str, list[np.ndarray]]:
     """Logits of every task for its clips, in float32.
 
     Parameters
     ----------
-    network : TreeNetwork
+    network : TreeNetwork or TaskMaskedNetwork
     bank : ClipBank
     clips_by_task : dict of str to int64 [n]
         Numbers in the bank, for each task of the network.
@@ -77,7 +77,7 @@ def predict(
 
 
 def score(
-    network: TreeNetwork,
+    network: Network,
     tasks: Sequence[TaskData],
     split: Split,
     logits: Mapping[str, list[np.ndarray]],
@@ -92,7 +92,7 @@ def score(
 
 
 def _run(
-    network: TreeNetwork,
+    network: Network,
     x: np.ndarray,
     lengths: list[int],
     rows: dict[str, torch.Tensor],

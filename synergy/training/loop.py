@@ -18,12 +18,13 @@ from torch import Tensor
 from synergy.datasets.bank import ClipBank, TaskData
 from synergy.datasets.base import Split
 from synergy.errors import TrainingError
-from synergy.network import TreeNetwork
+from synergy.sparsity import Network
 from synergy.tasks import TASK_KINDS
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.evaluation import clips_of, predict, score
+from synergy.training.pruning import Masking
 
 _REPORTED: tuple[Split, ...] = ("valid", "test")
 
@@ -54,13 +55,14 @@ class Trained:
 
 
 def train(
-    network: TreeNetwork,
+    network: Network,
     bank: ClipBank,
     tasks: Sequence[TaskData],
     config: TrainingConfig,
     seed: int,
     report: Callable[[Mapping[str, Any]], None] = lambda message: None,
     soft_labels: SoftLabels | None = None,
+    masking: Masking | None = None,
 ) -> Trained:
     """Train ``network`` in place and measure it.
 
@@ -69,7 +71,7 @@ def train(
     a task's loss is the weighted mean of its loss on its own clips and of the distance from the
     teachers on all of them. Weights are those of the best validation by mean relative
     score: each task's score divided by the best that it reached in this training. The test
-    split is read once, at the end.
+    split is read once, at the end. With ``masking`` only validations under its masks count.
 
     Raises
     ------
@@ -81,14 +83,15 @@ def train(
     device = next(network.parameters()).device
     lay_out(network, config)
     network.train()
-    optimizer = torch.optim.AdamW(_parameter_groups(network, config), lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate(s, config))
+    optimizer, schedule = build_optimizer(network, config)
     snapshots: dict[int, dict[str, Tensor]] = {}
     history: list[dict[str, float]] = []
     sums = {task.task: 0.0 for task in tasks}
     rows, seconds = 0, 0.0
     started = time.perf_counter()
     for step in range(config.steps):
+        if masking is not None and step == masking.start:
+            masking.begin(optimizer)
         batch = source.batch(step)
         losses = training_step(network, batch, optimizer, config, device, distillation)
         schedule.step()
@@ -116,7 +119,9 @@ def train(
             sums = dict.fromkeys(sums, 0.0)
             report({"step": step + 1, "steps": config.steps, "clips_per_s": rows / seconds, **row})
             started = time.perf_counter()
-    best_step = _best_step(history, [task.task for task in tasks])
+    first = 0 if masking is None else masking.start
+    counting = [row for row in history if row["step"] > first]
+    best_step = _best_step(counting, [task.task for task in tasks])
     network.load_state_dict(snapshots[best_step])
     network.eval()
     logits: dict[Split, dict[str, list[np.ndarray]]] = {
@@ -132,7 +137,7 @@ def train(
 
 
 def training_step(
-    network: TreeNetwork,
+    network: Network,
     batch: Batch,
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
@@ -166,7 +171,7 @@ def training_step(
     return {task: loss.detach() for task, loss in losses.items()}
 
 
-def lay_out(network: TreeNetwork, config: TrainingConfig) -> None:
+def lay_out(network: Network, config: TrainingConfig) -> None:
     """Convolution weights in the layout that trains fastest, in place.
 
     The CPU's bfloat16 kernels want channels-last; in float32 it is the slower one.
@@ -177,6 +182,15 @@ def lay_out(network: TreeNetwork, config: TrainingConfig) -> None:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
+def build_optimizer(
+    network: Network, config: TrainingConfig
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """The optimiser of every training and the schedule of its rate, stepped after each step."""
+    optimizer = torch.optim.AdamW(_parameter_groups(network, config), lr=config.learning_rate)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate(s, config))
+    return optimizer, schedule
+
+
 def learning_rate(step: int, config: TrainingConfig) -> float:
     """Share of the peak rate at ``step``: linear warm-up, then half a cosine to zero."""
     warmup = config.warmup * config.steps
@@ -185,12 +199,12 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, config.steps - warmup)))
 
 
-def metric_of(network: TreeNetwork, task: str) -> str:
+def metric_of(network: Network, task: str) -> str:
     """Name of the metric that counts for ``task``."""
     return TASK_KINDS[network.specs[task].kind].metric
 
 
-def _parameter_groups(network: TreeNetwork, config: TrainingConfig) -> list[dict[str, Any]]:
+def _parameter_groups(network: Network, config: TrainingConfig) -> list[dict[str, Any]]:
     """Weight decay for matrices and kernels only."""
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]

@@ -16,12 +16,13 @@ from synergy.datasets.bank import ClipBank, TaskData
 from synergy.encoders import Encoder
 from synergy.network import build_network
 from synergy.seeding import digest
+from synergy.sparsity import TaskMaskedNetwork
 from synergy.strict import StrictModel
 from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.loop import train
-from synergy.training.pruning import Pruning
+from synergy.training.pruning import Pruning, build_pruned
 from synergy.tree import SharingTree
 
 # Raised when the same settings would no longer lead to the same result.
@@ -116,6 +117,7 @@ def run_trial(
     data: Mapping[str, TaskData],
     report: Callable[[Mapping[str, Any]], None] = lambda message: None,
     soft_labels: SoftLabels | None = None,
+    parents: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
 ) -> TrialResult:
     """Train and measure; on the first CUDA device when there is one.
 
@@ -128,18 +130,27 @@ def run_trial(
         Gets a message after each validation.
     soft_labels : SoftLabels, optional
         Those of the trial's teachers, see `synergy.trials.teachers`.
+    parents : mapping of digest to state dict, optional
+        Weights of the trials that the masks are taken from.
 
     Raises
     ------
     TrainingError
         When a loss becomes non-finite.
+    WorkspaceError
+        When the weights of a parent are not those of such a network.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     started = time.perf_counter()
-    network = build_network(trial.tree, trial.encoder, trial.tasks, bank.mels, trial.seed)
+    settings = (trial.tree, trial.encoder, trial.tasks, bank.mels, trial.seed)
+    masking = None
+    if trial.pruning is None:
+        network = build_network(*settings)
+    else:
+        network, masking = build_pruned(*settings, trial.pruning, parents or {})
     network.to(device)
     tasks = [data[task.name] for task in trial.tasks]
-    trained = train(network, bank, tasks, trial.training, trial.seed, report, soft_labels)
+    trained = train(network, bank, tasks, trial.training, trial.seed, report, soft_labels, masking)
     kinds = {task.name: TASK_KINDS[task.kind] for task in trial.tasks}
     predictions = {
         f"{split}/{task}": np.concatenate(values).astype(np.float16)
@@ -159,13 +170,13 @@ def run_trial(
         "metrics": trained.scores,
         "best_step": trained.best_step,
         "steps": trial.training.steps,
-        "params": sum(p.numel() for p in network.parameters()),
+        "params": sum(p.numel() for p in network.parameters()) - (masking.pruned if masking else 0),
         "clips_per_s": trained.clips_per_s,
         "seconds": time.perf_counter() - started,
         "device": str(device),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
     }
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
+    masked = isinstance(network, TaskMaskedNetwork)
+    state = network.task_weights() if masked else network.state_dict()
+    weights = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     return TrialResult(result, trained.history, weights, predictions)

@@ -1,0 +1,112 @@
+"""What masks are taken from: a flat model that is larger than the tree it is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from synergy.comparisons.base import Field
+from synergy.encoders import Encoder
+from synergy.errors import ShortfallError
+from synergy.experiment import Experiment
+from synergy.network import Costs, TreeNetwork, costs
+from synergy.sparsity import maskable
+from synergy.training.pruning import Pruning
+from synergy.tree import SharingTree
+from synergy.trials.trial import Trial
+
+# The dense model has at least this many times the parameters that may be left: two or three
+# rounds of 20 % lead there.
+SURPLUS = 1.5
+_STEP = 0.25
+
+
+@dataclass(frozen=True)
+class DenseModel:
+    """The flat model of all tasks, of an encoder with wider blocks.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    tree : SharingTree
+        All blocks under all tasks.
+    factor : float
+        By which the channels of the configured encoder are multiplied.
+    encoder : Encoder
+    costs : Costs
+        With this encoder: parameters, and MACs of one second of audio.
+    """
+
+    experiment: Experiment
+    tree: SharingTree
+    factor: float
+    encoder: Encoder
+    costs: Costs
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters before pruning."""
+        return self.costs.params(self.tree)
+
+    def maskable(self, tree: SharingTree) -> int:
+        """Number of weights that may be pruned in the model of ``tree``."""
+        specs = [self.experiment.specs[task] for task in tree.tasks]
+        with torch.device("meta"):
+            network = TreeNetwork(tree, self.encoder, specs, self.experiment.bank.mels)
+        return sum(maskable(network).values())
+
+    def budget(self, most: int) -> int:
+        """Weights that may survive where the model may have ``most`` parameters.
+
+        Raises
+        ------
+        ShortfallError
+            If what is never pruned leaves no weight for some task.
+        """
+        fixed = self.params - self.maskable(self.tree)
+        if most - fixed < len(self.tree.tasks):
+            raise ShortfallError(
+                f"expected to prune the flat model to the {most:,} parameters of the synthesised "
+                f"tree, found {fixed:,} that masks never cover (biases, normalisation, "
+                "classifiers); compare without lth and lt4rec, or with wider blocks"
+            )
+        return most - fixed
+
+    def trial(self, tree: SharingTree, seed: int, pruning: Pruning | None = None) -> Trial:
+        """The training of ``tree`` with this encoder, with masks or without."""
+        trial = self.experiment.trial(tree, seed)
+        return replace(trial, encoder=self.encoder, pruning=pruning)
+
+
+def dense_model(field: Field, surplus: float = SURPLUS) -> DenseModel:
+    """The narrowest flat model with at least ``surplus`` times the parameters of the tree.
+
+    The channels of the configured encoder are multiplied by 1, 1.25, 1.5 and so on.
+
+    Raises
+    ------
+    ShortfallError
+        If the encoder cannot be made wide enough.
+    """
+    experiment = field.experiment
+    encoder = experiment.config.encoder
+    tree = SharingTree.flat(field.tasks, encoder.depth, encoder.depth)
+    specs = [experiment.specs[task] for task in tree.tasks]
+    mels, frames = experiment.bank.mels, round(1 / experiment.bank.hop_s)
+    factor, params = 1.0 - _STEP, 0
+    wide = encoder
+    while params < surplus * field.max_params:
+        factor += _STEP
+        try:
+            wide = encoder.widened(factor)
+        except ValueError as error:
+            raise ShortfallError(
+                f"expected a flat model of {surplus:g} times the {field.max_params:,} parameters "
+                f"of the synthesised tree, found none: encoder {encoder.name} cannot have "
+                f"{factor:g} times its channels; compare without lth and lt4rec"
+            ) from error
+        with torch.device("meta"):
+            network = TreeNetwork(tree, wide, specs, mels)
+        params = sum(parameter.numel() for parameter in network.parameters())
+    return DenseModel(experiment, tree, factor, wide, costs(wide, specs, mels, frames))
