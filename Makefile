@@ -11,7 +11,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs docs-check smoke real-speech kill-test benchmarks clean
+.PHONY: help demo test lint docs docs-check smoke paper real-speech kill-test benchmarks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,10 +58,19 @@ docs-check: $(DEV) ## fail when a generated page of docs/ is stale
 smoke: $(DEV) ## build the wheel and use it from an empty environment in another folder
 	.ci/smoke $(BIN)/python
 
-real-speech: $(DEMO) ## long: the three stages on the recordings below SYNERGY_DATA
+paper: $(DEMO) ## long: every table of the paper on the embedded corpus, into runs/paper
+	$(BIN)/synergy run --workspace runs/paper --seeds 3
+	$(BIN)/synergy run --workspace runs/paper --seeds 3 --distill
+	$(BIN)/synergy compare --workspace runs/paper
+	$(BIN)/synergy report --workspace runs/paper
+
+real-speech: $(DEMO) ## long: the same on the recordings below SYNERGY_DATA
 	@test -d "$$SYNERGY_DATA" || { \
 	  echo "SYNERGY_DATA: expected the folder of the speech corpora, found '$$SYNERGY_DATA'" >&2; exit 2; }
-	$(BIN)/synergy run --config examples/real_speech.yaml --workspace runs/real_speech --max-ar 5
+	$(BIN)/synergy run --config examples/real_speech.yaml --workspace runs/real_speech
+	$(BIN)/synergy run --workspace runs/real_speech --distill
+	$(BIN)/synergy compare --workspace runs/real_speech
+	$(BIN)/synergy report --workspace runs/real_speech
 
 kill-test: $(DEV) ## a sweep killed 20 times ends with the same table
 	OMP_NUM_THREADS=1 SYNERGY_KILLS=20 $(BIN)/python -m pytest -q -s tests/test_killed.py

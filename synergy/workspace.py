@@ -88,6 +88,27 @@ class Workspace:
         return self.folder / "ar_table.csv"
 
     @property
+    def ar_samples(self) -> Path:
+        """Bootstrap tables of the AR table."""
+        return self.folder / "ar_samples.csv"
+
+    def table_files(self, distilled: bool = False) -> tuple[Path, Path]:
+        """The AR table and its bootstrap tables; pairs with teachers have tables of their own."""
+        if not distilled:
+            return self.ar_table, self.ar_samples
+        return self.folder / "ar_table_distilled.csv", self.folder / "ar_samples_distilled.csv"
+
+    @property
+    def refinements(self) -> Path:
+        """How many further seeds cells of the AR tables have."""
+        return self.folder / "refinements.json"
+
+    @property
+    def frontier(self) -> Path:
+        """The trees of all thresholds, with what was measured of them."""
+        return self.folder / "frontier.json"
+
+    @property
     def tree(self) -> Path:
         """The sharing tree of stage 3."""
         return self.folder / "tree.json"
@@ -96,6 +117,11 @@ class Workspace:
     def summary(self) -> Path:
         """The numbers of the run."""
         return self.folder / "summary.json"
+
+    @property
+    def comparisons(self) -> Path:
+        """The table against the field."""
+        return self.folder / "comparisons.json"
 
     @property
     def model(self) -> Path:

@@ -55,7 +55,8 @@ def test_run_does_everything(trained):
     assert found["params"] == found["rows"][-1]["params"]
     assert found["rows"][1]["params"] >= found["params"]
     assert {path.name for path in workspace.iterdir() if not path.name.startswith(".")} == {
-        *("config.yaml", "trials", "ar_table.csv", "tree.json", "summary.json", "model")
+        *("config.yaml", "trials", "ar_table.csv", "ar_samples.csv"),
+        *("tree.json", "summary.json", "model"),
     }
     assert json.loads((workspace / "tree.json").read_text())["notation"] == found["notation"]
     assert "note: gc: 24 train, 12 valid, 12 test clips, 2 classes" in ran.err
@@ -125,7 +126,7 @@ def test_a_tree_over_the_threshold_is_exit_code_1_with_everything_written(worksp
         ran = synergy(command, *arguments)
         assert ran.code == code
         assert "has an AR of 70.5 % on validation, more than the threshold of 60 %" in ran.err
-        assert "everything was kept and written: try more --seeds" in ran.err
+        assert "everything was kept and written: try --distill, more --repair" in ran.err
         found = ran.json if command == "synthesize" else ran.json["synthesize"]
         assert found["shortfall"]
         assert (workspace / "summary.json").is_file()
@@ -148,7 +149,7 @@ def test_a_failed_training_is_a_failed_cell(workspace, monkeypatch):
     monkeypatch.setattr(sweep, "run_trial", fails)
     ran = synergy("pairwise", "--workspace", workspace, *SERIAL)
     assert ran.code == 0
-    assert re.search(r"gc, vad +[\d.]+ +failed", ran.out)
+    assert re.search(r"gc, vad +[\d.]+ \[\d+, \d+\] +failed", ran.out)
     assert "failed: gc-vad at depth 8: the loss of gc became nan at step 3 of 8" in ran.out
     assert "nothing to train" not in ran.err
     (kept,) = (workspace / "errors").glob("*.txt")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 from contextlib import redirect_stderr
+from typing import cast
 
 import pytest
 
 from synergy.cli import tables
 from synergy.cli.progress import QUIET_S, Reporter, duration
+from synergy.stages.measure import Row
 from synergy.stages.outcome import REPORTED, Outcome
-from synergy.stages.synthesize import Final, Row
+from synergy.stages.synthesize import Final
+from synergy.synthesis import Synthesis
 from synergy.tree import SharingTree
 
 TASKS = ("gc", "ac", "scr", "vad")
@@ -105,19 +108,23 @@ def final(seeds: int) -> Final:
         tree = SharingTree.flat(TASKS, shared, 8)
         outcome = Outcome(tree, ("d",) * seeds, scores, ())
         ar = dict.fromkeys(REPORTED, 12.3)
-        rows.append(Row(name, outcome, 120_000, 23_456_789, ar, 20))
-    return Final(tuple(rows), 0)
+        bounds = dict.fromkeys(REPORTED, (0.0, 23.4))
+        rows.append(Row(name, outcome, 120_000, 23_456_789, ar, bounds, 20))
+    return Final(tuple(rows), (), cast(Synthesis, None), 0)
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_the_final_tables_fit_80_columns(seeds):
     found = final(seeds)
-    text = tables.rendered(tables.score_table(found, TASKS), tables.size_table(found))
+    text = tables.rendered(
+        tables.score_table(found, TASKS), tables.interval_table(found), tables.size_table(found)
+    )
     lines = text.splitlines()
     assert max(map(len, lines)) <= 80
     assert ("±" in text) == (seeds > 1)
     (flat,) = [line.split() for line in lines if line.split()[:2] == ["flat", "test"]]
     assert flat[-1] == "12.3"
+    assert ["flat", "12.3", "[0.0,", "23.4]", "12.3", "[0.0,", "23.4]"] in map(str.split, lines)
     assert any(line.split()[-5:] == ["120,000", "100", "%", "23.5", "M"] for line in lines) or any(
         "23.5 M" in line and "100 %" in line for line in lines
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from synergy.config import RunConfig
 
 DEFAULT_WORKSPACE = Path("runs/default")
+DEFAULT_REPAIR = 3
 
 Config = Annotated[
     Path | None,
@@ -98,6 +99,56 @@ FinalEpochs = Annotated[
         "sweep's budget; this one is exported then.",
     ),
 ]
+SweepName = Annotated[
+    str,
+    typer.Option(
+        "--sweep",
+        metavar="NAME",
+        help="full: every pair at every depth; scan: each pair from the deepest depth up to the "
+        "first that passes --max-ar; lazy: only what the smallest tree rests on, taking it that "
+        "AR grows with depth.",
+    ),
+]
+Distill = Annotated[
+    bool,
+    typer.Option(
+        "--distill",
+        help="Let the single-task models label every clip for every task, as teachers.",
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Share only at depths at which the pair passed itself."),
+]
+Repair = Annotated[
+    int,
+    typer.Option(
+        "--repair",
+        metavar="N",
+        min=0,
+        help="While the trained tree misses --max-ar, let the pair that binds its worst task share "
+        "less, and train again; at most N times.",
+    ),
+]
+MaxParams = Annotated[
+    int | None,
+    typer.Option(
+        "--max-params",
+        metavar="N",
+        min=1,
+        help="Instead of --max-ar: the lowest predicted AR with at most N parameters in all.",
+    ),
+]
+MaxMacs = Annotated[
+    int | None,
+    typer.Option(
+        "--max-macs",
+        metavar="N",
+        min=1,
+        help="Instead of --max-ar: the lowest predicted AR with at most N multiply-accumulates "
+        "for a second of audio.",
+    ),
+]
 SolverName = Annotated[
     str,
     typer.Option(
@@ -133,6 +184,11 @@ def parse_tasks(text: str | None) -> list[str] | None:
 
 
 def parse_depths(text: str | None) -> list[int] | None:
+    """Shared depths such as ``4-8`` or ``4,6,8``, as `parse_numbers`."""
+    return parse_numbers("--depths", text, "depths ")
+
+
+def parse_numbers(option: str, text: str | None, what: str = "") -> list[int] | None:
     """Numbers and ranges between commas; None for no choice.
 
     Raises
@@ -142,14 +198,16 @@ def parse_depths(text: str | None) -> list[int] | None:
     """
     if text is None:
         return None
-    depths: list[int] = []
+    numbers: list[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if last < first:
-            raise ConfigError(f"--depths: expected depths such as 4-8 or 4,6,8, found {text!r}")
-        depths.extend(range(first, last + 1))
-    return depths
+            raise ConfigError(
+                f"{option}: expected {what or 'numbers '}such as 4-8 or 4,6,8, found {text!r}"
+            )
+        numbers.extend(range(first, last + 1))
+    return numbers
 
 
 def check_name(option: str, name: str, known: list[str]) -> None:

@@ -34,7 +34,7 @@ def plan(
     workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell how much `run` has to train, and how long it takes.
+    """Tell how much `run` has to train, and how long it takes, with every sweep of the pairs.
 
     Trains nothing and writes nothing into the workspace; features that are missing are computed.
     The time comes from finished trainings of the workspace, else from a probe of a few seconds.
@@ -70,7 +70,7 @@ def plan(
     if as_json:
         write_json(found.to_json())
         return
-    from synergy.cli.tables import plan_table, rendered
+    from synergy.cli.tables import plan_table, rendered, sweep_table
 
-    write(rendered(plan_table(found)))
+    write(rendered(plan_table(found), sweep_table(found)))
     say(f"note: {found.basis}")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from synergy.cli.options import (
+    DEFAULT_REPAIR,
     DEFAULT_WORKSPACE,
     AsJson,
     Config,
     Depths,
+    Distill,
     ExecutorName,
     FinalEpochs,
     MaxAr,
+    Repair,
     Seed,
     Seeds,
     SolverName,
+    Strict,
+    SweepName,
     Tasks,
     Workers,
     WorkspaceFolder,
@@ -23,7 +28,7 @@ from synergy.cli.options import (
 from synergy.cli.output import say, write, write_json
 from synergy.cli.pairwise import pairs_text
 from synergy.cli.session import set_up, training
-from synergy.cli.synthesize import delivery_text
+from synergy.cli.synthesize import delivery_text, write_certainty
 from synergy.errors import ShortfallError
 
 
@@ -31,7 +36,11 @@ def run(
     tasks: Tasks = None,
     depths: Depths = None,
     max_ar: MaxAr = None,
+    sweep: SweepName = "full",
     solver: SolverName = "recursive",
+    strict: Strict = False,
+    distill: Distill = False,
+    repair: Repair = DEFAULT_REPAIR,
     final_epochs: FinalEpochs = None,
     config: Config = None,
     workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
@@ -43,6 +52,8 @@ def run(
 ) -> None:
     """All three stages: baseline, pairwise and synthesize.
 
+    With --distill the pairs and the tree learn from the single-task models as well.
+
     Exit code 1 when --max-ar is given and the AR of the trained tree, measured on validation,
     exceeds it; where the threshold comes from the configuration, that is a note and the exit
     code is 0. Everything is written in either case.
@@ -52,9 +63,12 @@ def run(
       synergy run
       synergy run --config examples/real_speech.yaml --workspace runs/real --max-ar 5
     """
+    from synergy.stages.search import Wanted
     from synergy.synthesis import SOLVERS
+    from synergy.synthesis.sweeps import SWEEPS
 
     check_name("--solver", solver, list(SOLVERS))
+    check_name("--sweep", sweep, list(SWEEPS))
     names, swept = parse_tasks(tasks), parse_depths(depths)
     setup = set_up(
         "synergy run",
@@ -73,17 +87,28 @@ def run(
     check_pairable(chosen)
     with training(setup) as (session, _):
         from synergy.stages.deliver import complete
+        from synergy.stages.pairwise import PairPlan
         from synergy.stages.pairwise import pairwise as second_stage
 
-        pairs = second_stage(session, chosen, setup.config.depths)
+        plan = PairPlan(sweep, distilled=distill)
+        pairs = second_stage(session, chosen, setup.config.depths, plan)
         if not as_json:
             write(pairs_text(pairs) + "\n")
-        found = complete(session, pairs.table, solver, final_epochs)  # pyright: ignore[reportArgumentType]
+        wanted = Wanted(
+            solver=solver,  # pyright: ignore[reportArgumentType]  # checked above
+            strict=strict,
+            final_epochs=final_epochs,
+            distilled=distill,
+            repair=repair,
+        )
+        source, _ = session.workspace.table_files(distill)
+        found = complete(session, pairs.table, wanted, str(source))
     if as_json:
         both = {"pairwise": pairs.to_json(), "synthesize": found.to_json()}
         write_json({"workspace": str(setup.workspace), **both})
     else:
         write(delivery_text(found, chosen))
+        write_certainty(source, found.synthesis, setup.config)
         write(f"\nIn {setup.workspace}:\n{_WHERE}")
     if found.shortfall and max_ar is not None:
         raise ShortfallError(found.shortfall)

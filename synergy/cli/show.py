@@ -31,8 +31,9 @@ def show(workspace: WorkspaceFolder = DEFAULT_WORKSPACE, as_json: AsJson = False
 
 
 def _text(state: State) -> str:
+    from synergy.cli.ar_tables import ar_table
     from synergy.cli.progress import duration
-    from synergy.cli.tables import ar_table, rendered, summary_table
+    from synergy.cli.tables import rendered, summary_table
     from synergy.tree import SharingTree
 
     trials = state.trials

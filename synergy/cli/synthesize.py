@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from synergy.cli.options import (
+    DEFAULT_REPAIR,
     DEFAULT_WORKSPACE,
     AsJson,
     Config,
+    Distill,
     ExecutorName,
     FinalEpochs,
     MaxAr,
+    MaxMacs,
+    MaxParams,
+    Repair,
     Seed,
     Seeds,
     SolverName,
+    Strict,
     Workers,
     WorkspaceFolder,
     check_name,
+    parse_numbers,
 )
 from synergy.cli.output import say, write, write_json
 from synergy.cli.session import Setup, locked, set_up, training
@@ -28,6 +36,8 @@ from synergy.errors import ShortfallError
 if TYPE_CHECKING:
     from synergy.config import RunConfig
     from synergy.stages.deliver import Delivery
+    from synergy.stages.measure import Row
+    from synergy.stages.search import FrontierRow, Wanted
     from synergy.synthesis import ARTable, Synthesis
 
 TableFile = Annotated[
@@ -47,13 +57,35 @@ NoTrain = Annotated[
         "sizes are those of --config's encoder, or of the default one.",
     ),
 ]
+ShowFrontier = Annotated[
+    bool,
+    typer.Option(
+        "--frontier",
+        help="Show every tree that some threshold leads to, with its size; train nothing.",
+    ),
+]
+TrainFrontier = Annotated[
+    str | None,
+    typer.Option(
+        "--train-frontier",
+        metavar="NUMBERS",
+        help="Train and measure these trees of --frontier, such as 1,3-5, and nothing else.",
+    ),
+]
 
 
 def synthesize(
     max_ar: MaxAr = None,
     solver: SolverName = "recursive",
+    strict: Strict = False,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
     table: TableFile = None,
     no_train: NoTrain = False,
+    frontier: ShowFrontier = False,
+    train_frontier: TrainFrontier = None,
+    distill: Distill = False,
+    repair: Repair = DEFAULT_REPAIR,
     final_epochs: FinalEpochs = None,
     config: Config = None,
     workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
@@ -63,28 +95,46 @@ def synthesize(
     executor: ExecutorName = "process",
     as_json: AsJson = False,
 ) -> None:
-    """Stage 3: find the sharing tree, train it and export it.
+    """Stage 3: find the sharing tree, train it, verify it and export it.
 
-    The tree follows from the AR table. It is compared with independent models and with a flat
-    model of at least its size, all under the same budget. Writes tree.json, summary.json and
-    model/ into the workspace.
+    The tree follows from the AR table: with --distill from ar_table_distilled.csv where it is
+    there. It is compared with independent models and with a flat model of at least its size, all
+    under the same budget. While its AR, measured on validation, exceeds --max-ar, the pair that
+    binds its worst task may share less and another tree is trained, see --repair. Writes
+    tree.json, summary.json and model/ into the workspace.
 
-    Exit code 1 when the AR of the trained tree, measured on validation, exceeds --max-ar;
-    everything is written all the same.
+    Exit code 1 when no tree keeps --max-ar; the nearest miss is written all the same.
 
     \b
     Example:
-      synergy synthesize --max-ar 2.0
+      synergy synthesize --max-ar 2.0 --distill
+      synergy synthesize --max-params 52600
+      synergy synthesize --frontier
       synergy synthesize --table ar_table.csv --max-ar 2.0 --no-train --json
     """
+    from synergy.stages.search import Wanted
     from synergy.synthesis import SOLVERS, ARTable
 
     check_name("--solver", solver, list(SOLVERS))
-    own = None if table is None else ARTable.from_csv(table)
-    if no_train and own is not None:
-        _from_table(own, config, max_ar, solver, as_json)
-        return
-    known = own or _table_of(workspace)
+    _check_choices(max_ar, max_params, max_macs, solver)
+    numbers = parse_numbers("--train-frontier", train_frontier)
+    wanted = Wanted(
+        solver=solver,  # pyright: ignore[reportArgumentType]  # checked above
+        strict=strict,
+        max_params=max_params,
+        max_macs=max_macs,
+        final_epochs=final_epochs,
+        distilled=distill,
+        repair=repair,
+    )
+    only_find = no_train or (frontier and numbers is None)
+    if table is None:
+        known, source = _table_of(workspace, distill)
+    else:
+        known, source = ARTable.from_csv(table), table
+        if only_find:
+            _without_workspace(known, config, max_ar, wanted, frontier, as_json)
+            return
     setup = set_up(
         "synergy synthesize",
         config,
@@ -96,29 +146,60 @@ def synthesize(
         seeds=seeds,
     )
     _check_tasks(setup.config, known, table)
-    if no_train:
-        _only_find(setup, known, solver, as_json)
+    if only_find:
+        _only_find(setup, known, source, wanted, frontier, as_json)
         return
     with training(setup) as (session, _):
+        if numbers is not None:
+            from synergy.stages.frontier import train_frontier as train_chosen
+
+            trained = train_chosen(session, known, wanted, numbers)
+            if as_json:
+                write_json(trained.to_json())
+            else:
+                write(frontier_text(trained.rows, known.tasks, trained.measured))
+            return
         from synergy.stages.deliver import complete
 
-        found = complete(session, known, solver, final_epochs)  # pyright: ignore[reportArgumentType]
+        found = complete(session, known, wanted, str(source))
     if as_json:
         write_json(found.to_json())
     else:
         write(delivery_text(found, known.tasks))
+        write_certainty(Path(source), found.synthesis, setup.config)
     if found.shortfall:
         raise ShortfallError(found.shortfall)
 
 
+def _check_choices(
+    max_ar: float | None, max_params: int | None, max_macs: int | None, solver: str
+) -> None:
+    from synergy.errors import ConfigError
+
+    budgets = [
+        f"--{name}"
+        for name, value in (("max-params", max_params), ("max-macs", max_macs))
+        if value is not None
+    ]
+    if budgets and max_ar is not None:
+        raise ConfigError(
+            f"expected a threshold or a budget, found --max-ar and {' and '.join(budgets)}; "
+            "leave one of them out"
+        )
+
+
 def delivery_text(found: Delivery, tasks: tuple[str, ...]) -> str:
     """What stage 3 found, trained and wrote, for people."""
-    from synergy.cli.tables import rendered, score_table, size_table
+    from synergy.cli.tables import attempts_table, interval_table, rendered, score_table, size_table
 
+    attempts = found.final.attempts
+    tables = [score_table(found.final, tasks), interval_table(found.final), size_table(found.final)]
+    if len(attempts) > 1:
+        tables.insert(0, attempts_table(attempts, tasks))
     return "\n\n".join(
         [
             synthesis_text(found.synthesis, tasks, found.found),
-            rendered(score_table(found.final, tasks), size_table(found.final)),
+            rendered(*tables),
             f"model: {found.model}",
         ]
     )
@@ -126,15 +207,18 @@ def delivery_text(found: Delivery, tasks: tuple[str, ...]) -> str:
 
 def synthesis_text(synthesis: Synthesis, tasks: tuple[str, ...], found: dict[str, Any]) -> str:
     """Task graph, tree and sizes, for people."""
-    from synergy.cli.tables import rendered, weights_table
+    from synergy.cli.ar_tables import weights_table
+    from synergy.cli.tables import rendered
 
-    optimal = " (no tree under these weights is smaller)" if synthesis.provably_optimal else ""
+    optimal = " (provably optimal: no tree under these weights is smaller)"
     exact = found["exact_params"]
     lines = [
+        *([f"AR table: {found['table']}"] if found.get("table") else []),
         f"tree: {found['notation']}",
-        f"encoder parameters: {found['encoder_params']:,}{optimal}",
+        f"encoder parameters: {found['encoder_params']:,}"
+        + (optimal if synthesis.provably_optimal else ""),
         f"  solver recursive: {found['recursive_params']:,}",
-        "  solver exact: " + (f"{exact:,}" if exact is not None else "only up to 14 tasks"),
+        "  solver exact: " + (f"{exact:,}" if exact is not None else "too many tasks for it"),
         *([f"parameters with decoders: {found['params']:,}"] if "params" in found else []),
         f"predicted AR: {found['predicted_ar_pct']:.1f} % (threshold {found['max_ar']:g} %)",
     ]
@@ -143,12 +227,32 @@ def synthesis_text(synthesis: Synthesis, tasks: tuple[str, ...], found: dict[str
     )
 
 
-def _table_of(workspace: Path) -> ARTable:
-    """The table of a workspace, before anything else is looked at."""
+def frontier_text(
+    rows: Sequence[FrontierRow], tasks: tuple[str, ...], measured: Mapping[int, Row] | None = None
+) -> str:
+    """The frontier as a table; measured AR where trees were trained."""
+    from synergy.cli.ar_tables import frontier_table
+    from synergy.cli.tables import rendered
+
+    return rendered(frontier_table(rows, tasks, measured or {}))
+
+
+def write_certainty(source: Path, synthesis: Synthesis, config: RunConfig) -> None:
+    """How sure the tree is, where the table has bootstrap tables beside it."""
+    from synergy.cli.ar_tables import stability_text
+    from synergy.stages.certainty import certainty
+
+    if (found := certainty(source, synthesis, config)) is not None:
+        write("\n" + stability_text(found))
+
+
+def _table_of(workspace: Path, distilled: bool) -> tuple[ARTable, Path]:
+    """The table of a workspace and its file, before anything else is looked at."""
     from synergy.stages.synthesize import read_table
     from synergy.workspace import Workspace
 
-    return read_table(Workspace(workspace, create=False) if workspace.exists() else workspace)
+    held = Workspace(workspace, create=False) if workspace.exists() else workspace
+    return read_table(held, distilled)
 
 
 def _check_tasks(config: RunConfig, table: ARTable, file: Path | None) -> None:
@@ -164,10 +268,15 @@ def _check_tasks(config: RunConfig, table: ARTable, file: Path | None) -> None:
         )
 
 
-def _from_table(
-    table: ARTable, config: Path | None, max_ar: float | None, solver: str, as_json: bool
+def _without_workspace(
+    table: ARTable,
+    config: Path | None,
+    max_ar: float | None,
+    wanted: Wanted,
+    frontier: bool,
+    as_json: bool,
 ) -> None:
-    """A tree from a table alone."""
+    """A tree, or all of them, from a table alone."""
     from synergy.config import load_config
     from synergy.stages.search import search_tree
 
@@ -176,19 +285,44 @@ def _from_table(
         say("note: no --config: using the block sizes of the default encoder cnn8")
     elif max_ar is not None:
         settings = settings.with_options(max_ar=max_ar)
-    synthesis, found = search_tree(table, settings, max_ar, solver)
+    if frontier:
+        _show_frontier(table, settings, wanted, as_json)
+        return
+    synthesis, found = search_tree(table, settings, max_ar, wanted)
     _show(synthesis, table, found, as_json)
 
 
-def _only_find(setup: Setup, table: ARTable, solver: str, as_json: bool) -> None:
+def _only_find(
+    setup: Setup, table: ARTable, source: Path, wanted: Wanted, frontier: bool, as_json: bool
+) -> None:
     """The tree of a workspace's table, without reading any recording."""
     from synergy.atomic import write_json_atomically
     from synergy.stages.search import search_tree
 
+    if frontier:
+        _show_frontier(table, setup.config, wanted, as_json)
+        return
     with locked(setup) as held:
-        synthesis, found = search_tree(table, setup.config, setup.config.max_ar, solver)
+        synthesis, found = search_tree(table, setup.config, setup.config.max_ar, wanted)
+        found["table"] = str(source)
         write_json_atomically(held.tree, found)
     _show(synthesis, table, found, as_json)
+    if not as_json:
+        write_certainty(source, synthesis, setup.config)
+
+
+def _show_frontier(table: ARTable, config: RunConfig | None, wanted: Wanted, as_json: bool) -> None:
+    from synergy.stages.search import frontier_rows, known_costs
+
+    known = known_costs(config, table.tasks)
+    rows = frontier_rows(known.size, table, wanted)
+    if as_json:
+        told = [row.to_json(table.tasks) for row in rows]
+        write_json({"frontier": told, "decoders_counted": known.whole})
+        return
+    write(frontier_text(rows, table.tasks))
+    if not known.whole:
+        say("note: sizes are of the encoder; with a --config that has all classes, of the network")
 
 
 def _show(synthesis: Synthesis, table: ARTable, found: dict[str, Any], as_json: bool) -> None:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from synergy.stages.data_check import TaskFacts
     from synergy.stages.outcome import Outcome
     from synergy.stages.plan import Plan
-    from synergy.stages.synthesize import Final
-    from synergy.synthesis import ARTable, Synthesis
+    from synergy.stages.synthesize import Attempt, Final
 
 SPLITS = ("valid", "test")
 
@@ -69,26 +68,6 @@ def baseline_table(found: Baselines) -> Table:
     return table
 
 
-def ar_table(found: ARTable) -> Table:
-    """Table 3: the AR of each pair at each shared depth."""
-    columns = ["pair", *(str(depth) for depth in found.depths)]
-    table = table_of("AR % on validation, by number of shared blocks", columns)
-    for a, b in found.pairs():
-        cells = [found.cell(a, b, depth).ar_pct for depth in found.depths]
-        table.add_row(f"{a}, {b}", *("failed" if ar is None else f"{ar:.1f}" for ar in cells))
-    return table
-
-
-def weights_table(found: Synthesis) -> Table:
-    """The task graph: how many blocks each pair may share."""
-    table = table_of(
-        f"Blocks that a pair may share at AR <= {found.max_ar:g} %", ["pair", "blocks"]
-    )
-    for a, b, weight in found.weights:
-        table.add_row(f"{a}, {b}", str(weight))
-    return table
-
-
 def score_table(final: Final, tasks: Sequence[str]) -> Table:
     """Table 2: what each model scores, and its AR, on both splits."""
     table = table_of("Scores %", ["model", "split", *tasks, "AR %"], left=2)
@@ -98,6 +77,38 @@ def score_table(final: Final, tasks: Sequence[str]) -> Table:
         for row in final.rows:
             scores = [score(row.outcome, split, task) for task in tasks]
             table.add_row(row.name, split, *scores, f"{row.ar_pct[split]:.1f}")
+    return table
+
+
+def interval_table(final: Final) -> Table:
+    """AR with the bootstrap interval over seeds and speakers."""
+    table = table_of("AR % with its 95 % interval", ["model", *SPLITS])
+    for row in final.rows[1:]:
+        bounds = [row.ar_interval[split] for split in SPLITS]
+        shown = [f"{row.ar_pct[split]:.1f}" for split in SPLITS]
+        table.add_row(
+            row.name,
+            *(f"{ar} [{lo:.1f}, {hi:.1f}]" for ar, (lo, hi) in zip(shown, bounds, strict=True)),
+        )
+    return table
+
+
+def attempts_table(attempts: Sequence[Attempt], tasks: Sequence[str]) -> Table:
+    """All trees that were tried, and what was changed after each."""
+    columns = ["attempt", "tree", "params", "AR % valid", "then"]
+    table = table_of("Attempts", columns, left=2)
+    table.columns[-1].justify = "left"
+    for number, attempt in enumerate(attempts, 1):
+        then = "keeps the threshold" if attempt.keeps else "-"
+        if attempt.lowered:
+            then = "{}, {} share at most {}".format(*attempt.lowered)
+        table.add_row(
+            str(number),
+            attempt.synthesis.tree.notation(tasks),
+            f"{attempt.row.params:,}",
+            f"{attempt.row.ar_pct['valid']:.1f}",
+            then,
+        )
     return table
 
 
@@ -179,4 +190,15 @@ def plan_table(found: Plan) -> Table:
         *(str(n) for n in (found.trainings, found.done, found.trainings - found.done)),
         duration(found.seconds) if found.seconds else "-",
     )
+    return table
+
+
+def sweep_table(found: Plan) -> Table:
+    """What stage 2 still costs with each sweep."""
+    columns = ["sweep", "expected", "at least", "at most", "time"]
+    table = table_of("Pairs to train, by sweep", columns)
+    for sweep in found.sweeps:
+        time = duration(sweep.seconds) if sweep.most else "-"
+        expected = f"{sweep.expected:.0f}"
+        table.add_row(sweep.name, expected, str(sweep.least), str(sweep.most), time)
     return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -18,10 +17,11 @@ from synergy.experiment import Experiment
 from synergy.export import CorpusFacts, ModelFacts, export_model
 from synergy.network import TreeNetwork
 from synergy.stages.outcome import REPORTED
+from synergy.stages.search import Wanted, synthesis_json
 from synergy.stages.sweep import Session
-from synergy.stages.synthesize import Final, find_tree, train_tree
+from synergy.stages.synthesize import Final, train_tree
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.synthesize import Solver, Synthesis
+from synergy.synthesis.synthesize import Synthesis
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Delivery:
     shortfall : str
         What the measured tree lacks, one sentence; empty when it keeps the threshold.
     found : dict
-        The synthesis as JSON values, see `synthesis_json`.
+        The synthesis as JSON values, see `synergy.stages.search.synthesis_json`.
     """
 
     synthesis: Synthesis
@@ -56,33 +56,43 @@ class Delivery:
         }
 
 
-def complete(
-    session: Session, table: ARTable, solver: Solver = "recursive", final_epochs: int | None = None
-) -> Delivery:
-    """All of stage 3: find the tree, train and measure it, write and export everything.
+def complete(session: Session, table: ARTable, wanted: Wanted, source: str) -> Delivery:
+    """All of stage 3: find the tree, train, measure and repair it, write and export everything.
+
+    Parameters
+    ----------
+    session : Session
+    table : ARTable
+    wanted : Wanted
+    source : str
+        Where the table comes from, for the record.
 
     Raises
     ------
     TableError
         If the table has tasks that the experiment does not have.
+    ConfigError
+        If a budget is too small.
     ShortfallError
         If a model could not be trained with any seed.
     """
     experiment, workspace = session.experiment, session.workspace
-    synthesis = find_tree(experiment, table, experiment.config.max_ar, solver)
-    params = experiment.costs.params(synthesis.tree)
-    found = synthesis_json(synthesis, table.tasks, params)
+    final = train_tree(session, table, wanted)
+    synthesis = final.synthesis
+    found = synthesis_json(synthesis, table.tasks, experiment.costs.params(synthesis.tree))
+    found["table"] = source
     write_json_atomically(workspace.tree, found)
     for note in synthesis.notes:
         session.progress.note(note)
-    final = train_tree(session, synthesis.tree, final_epochs)
-    missed = shortfall(final, synthesis.max_ar)
+    missed = "" if wanted.has_budget else shortfall(final, synthesis.max_ar)
+    told = final.to_json()
     write_json_atomically(
         workspace.summary,
         {
             "synthesis": found,
             "tasks": [task for task in experiment.tasks if task in synthesis.tree.tasks],
-            "rows": final.to_json()["rows"],
+            "rows": told["rows"],
+            "attempts": told["attempts"],
             "seeds": list(experiment.config.all_seeds),
             "notes": list(experiment.notes),
             "shortfall": missed or None,
@@ -93,45 +103,18 @@ def complete(
     return Delivery(synthesis, final, model, missed, found)
 
 
-def synthesis_json(
-    synthesis: Synthesis, order: Sequence[str], params: int | None = None
-) -> dict[str, Any]:
-    """A synthesis under costs in parameters as JSON values.
-
-    Parameters
-    ----------
-    synthesis : Synthesis
-    order : sequence of str
-        Order of the tasks in the notation.
-    params : int, optional
-        Of the whole network, decoders included, where they are known.
-    """
-    exact = synthesis.exact_cost
-    return {
-        "tree": synthesis.tree.to_json(),
-        "notation": synthesis.tree.notation(order),
-        "encoder_params": round(synthesis.encoder_cost),
-        "predicted_ar_pct": synthesis.predicted_ar_pct,
-        "max_ar": synthesis.max_ar,
-        **({} if params is None else {"params": params}),
-        "solver": synthesis.solver,
-        "recursive_params": round(synthesis.recursive_cost),
-        "exact_params": None if exact is None else round(exact),
-        "provably_optimal": synthesis.provably_optimal,
-        "weights": [{"task_a": a, "task_b": b, "blocks": w} for a, b, w in synthesis.weights],
-        "notes": list(synthesis.notes),
-    }
-
-
 def shortfall(final: Final, max_ar: float) -> str:
     """A sentence when the chosen model's AR on validation exceeds the threshold, else nothing."""
     measured = reduction_of(final)
     if measured <= max_ar:
         return ""
+    tried = len(final.attempts)
+    what = "the trained tree has" if tried == 1 else f"the best of {tried} trained trees has"
+    ways = "" if final.chosen.distilled else "--distill, "
     return (
-        f"the trained tree has an AR of {measured:.1f} % on validation, more than the threshold of "
-        f"{max_ar:g} %; everything was kept and written: try more --seeds, a lower --max-ar or "
-        "--final-epochs"
+        f"{what} an AR of {measured:.1f} % on validation, more than the threshold of "
+        f"{max_ar:g} %; everything was kept and written: try {ways}more --repair, more --seeds, "
+        "a lower --max-ar for the pairs or --final-epochs"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from synergy.datasets.base import Split
 from synergy.experiment import Experiment
+from synergy.stages.resampling import Resampler
 from synergy.stages.sweep import Swept
 from synergy.synthesis.ar_table import accuracy_reduction
 from synergy.training.config import TrainingConfig
@@ -70,9 +71,14 @@ def outcome_of(
     swept: Swept,
     tree: SharingTree,
     training: TrainingConfig | None = None,
+    distilled: bool = False,
+    seeds: Sequence[int] = (),
 ) -> Outcome:
-    """Collect the seeds of ``tree`` from what was swept."""
-    digests = [experiment.trial(tree, s, training).digest for s in experiment.config.all_seeds]
+    """Collect the seeds of ``tree`` from what was swept; ``seeds`` replace the configured ones."""
+    digests = [
+        experiment.trial(tree, seed, training, distilled).digest
+        for seed in seeds or experiment.config.all_seeds
+    ]
     done = [swept.results[digest] for digest in digests if digest in swept.results]
     scores = {
         split: {t: tuple(r["scores"][split][t] for r in done) for t in tree.tasks}
@@ -84,8 +90,20 @@ def outcome_of(
 
 def reduction(singles: Mapping[str, Outcome], multi: Outcome, split: str) -> float:
     """AR of ``multi`` in percent: scores are averaged over seeds first, then compared."""
-    single = {task: singles[task].mean(split, task) for task in multi.tree.tasks}
-    return accuracy_reduction(single, multi.means(split))
+    return accuracy_reduction(
+        {task: singles[task].mean(split, task) for task in multi.tree.tasks}, multi.means(split)
+    )
+
+
+def interval(
+    resampler: Resampler, singles: Mapping[str, Outcome], multi: Outcome, split: Split
+) -> tuple[float, float]:
+    """Bootstrap interval of `reduction`, in percent."""
+    return resampler.interval(
+        {task: singles[task].digests for task in multi.tree.tasks},
+        dict.fromkeys(multi.tree.tasks, multi.digests),
+        split,
+    )
 
 
 def failed(outcomes: Sequence[Outcome]) -> list[str]:

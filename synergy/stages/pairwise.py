@@ -1,20 +1,38 @@
-"""Stage 2: every pair of tasks at every swept depth, as an AR table."""
+"""Stage 2: pairs of tasks with shared blocks, as an AR table with intervals."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from synergy.errors import ConfigError
-from synergy.experiment import Experiment
+from synergy.errors import ConfigError, WorkspaceError
 from synergy.stages.baseline import Baselines, baseline
-from synergy.stages.outcome import Outcome, outcome_of, reduction
-from synergy.stages.sweep import Session, sweep, trials_of
+from synergy.stages.cells import CellTrainer
+from synergy.stages.sweep import Session
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.cells import Cell
-from synergy.tree import SharingTree
+from synergy.synthesis.resampling import TableSamples
+from synergy.synthesis.stability import refine_next, stability
+from synergy.synthesis.sweeps import SWEEPS, SweepGoal, run_sweep
+
+
+@dataclass(frozen=True)
+class PairPlan:
+    """Which cells are trained, and how.
+
+    Attributes
+    ----------
+    sweep : str
+        Key in ``SWEEPS``.
+    refine : int
+        Further trainings on the cells that leave the tree most uncertain.
+    distilled : bool
+        Train pairs with the single-task models as teachers; they make a table of their own.
+    """
+
+    sweep: str = "full"
+    refine: int = 0
+    distilled: bool = False
 
 
 @dataclass(frozen=True)
@@ -25,30 +43,31 @@ class Pairs:
     ----------
     table : ARTable
         From the validation split; ``test_ar_pct`` of the cells is for reading only.
+    samples : TableSamples
+        Bootstrap tables over seeds and speakers.
     baselines : Baselines
+    refined : tuple of str
+        What refinements did, one clause each.
+    notes : tuple of str
+        What the sweep assumes, and what was seen against it.
     trained : int
         Trainings that this command ran, baselines included.
     """
 
     table: ARTable
+    samples: TableSamples
     baselines: Baselines
+    refined: tuple[str, ...]
+    notes: tuple[str, ...]
     trained: int
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
         return {
-            "table": [
-                {
-                    "task_a": cell.task_a,
-                    "task_b": cell.task_b,
-                    "shared_depth": cell.shared_depth,
-                    "ar_pct": cell.ar_pct,
-                    "test_ar_pct": cell.test_ar_pct,
-                    "status": cell.status,
-                }
-                for cell in self.table.cells
-            ],
+            "table": [asdict(cell) for cell in self.table.cells],
             "baselines": self.baselines.to_json(),
+            "refined": list(self.refined),
+            "notes": list(self.notes),
             "trained": self.trained,
         }
 
@@ -67,53 +86,70 @@ def check_pairable(tasks: Sequence[str]) -> None:
         )
 
 
-def pairwise(session: Session, tasks: Sequence[str], depths: Sequence[int]) -> Pairs:
-    """Train what is missing of baselines and pairs, and write ``ar_table.csv``.
+def pairwise(
+    session: Session, tasks: Sequence[str], depths: Sequence[int], plan: PairPlan | None = None
+) -> Pairs:
+    """Train what is missing of baselines and pairs, and write the table and its samples.
 
     Raises
     ------
     ConfigError
         If there are fewer than two tasks.
+    WorkspaceError
+        If a table is to be refined that is not there.
     ShortfallError
         If a task has no single-task model.
     """
+    plan = plan or PairPlan()
     check_pairable(tasks)
-    experiment = session.experiment
+    experiment, workspace = session.experiment, session.workspace
+    file, samples_file = workspace.table_files(plan.distilled)
+    if plan.refine and not file.is_file():
+        raise WorkspaceError(
+            f"expected an AR table to refine in {file}, found none; "
+            "run the same command without --refine first"
+        )
     baselines = baseline(session, tasks)
-    trees = {
-        (a, b, depth): SharingTree.flat([a, b], depth, experiment.config.encoder.depth)
-        for a, b in itertools.combinations(tasks, 2)
-        for depth in depths
-    }
-    swept = sweep(session, "pairs", trials_of(experiment, list(trees.values())))
-    cells = [
-        _cell(experiment, baselines, key, outcome_of(experiment, swept, tree))
-        for key, tree in trees.items()
-    ]
-    table = ARTable(tuple(tasks), tuple(sorted(depths)), tuple(cells))
-    table.to_csv(session.workspace.ar_table)
-    return Pairs(table, baselines, baselines.trained + swept.trained)
-
-
-def _cell(
-    experiment: Experiment, baselines: Baselines, key: tuple[str, str, int], pair: Outcome
-) -> Cell:
-    task_a, task_b, depth = key
-    singles = {task: baselines.outcomes[task] for task in (task_a, task_b)}
-    if pair.seeds < experiment.config.seeds:
-        # an AR of fewer seeds than the others have would pass for one that can be compared
-        reason = pair.errors[0] if pair.errors else "not trained"
-        return Cell(task_a, task_b, depth, None, "failed", reason=reason, seeds=pair.seeds)
-    return Cell(
-        task_a,
-        task_b,
-        depth,
-        reduction(singles, pair, "valid"),
-        "measured",
-        seeds=pair.seeds,
-        single_a=singles[task_a].mean("valid", task_a),
-        single_b=singles[task_b].mean("valid", task_b),
-        multi_a=pair.mean("valid", task_a),
-        multi_b=pair.mean("valid", task_b),
-        test_ar_pct=reduction(singles, pair, "test"),
+    trainer = CellTrainer(session, baselines, plan.distilled)
+    goal = SweepGoal(
+        tasks=tuple(tasks),
+        depths=tuple(sorted(depths)),
+        max_ar=experiment.config.max_ar,
+        block_costs=tuple(experiment.costs.block_params),
+        depth=experiment.config.encoder.depth,
     )
+    strategy = SWEEPS[plan.sweep]
+    batch = max(1, -(-session.workers // experiment.config.seeds))
+    table = run_sweep(strategy, goal, trainer.train, trainer.known(goal.cells()), batch)
+    table, samples = trainer.with_intervals(table)
+    table.to_csv(file)
+    samples.to_csv(samples_file)
+    refined: list[str] = []
+    for _ in range(plan.refine):
+        key = refine_next(stability(samples, goal.max_ar, goal.block_costs, goal.depth))
+        if key is None:
+            refined.append("no cell is left whose outcome is uncertain and can change the tree")
+            break
+        cell = trainer.refine(key)
+        cells = [cell if known.key == key else known for known in table.cells]
+        before = table.cell(*key)
+        table, samples = trainer.with_intervals(replace(table, cells=tuple(cells)))
+        table.to_csv(file)
+        samples.to_csv(samples_file)
+        refined.append(
+            f"{cell.label}, seed {trainer.seeds(key)[-1]}: AR {_shown(before.ar_pct)} -> "
+            f"{_shown(cell.ar_pct)} with {cell.seeds} seeds"
+        )
+        session.progress.note(refined[-1])
+    return Pairs(
+        table=table,
+        samples=samples,
+        baselines=baselines,
+        refined=tuple(refined),
+        notes=strategy.notes(goal, table),
+        trained=baselines.trained + trainer.trained,
+    )
+
+
+def _shown(ar_pct: float | None) -> str:
+    return "none" if ar_pct is None else f"{ar_pct:.1f} %"

@@ -7,21 +7,31 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
 
 from synergy.experiment import Experiment
 from synergy.network import build_network
+from synergy.stages.baseline import baseline
+from synergy.stages.cells import CellTrainer
+from synergy.stages.measure import flat_of_size
 from synergy.stages.pairwise import check_pairable
-from synergy.stages.synthesize import find_tree, flat_of_size
+from synergy.stages.progress import Silent
+from synergy.stages.search import Wanted
+from synergy.stages.sweep import Session, trials_of
+from synergy.stages.synthesize import find_tree
 from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.cells import Cell
+from synergy.synthesis.sweeps import SWEEPS, SweepGoal, forecast, known_cells
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.loop import lay_out, training_step
 from synergy.tree import SharingTree
 from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial
+from synergy.workspace import Workspace
 
 PROBE_S = 3.0
 # A step runs forward, and backward through weights and inputs.
@@ -43,12 +53,38 @@ class StagePlan:
 
 
 @dataclass(frozen=True)
+class SweepPlan:
+    """What a sweep would still train for the table of pairs, all seeds counted.
+
+    Attributes
+    ----------
+    name : str
+        Key in ``SWEEPS``.
+    least, most : int
+        No outcome of the trainings takes fewer or more.
+    expected : float
+        Mean over imagined tables, see `synergy.synthesis.sweeps.forecast`.
+    seconds : float
+        Time of the expected trainings.
+    """
+
+    name: str
+    least: int
+    most: int
+    expected: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """All stages.
 
     Attributes
     ----------
     stages : tuple of StagePlan
+        The second one with the sweep ``full``.
+    sweeps : tuple of SweepPlan
+        What stage 2 costs with each sweep.
     workers : int
     clips_per_s : float
         Clips of a single-task training that one worker gets through in a second.
@@ -57,6 +93,7 @@ class Plan:
     """
 
     stages: tuple[StagePlan, ...]
+    sweeps: tuple[SweepPlan, ...]
     workers: int
     clips_per_s: float
     basis: str
@@ -80,6 +117,7 @@ class Plan:
         """Everything as JSON values."""
         return {
             "stages": [asdict(stage) for stage in self.stages],
+            "sweeps": [asdict(sweep) for sweep in self.sweeps],
             "trainings": self.trainings,
             "done": self.done,
             "seconds": self.seconds,
@@ -142,7 +180,59 @@ def plan(
         plans.append(StagePlan(name, len(trials), len(trials) - len(missing), seconds))
     single = SharingTree.single(tasks[0], experiment.config.encoder.depth)
     per_clip = _TRAINING_PASSES * experiment.config.training.crop_s * experiment.costs.macs(single)
-    return Plan(tuple(plans), workers, speed / per_clip, basis)
+    sweeps = _sweeps(experiment, workspace, tasks, depths, workers, speed)
+    return Plan(tuple(plans), sweeps, workers, speed / per_clip, basis)
+
+
+def _sweeps(
+    experiment: Experiment,
+    workspace: Path,
+    tasks: Sequence[str],
+    depths: Sequence[int],
+    workers: int,
+    speed: float,
+) -> tuple[SweepPlan, ...]:
+    """Least and most trainings of every sweep, from the cells that are done."""
+    config = experiment.config
+    goal = SweepGoal(
+        tuple(tasks),
+        tuple(sorted(depths)),
+        config.max_ar,
+        experiment.costs.block_params,
+        config.encoder.depth,
+    )
+    known = known_cells(goal, _cells_done(experiment, workspace, goal))
+    cells = [key for key in goal.cells() if key not in known] or list(goal.cells())
+    trees = [SharingTree.flat(key[:2], key[2], config.encoder.depth) for key in cells]
+    mean = fmean(work(experiment, experiment.trial(tree, config.seed)) for tree in trees) / speed
+    # seeds of one cell are trained side by side, so workers take several cells only beyond them
+    batch = max(1, -(-workers // config.seeds))
+    seeds_at_once = min(workers, config.seeds)
+    plans: list[SweepPlan] = []
+    for name, sweep in SWEEPS.items():
+        cast = forecast(sweep, goal, known.values(), batch)
+        rounds = cast.steps * config.seeds / seeds_at_once
+        plans.append(
+            SweepPlan(
+                name,
+                config.seeds * cast.least,
+                config.seeds * cast.most,
+                config.seeds * cast.trainings,
+                mean * rounds,
+            )
+        )
+    return tuple(plans)
+
+
+def _cells_done(experiment: Experiment, workspace: Path, goal: SweepGoal) -> list[Cell]:
+    """Cells whose trainings, and those of their single-task models, are all done."""
+    store = TrialStore(workspace / "trials")
+    blocks = experiment.config.encoder.depth
+    singles = trials_of(experiment, [SharingTree.single(task, blocks) for task in goal.tasks])
+    if not all(store.is_done(trial.digest) for trial in singles):
+        return []
+    session = Session(experiment, Workspace(workspace, create=False), "serial", 1, Silent())
+    return CellTrainer(session, baseline(session, goal.tasks), False).known(goal.cells())
 
 
 def work(experiment: Experiment, trial: Trial) -> float:
@@ -223,7 +313,7 @@ def _last_models(
     if file.is_file():
         table = ARTable.from_csv(file)
         if sorted(table.tasks) == sorted(tasks):
-            tree = find_tree(experiment, table, experiment.config.max_ar).tree
+            tree = find_tree(experiment, table, Wanted()).tree
             return tree, flat_of_size(experiment, tree)
     middle = sorted(depths)[len(depths) // 2]
     blocks = experiment.config.encoder.depth

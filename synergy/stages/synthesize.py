@@ -1,57 +1,54 @@
-"""Stage 3: AR table -> task graph -> sharing tree -> trained network -> exported model."""
+"""Stage 3: AR table -> task graph -> sharing tree -> trained network, verified and repaired."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synergy.errors import ShortfallError, TableError, WorkspaceError
+from synergy.errors import TableError, WorkspaceError
 from synergy.experiment import Experiment
-from synergy.stages.baseline import Baselines, baseline
-from synergy.stages.outcome import REPORTED, Outcome, failed, outcome_of, reduction
-from synergy.stages.sweep import Session, sweep, trials_of
+from synergy.stages.measure import Bench, Row, Variant, flat_of_size
+from synergy.stages.search import Wanted, search
+from synergy.stages.sweep import Session
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.synthesize import Solver, Synthesis, synthesize
-from synergy.training.config import TrainingConfig
+from synergy.synthesis.synthesize import Synthesis
 from synergy.tree import SharingTree
 from synergy.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the final table.
+class Attempt:
+    """A tree that was found, trained and measured.
 
     Attributes
     ----------
-    name : str
-        What kind of model it is.
-    outcome : Outcome
-    params, macs : int
-        Trainable parameters; multiply-accumulates of one second of audio for all tasks.
-    ar_pct : dict of split to float
-    epochs : int
-        Length of its training.
+    synthesis : Synthesis
+    row : Row
+        The tree as it would be exported.
+    keeps : bool
+        Whether its AR on validation is within the threshold.
+    lowered : (str, str, int), optional
+        The pair that the next attempt may share less of, and how many blocks it may; None for
+        the last attempt.
     """
 
-    name: str
-    outcome: Outcome
-    params: int
-    macs: int
-    ar_pct: Mapping[str, float]
-    epochs: int
+    synthesis: Synthesis
+    row: Row
+    keeps: bool
+    lowered: tuple[str, str, int] | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """The row as JSON values, scores averaged over the seeds."""
+    def to_json(self, order: Sequence[str]) -> dict[str, Any]:
+        """The attempt as JSON values."""
         return {
-            "name": self.name,
-            "params": self.params,
-            "macs": self.macs,
-            "epochs": self.epochs,
-            "ar_pct": dict(self.ar_pct),
-            "mean_scores": {split: self.outcome.means(split) for split in REPORTED},
-            **self.outcome.to_json(),
+            "notation": self.synthesis.tree.notation(order),
+            "predicted_ar_pct": self.synthesis.predicted_ar_pct,
+            "params": self.row.params,
+            "ar_pct": dict(self.row.ar_pct),
+            "mean_scores": self.row.to_json()["mean_scores"],
+            "keeps": self.keeps,
+            "lowered": list(self.lowered) if self.lowered else None,
         }
 
 
@@ -63,26 +60,53 @@ class Final:
     ----------
     rows : tuple of Row
         Independent models, a flat model of at least the tree's size, the tree; then the tree
-        with a longer training, where one was asked for.
+        with teachers or with a longer training, where one was asked for.
+    attempts : tuple of Attempt
+        All trees that were tried, in order.
+    synthesis : Synthesis
+        Of the chosen attempt: the first that keeps the threshold, else the one that misses it
+        by the least.
     trained : int
         Trainings that this command ran.
     """
 
     rows: tuple[Row, ...]
+    attempts: tuple[Attempt, ...]
+    synthesis: Synthesis
     trained: int
 
     @property
     def chosen(self) -> Row:
-        """The row that is exported: the tree, with the longer training if there is one."""
+        """The row that is exported."""
         return self.rows[-1]
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
-        return {"rows": [row.to_json() for row in self.rows], "trained": self.trained}
+        order = list(self.rows[0].outcome.scores["valid"])
+        return {
+            "rows": [row.to_json() for row in self.rows],
+            "attempts": [attempt.to_json(order) for attempt in self.attempts],
+            "trained": self.trained,
+        }
 
 
-def read_table(workspace: Workspace | Path) -> ARTable:
-    """The AR table of a workspace, or of a folder that may become one.
+def variants(experiment: Experiment, wanted: Wanted) -> list[Variant]:
+    """The ways in which the found tree is trained; the last one is exported."""
+    found = [Variant("tree")]
+    taught = ", distilled" if wanted.distilled else ""
+    if wanted.distilled:
+        found.append(Variant(f"tree{taught}", None, True))
+    if wanted.final_epochs is not None:
+        longer = experiment.config.training.model_copy(update={"epochs": wanted.final_epochs})
+        name = f"tree{taught}, {wanted.final_epochs} epochs"
+        found.append(Variant(name, longer, wanted.distilled))
+    return found
+
+
+def read_table(workspace: Workspace | Path, distilled: bool = False) -> tuple[ARTable, Path]:
+    """The AR table of a workspace, or of a folder that may become one, and its file.
+
+    With ``distilled`` the table of distilled pairs if there is one, else the plain one.
 
     Raises
     ------
@@ -90,24 +114,38 @@ def read_table(workspace: Workspace | Path) -> ARTable:
         If there is none yet; names the command that makes it.
     """
     folder = workspace if isinstance(workspace, Path) else workspace.folder
-    file = folder / "ar_table.csv"
-    if not file.is_file():
-        raise WorkspaceError(
-            f"expected an AR table in {file}, found none; "
-            f"run `synergy pairwise --workspace {folder}` first"
-        )
-    return ARTable.from_csv(file)
+    files = [folder / "ar_table_distilled.csv"] if distilled else []
+    for file in [*files, folder / "ar_table.csv"]:
+        if file.is_file():
+            return ARTable.from_csv(file), file
+    raise WorkspaceError(
+        f"expected an AR table in {folder / 'ar_table.csv'}, found none; "
+        f"run `synergy pairwise --workspace {folder}` first"
+    )
 
 
 def find_tree(
-    experiment: Experiment, table: ARTable, max_ar: float, solver: Solver = "recursive"
+    experiment: Experiment,
+    table: ARTable,
+    wanted: Wanted,
+    caps: Mapping[frozenset[str], int] | None = None,
 ) -> Synthesis:
     """The sharing tree of ``table`` under the experiment's encoder.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    table : ARTable
+    wanted : Wanted
+    caps : mapping of pair to int, optional
+        Largest depth of pairs, whatever the table says.
 
     Raises
     ------
     TableError
         If the table has tasks that the experiment does not have.
+    ConfigError
+        If a budget is too small.
     """
     unknown = [task for task in table.tasks if task not in experiment.tasks]
     if unknown:
@@ -115,80 +153,76 @@ def find_tree(
             f"the AR table has the tasks {', '.join(unknown)}, which the configuration lacks; "
             "use the configuration that the table was made with"
         )
-    costs = experiment.costs.block_params
-    return synthesize(table, max_ar, costs, experiment.config.encoder.depth, solver)
+    return search(experiment.costs, table, experiment.config.max_ar, wanted, caps)
 
 
-def flat_of_size(experiment: Experiment, tree: SharingTree) -> SharingTree:
-    """The flat model with the fewest parameters that are not fewer than the tree's."""
-    tasks, depth = tree.tasks, experiment.config.encoder.depth
-    flats = [SharingTree.flat(tasks, shared, depth) for shared in range(depth + 1)]
-    least = experiment.costs.params(tree)
-    enough = [flat for flat in flats if experiment.costs.params(flat) >= least]
-    return min(enough, key=experiment.costs.params)
+def train_tree(session: Session, table: ARTable, wanted: Wanted) -> Final:
+    """Find the tree of a table, train and measure it, and repair it while it misses.
 
-
-def train_tree(session: Session, tree: SharingTree, final_epochs: int | None = None) -> Final:
-    """Train the tree and what it is compared with under the same budget, and measure them.
-
-    Parameters
-    ----------
-    session : Session
-    tree : SharingTree
-    final_epochs : int, optional
-        Train the tree once more for this many epochs, shown as a row of its own.
+    A tree whose AR on validation exceeds the threshold is not what was asked for, whatever the
+    pairs promised. Then the pair that binds its worst task may share one swept depth less, and
+    the tree is solved and trained again, at most ``wanted.repair`` times. Chosen is the first
+    tree that keeps the threshold, or the one that misses it by the least. With budgets there is
+    no threshold and nothing to repair.
 
     Raises
     ------
+    ConfigError
+        If a budget is too small.
     ShortfallError
         If a model could not be trained with any seed.
     """
     experiment = session.experiment
-    order = [task for task in experiment.tasks if task in tree.tasks]
-    baselines = baseline(session, order)
-    flat = flat_of_size(experiment, tree)
-    planned: list[tuple[str, SharingTree, TrainingConfig | None]] = [
-        ("flat", flat, None),
-        ("tree", tree, None),
-    ]
-    if final_epochs is not None:
-        longer = experiment.config.training.model_copy(update={"epochs": final_epochs})
-        planned.append((f"tree, {final_epochs} epochs", tree, longer))
-    trials = [t for _, shape, training in planned for t in trials_of(experiment, [shape], training)]
-    swept = sweep(session, "the tree and the flat model", trials)
-    outcomes = [outcome_of(experiment, swept, shape, training) for _, shape, training in planned]
-    if problems := failed(outcomes):
-        raise ShortfallError("; ".join(problems))
-    rows = [_independent(experiment, baselines, order)]
-    for (name, shape, training), outcome in zip(planned, outcomes, strict=True):
-        rows.append(
-            Row(
-                name=name,
-                outcome=outcome,
-                params=experiment.costs.params(shape),
-                macs=experiment.costs.macs(shape),
-                ar_pct={s: reduction(baselines.outcomes, outcome, s) for s in REPORTED},
-                epochs=(training or experiment.config.training).epochs,
-            )
+    bench = Bench.of(session, table.tasks)
+    ways = variants(experiment, wanted)
+    caps: dict[frozenset[str], int] = {}
+    attempts: list[Attempt] = []
+    trained = bench.baselines.trained
+    for round_number in range(wanted.repair + 1):
+        synthesis = find_tree(experiment, table, wanted, caps)
+        title = f"the tree, repair {round_number}" if round_number else "the tree"
+        rows, ran = bench.measure(title, [(synthesis.tree, ways[-1])])
+        trained += ran
+        keeps = wanted.has_budget or rows[0].ar_pct["valid"] <= experiment.config.max_ar
+        lowered = None
+        if not keeps and round_number < wanted.repair:
+            lowered = to_lower(bench, table, synthesis.tree, rows[0])
+        attempts.append(Attempt(synthesis, rows[0], keeps, lowered))
+        if lowered is None:
+            break
+        one, other, depth = lowered
+        caps[frozenset((one, other))] = depth
+        session.progress.note(
+            f"{synthesis.tree.notation(table.tasks)} has an AR of {rows[0].ar_pct['valid']:.1f} % "
+            f"on validation, more than {experiment.config.max_ar:g} %: {one} and {other} may now "
+            f"share at most {depth} blocks"
         )
-    return Final(tuple(rows), baselines.trained + swept.trained)
+    best = min(attempts, key=lambda attempt: (not attempt.keeps, attempt.row.ar_pct["valid"]))
+    tree = best.synthesis.tree
+    planned = [(flat_of_size(experiment, tree), Variant("flat")), *((tree, way) for way in ways)]
+    rows, ran = bench.measure("the tree and the flat model", planned)
+    return Final((bench.independent(), *rows), tuple(attempts), best.synthesis, trained + ran)
 
 
-def _independent(experiment: Experiment, baselines: Baselines, tasks: list[str]) -> Row:
-    """All single-task models side by side: the tree in which nothing is shared."""
-    tree = SharingTree.flat(tasks, 0, experiment.config.encoder.depth)
-    singles = [baselines.outcomes[task] for task in tasks]
-    scores = {
-        split: {t: o.scores[split][t] for t, o in zip(tasks, singles, strict=True)}
-        for split in REPORTED
-    }
-    digests = tuple(digest for single in singles for digest in single.digests)
-    errors = tuple(error for single in singles for error in single.errors)
-    return Row(
-        name="independent",
-        outcome=Outcome(tree, digests, scores, errors),
-        params=experiment.costs.params(tree),
-        macs=experiment.costs.macs(tree),
-        ar_pct=dict.fromkeys(REPORTED, 0.0),
-        epochs=experiment.config.training.epochs,
-    )
+def to_lower(
+    bench: Bench, table: ARTable, tree: SharingTree, row: Row
+) -> tuple[str, str, int] | None:
+    """The pair that binds the worst task of a trained tree, and the next lower swept depth.
+
+    Of the pairs that the worst task shares blocks in, the one with the highest AR at the depth
+    in use binds; where the table does not tell, the one that shares the most. None when the
+    worst task shares nothing.
+    """
+    singles = {task: o.mean("valid", task) for task, o in bench.baselines.outcomes.items()}
+    ours = row.outcome.means("valid")
+    worst = max(tree.tasks, key=lambda task: (singles[task] - ours[task]) / (singles[task] or 1.0))
+    bound: list[tuple[float, int, str]] = []
+    for other in table.tasks:
+        depth = tree.shared_depth(worst, other) if other != worst else 0
+        if depth:
+            known = table.cell(worst, other, depth).ar_pct if depth in table.depths else None
+            bound.append((-1.0 if known is None else known, depth, other))
+    if not bound:
+        return None
+    _, depth, other = max(bound)
+    return worst, other, max((d for d in table.depths if d < depth), default=0)

@@ -1,0 +1,268 @@
+"""The commands that make a result reliable and cheap, on a tiny corpus."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from small_cli import Ran, content, synergy
+from small_corpora import write_tone_project
+from small_tables import PAPER
+
+from synergy.stages import synthesize as stage
+from synergy.synthesis import ARTable
+from synergy.tree import SharingTree
+
+SERIAL = ("--executor", "serial")
+PAPER_TABLE = PAPER / "table3_pairwise_ar.csv"
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration of a few steps beside its corpus."""
+    return write_tone_project(tmp_path_factory.mktemp("tones"))
+
+
+@pytest.fixture(scope="module")
+def paired(config: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
+    """A workspace after `synergy pairwise` with two seeds."""
+    workspace = tmp_path_factory.mktemp("workspace") / "ws"
+    ran = synergy(
+        *("pairwise", "--config", config, "--workspace", workspace, "--seeds", 2, "--json"), *SERIAL
+    )
+    assert ran.code == 0, ran.err
+    return workspace, ran
+
+
+@pytest.fixture
+def workspace(paired: tuple[Path, Ran], tmp_path: Path) -> Path:
+    """A copy of the workspace."""
+    return Path(shutil.copytree(paired[0], tmp_path / "ws"))
+
+
+def test_every_measured_cell_has_an_interval_and_its_seeds(paired):
+    workspace, ran = paired
+    table = ARTable.from_csv(workspace / "ar_table.csv")
+    assert all(cell.seeds == 2 for cell in table.cells)
+    for cell in table.cells:
+        assert cell.ar_low is not None and cell.ar_high is not None
+        assert 0 <= cell.ar_low <= cell.ar_high <= 100
+    assert any(cell.ar_low < cell.ar_high for cell in table.cells)  # pyright: ignore[reportOptionalOperand]
+    assert [row["ar_low"] for row in ran.json["table"]] == [cell.ar_low for cell in table.cells]
+    header = (workspace / "ar_samples.csv").read_text().splitlines()[0].split(",")
+    assert header[:4] == ["task_a", "task_b", "shared_depth", "r0"]
+
+
+def test_intervals_are_the_same_bits_again(workspace):
+    before = content(workspace)
+    ran = synergy("pairwise", "--workspace", workspace, *SERIAL)
+    assert ran.code == 0
+    assert "95 % interval" in ran.out
+    assert content(workspace) == before
+
+
+def test_refine_spends_its_trainings_one_seed_at_a_time(workspace):
+    # thresholds inside intervals are the ones that leave something to find out
+    table = ARTable.from_csv(workspace / "ar_table.csv")
+    trials = len(list((workspace / "trials").glob("*/result.json")))
+    at = max(cell.ar_pct or 0.0 for cell in table.cells) / 2
+    ran = synergy(
+        *("pairwise", "--workspace", workspace, "--refine", 2, "--max-ar", at, "--json"), *SERIAL
+    )
+    assert ran.code == 0, ran.err
+    refined = ARTable.from_csv(workspace / "ar_table.csv")
+    extra = sum(cell.seeds - 2 for cell in refined.cells)
+    stopped = any("no cell is left" in text for text in ran.json["refined"])
+    assert len(ran.json["refined"]) >= 1
+    assert extra == 2 or (stopped and extra < 2)
+    if extra:
+        assert len(list((workspace / "trials").glob("*/result.json"))) > trials
+        kept = json.loads((workspace / "refinements.json").read_text())["plain"]
+        assert sum(row["seeds"] for row in kept) == extra
+        # what was refined stays refined
+        again = synergy("pairwise", "--workspace", workspace, "--json", *SERIAL)
+        assert again.json["trained"] == 0
+        assert sum(row["seeds"] - 2 for row in again.json["table"]) == extra
+
+
+def test_sweeps_need_no_more_than_full_and_lead_to_the_same_tree(config, tmp_path, paired):
+    whole = ARTable.from_csv(paired[0] / "ar_table.csv")
+    for name in ("scan", "lazy"):
+        workspace = tmp_path / name
+        for folder in ("single", "pair"):
+            del folder
+        workspace.mkdir()
+        shutil.copytree(paired[0] / "trials", workspace / "trials")
+        shutil.copy(paired[0] / "config.yaml", workspace)
+        for result in (workspace / "trials").glob("*/result.json"):
+            if len(json.loads(result.read_text())["scores"]["valid"]) == 2:
+                shutil.rmtree(result.parent)
+        ran = synergy(
+            *("pairwise", "--workspace", workspace, "--sweep", name, "--max-ar", 60, "--json"),
+            *SERIAL,
+        )
+        assert ran.code == 0, ran.err
+        table = ARTable.from_csv(workspace / "ar_table.csv")
+        measured = [cell for cell in table.cells if cell.status == "measured"]
+        assert ran.json["trained"] == 2 * len(measured) <= 2 * len(whole.cells)
+        for cell in table.cells:
+            if cell.status == "skipped":
+                assert cell.ar_pct is None
+                assert cell.reason.startswith("not needed")
+            else:
+                assert cell.ar_pct == whole.cell(*cell.key).ar_pct
+        sizes = {
+            synergy(
+                *("synthesize", "--table", file, "--max-ar", 60, "--no-train"),
+                *("--solver", "exact", "--json"),
+            ).json["encoder_params"]
+            for file in (workspace / "ar_table.csv", paired[0] / "ar_table.csv")
+        }
+        assert len(sizes) == 1
+
+
+def test_plan_tells_what_every_sweep_costs(paired):
+    ran = synergy("plan", "--workspace", paired[0], "--json")
+    sweeps = {row["name"]: row for row in ran.json["sweeps"]}
+    assert set(sweeps) == {"full", "scan", "lazy"}
+    assert all(row["least"] == row["most"] == 0 for row in sweeps.values())
+    fresh = synergy("plan", "--workspace", paired[0], "--depths", "3-7", "--json").json["sweeps"]
+    full, scan, lazy = fresh
+    assert full["least"] == full["most"] == 2 * (15 - 3)  # depth 4 is there
+    assert 0 < scan["least"] < scan["most"] <= full["most"]
+    assert 0 < lazy["least"] <= lazy["expected"] <= lazy["most"] <= full["most"]
+    text = synergy("plan", "--workspace", paired[0], "--depths", "3-7").table
+    assert "sweep expected at least at most time" in text
+
+
+def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
+    plain = (workspace / "ar_table.csv").read_bytes()
+    ran = synergy("pairwise", "--workspace", workspace, "--distill", "--json", *SERIAL)
+    assert ran.code == 0, ran.err
+    assert ran.json["trained"] == 12
+    assert (workspace / "ar_table.csv").read_bytes() == plain
+    distilled = ARTable.from_csv(workspace / "ar_table_distilled.csv")
+    table = ARTable.from_csv(workspace / "ar_table.csv")
+    assert [c.single_a for c in distilled.cells] == [c.single_a for c in table.cells]
+    taught = [
+        trial
+        for file in (workspace / "trials").glob("*/trial.json")
+        for trial in [json.loads(file.read_text())]
+        if trial["distillation"]
+    ]
+    assert len(taught) == 12
+    assert all(len(digests) == 2 for trial in taught for digests in trial["teachers"].values())
+    found = synergy("synthesize", "--workspace", workspace, "--distill", "--repair", 0, *SERIAL)
+    assert found.code in (0, 1), found.err
+    assert f"AR table: {workspace / 'ar_table_distilled.csv'}" in found.out
+    summary = json.loads((workspace / "summary.json").read_text())
+    assert [row["name"] for row in summary["rows"]] == [
+        *("independent", "flat", "tree", "tree, distilled")
+    ]
+    spec = json.loads((workspace / "model" / "spec.json").read_text())
+    assert spec["weights"]["trial"] in summary["rows"][-1]["digests"]
+
+
+def test_a_tree_that_misses_the_threshold_is_repaired(workspace, monkeypatch):
+    """The flat tree is made to miss: its worst task must then share less."""
+    real, tries = stage.Bench.measure, []
+
+    def measure(self, title, planned):
+        from dataclasses import replace
+
+        rows, trained = real(self, title, planned)
+        tries.append(planned[0][0].notation())
+        if len(tries) == 1:
+            rows = [replace(row, ar_pct={"valid": 61.0, "test": 61.0}) for row in rows]
+        return rows, trained
+
+    monkeypatch.setattr(stage.Bench, "measure", measure)
+    ran = synergy("synthesize", "--workspace", workspace, "--max-ar", 60, "--json", *SERIAL)
+    assert ran.code == 0, ran.err
+    first, second = ran.json["attempts"]
+    assert (first["keeps"], second["keeps"]) == (False, True)
+    one, other, depth = first["lowered"]
+    assert SharingTree.parse(first["notation"], 8).shared_depth(one, other) > depth
+    assert SharingTree.parse(second["notation"], 8).shared_depth(one, other) <= depth
+    assert f"{one} and {other} may now share at most {depth} blocks" in ran.err
+    assert ran.json["notation"] == second["notation"]
+    text = synergy("synthesize", "--workspace", workspace, "--max-ar", 60, *SERIAL).out
+    assert "Attempts" not in text  # nothing missed this time
+
+
+def test_no_repair_leaves_the_nearest_miss(workspace):
+    ran = synergy("synthesize", "--workspace", workspace, "--max-ar", 0, "--json", *SERIAL)
+    attempts = ran.json["attempts"]
+    if ran.code == 1:
+        least = min(attempt["ar_pct"]["valid"] for attempt in attempts)
+        assert ran.json["rows"][-1]["ar_pct"]["valid"] == least
+        assert "more than the threshold of 0 %" in ran.err
+    else:
+        assert ran.json["rows"][-1]["ar_pct"]["valid"] == 0
+
+
+def test_budgets_and_frontier(workspace):
+    ran = synergy("synthesize", "--workspace", workspace, "--frontier", "--json")
+    rows = ran.json["frontier"]
+    assert [row["number"] for row in rows] == list(range(1, len(rows) + 1))
+    assert rows[-1]["max_ar_to"] is None
+    assert (
+        "number tree max AR %"
+        in synergy("synthesize", "--workspace", workspace, "--frontier").table[-len(rows) - 2]
+    )
+    assert ran.json["decoders_counted"] is False  # the classes of scr stand in the corpus only
+    trained = synergy(
+        *("synthesize", "--workspace", workspace, "--train-frontier", len(rows), "--json"), *SERIAL
+    )
+    assert trained.code == 0, trained.err
+    last = trained.json["frontier"][-1]
+    assert last["measured"]["params"] == last["params"] > rows[-1]["params"]
+    assert (workspace / "frontier.json").is_file()
+    budget = ("--max-params", last["params"], "--max-macs", last["macs"])
+    found = synergy("synthesize", "--workspace", workspace, *budget, "--json", *SERIAL)
+    assert found.code == 0, found.err
+    assert found.json["params"] <= last["params"]
+    assert len(found.json["attempts"]) == 1
+
+
+def test_the_certainty_of_the_tree_is_printed(workspace):
+    ran = synergy("synthesize", "--workspace", workspace, "--no-train")
+    assert "stability: the same tree comes out of " in ran.out
+    assert "gc, scr (shares up to " in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("pairwise", "--seeds", 0), r"--seeds: .*greater than or equal to 1"),
+        (("pairwise", "--refine", 2, "--distill"), "expected an AR table to refine"),
+        (("pairwise", "--sweep", "lasy"), "found 'lasy'; did you mean 'lazy'"),
+        (("synthesize", "--max-params", 100), "expected .*found 100"),
+        (("synthesize", "--max-params", 100, "--max-ar", 2), "expected a threshold or a budget"),
+        (("synthesize", "--train-frontier", "99"), "expected numbers of 1 to"),
+        (("synthesize", "--train-frontier", "first"), "--train-frontier: expected numbers"),
+    ],
+)
+def test_bad_input_is_one_sentence(workspace, arguments, words):
+    import re
+
+    command, *rest = arguments
+    ran = synergy(command, "--workspace", workspace, *rest)
+    assert ran.code == 2
+    assert re.search(words, ran.err), ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_the_papers_table_with_budget_needs_known_decoders():
+    ran = synergy("synthesize", "--table", PAPER_TABLE, "--no-train", "--max-params", 52600)
+    assert ran.code == 2
+    assert "the sizes of the decoders are not known" in ran.err
+
+
+def test_the_papers_frontier_shrinks_with_the_threshold():
+    rows = synergy("synthesize", "--table", PAPER_TABLE, "--frontier", "--json").json["frontier"]
+    at_two = [r for r in rows if r["max_ar_from"] <= 2 and (r["max_ar_to"] or 99) > 2]
+    assert [row["notation"] for row in at_two] == ["{{gc,ac}@8,{scr,vad}@8}@6"]
+    assert rows[-1]["notation"] == "{gc,ac,scr,vad}@8"
