@@ -24,6 +24,7 @@ REGISTRIES = {
     "TASK_KINDS": "synergy.tasks",
     "ENCODERS": "synergy.encoders",
     "EXECUTORS": "synergy.trials.executors",
+    "COMPARISONS": "synergy.comparisons",
     "EXPORTERS": "synergy.export",
 }
 

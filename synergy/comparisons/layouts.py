@@ -31,6 +31,9 @@ Layout = tuple[Partition, ...]
 BlockCost = Callable[[int, Partition], float]
 """What it costs when a block, counted from 1, is shared like that; infinite forbids it."""
 
+Rank = tuple[int, float, int]
+"""Of a layout, the least is best: forbidden blocks, cost of the others, parameters."""
+
 
 def partitions(tasks: Sequence[str]) -> Iterator[Partition]:
     """All ways to put tasks into groups, the one group of all first; tasks keep their order."""
@@ -151,10 +154,11 @@ def best_layout(
     names = sorted(tasks)
     known = cache(cost)
 
-    def rank(layout: Layout) -> tuple[float, int]:
-        total = sum(known(block, groups) for block, groups in enumerate(layout, 1))
+    def rank(layout: Layout) -> Rank:
+        costs = [known(block, groups) for block, groups in enumerate(layout, 1)]
+        allowed = [cost for cost in costs if cost < math.inf]
         params = sum(len(g) * size for g, size in zip(layout, block_params, strict=True))
-        return total, params
+        return len(costs) - len(allowed), sum(allowed), params
 
     every = len(names) <= MAX_ENUMERATED
     if every:
@@ -164,17 +168,17 @@ def best_layout(
     seen, best = 0, None
     for layout in candidates:
         seen += 1
-        total, params = rank(layout)
-        if params <= most and total < math.inf and (best is None or (total, params) < best[0]):
-            best = (total, params), layout
+        found = rank(layout)
+        if found[0] == 0 and found[2] <= most and (best is None or found < best[0]):
+            best = found, layout
     if best is None:
         return None
-    (total, _), layout = best
+    (_, total, _), layout = best
     return Best(tree_of(layout), total, seen, every)
 
 
 def _beam(
-    names: Sequence[str], depth: int, most: int, rank: Callable[[Layout], tuple[float, int]]
+    names: Sequence[str], depth: int, most: int, rank: Callable[[Layout], Rank]
 ) -> Iterator[Layout]:
     """Layouts of up to ``len(names) - 1`` splits; those that are kept are split further."""
     kept: list[Layout] = [((tuple(names),),) * depth]
@@ -182,7 +186,7 @@ def _beam(
     for _ in range(len(names) - 1):
         grown = {split for layout in kept for split in _splits(layout)}
         ranked = sorted((rank(layout), layout) for layout in grown)
-        kept = [layout for (_, params), layout in ranked if params <= most][:BEAM_WIDTH]
+        kept = [layout for (*_, params), layout in ranked if params <= most][:BEAM_WIDTH]
         yield from kept
 
 

@@ -91,7 +91,7 @@ def measure_similarity(
     bank = experiment.bank
     tasks = [experiment.data[trial.tasks[0].name] for trial in probe.trials]
     clips = common_clips(bank, tasks, int(probe.settings["clips"]))
-    frames = max(1, round(experiment.config.training.crop_s / bank.hop_s))
+    frames = max(1, round(probe.trials[0].training.crop_s / bank.hop_s))
     x = torch.from_numpy(middle_crops(bank, clips, frames)).transpose(1, 2).unsqueeze(1)
     triangles: list[list[np.ndarray]] = []
     for done, trial in enumerate(probe.trials, 1):

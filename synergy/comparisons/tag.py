@@ -124,9 +124,13 @@ def measure_affinities(
         if step % every == 0:
             found.append(look_ahead(network, batch, optimizer, device))
         losses = training_step(network, batch, optimizer, config, device)
+        for task, loss in losses.items():
+            if not math.isfinite(loss.item()):
+                raise TrainingError(
+                    f"the loss of {task} became {loss.item()} at step {step + 1} of "
+                    f"{config.steps}; lower training.learning_rate (now {config.learning_rate:g})"
+                )
         schedule.step()
-        if not all(math.isfinite(float(loss)) for loss in losses.values()):
-            raise TrainingError(f"a loss became non-finite at step {step + 1} of {config.steps}")
         report(step + 1)
     return {"affinity": np.mean(found, axis=0).tolist(), "looks": len(found)}
 
@@ -202,8 +206,8 @@ def affinities(
                 parameter.copy_(value - rate * (gradient + decay * value))
             after = losses()
             for j, other in enumerate(tasks):
-                if (loss := float(before[other])) > 0:
-                    found[i, j] = 1.0 - float(after[other]) / loss
+                if (loss := before[other].item()) > 0:
+                    found[i, j] = 1.0 - after[other].item() / loss
         for parameter, value in zip(shared, values, strict=True):
             parameter.copy_(value)
     return found

@@ -1,0 +1,109 @@
+"""``synergy compare``: the synthesised tree against the field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synergy.cli.options import (
+    DEFAULT_WORKSPACE,
+    AsJson,
+    Config,
+    ExecutorName,
+    MaxAr,
+    Workers,
+    WorkspaceFolder,
+)
+from synergy.cli.output import write, write_json
+from synergy.cli.session import set_up, training
+
+if TYPE_CHECKING:
+    from synergy.stages.compare import Compared
+
+Methods = Annotated[
+    str | None,
+    typer.Option(
+        "--methods",
+        metavar="A,B,...",
+        help="Only these comparisons; all of them by default. docs/extending.md lists them.",
+    ),
+]
+
+NOTES = (
+    "AR is taken of scores averaged over the seeds, with its 95 % bootstrap interval over seeds "
+    "and speakers. Decisions rest on validation alone; test is only reported.",
+    "Trainings counts every different training, of all seeds, that a line needs from nothing: the "
+    "model's own and those that lead to its choice. Lines share many of them; time is that of the "
+    "trainings one after the other.",
+    "Masks save no MACs on dense hardware, and storing them costs one bit for each weight that "
+    "they cover, see the column with masks.",
+)
+
+
+def compare(
+    methods: Methods = None,
+    max_ar: MaxAr = None,
+    config: Config = None,
+    workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
+    workers: Workers = None,
+    executor: ExecutorName = "process",
+    as_json: AsJson = False,
+) -> None:
+    """Train and measure what the paper and the field compare with.
+
+    Needs the AR table of `synergy pairwise`. All methods get the same data, steps, seeds and
+    encoder; those that choose a size get at most the parameters of the tree that the recursion
+    finds at --max-ar. A method that cannot be trained becomes a line with its reason. Writes
+    comparisons.json into the workspace, with the methods of this command.
+
+    \b
+    Example:
+      synergy compare
+      synergy compare --methods flat,treemtl,recursive
+    """
+    from synergy.stages.compare import check_methods
+    from synergy.stages.synthesize import read_table
+    from synergy.workspace import Workspace
+
+    chosen = check_methods([] if methods is None else [n.strip() for n in methods.split(",")])
+    held = Workspace(workspace, create=False) if workspace.exists() else workspace
+    table, _ = read_table(held)
+    setup = set_up("synergy compare", config, workspace, executor, workers, max_ar=max_ar)
+    with training(setup) as (session, _):
+        from synergy.stages.compare import compare as stage
+        from synergy.stages.search import Wanted
+        from synergy.stages.synthesize import find_tree
+
+        tree = find_tree(session.experiment, table, Wanted()).tree
+        found = stage(session, table, tree, chosen)
+    if as_json:
+        write_json({**found.to_json(), "trained": found.trained})
+    else:
+        write(compared_text(found))
+
+
+def compared_text(found: Compared) -> str:
+    """Scores and costs as tables; below them what each line is, and what went wrong."""
+    from synergy.cli.compare_tables import compared_cost_table, compared_score_table
+    from synergy.cli.tables import rendered
+
+    measured = [row for row in found.rows if not row.error]
+    tables = [compared_score_table(measured, found.tasks), compared_cost_table(measured)]
+    about = [
+        f"{row.name}: {row.contender.note}"
+        for row in measured
+        if row.contender is not None and row.contender.note
+    ]
+    failed = [f"failed: {row.name}: {row.error}" for row in found.rows if row.error]
+    budget = (
+        f"Budget: the {found.max_params:,} parameters of {found.tree.notation(found.tasks)}, the "
+        f"recursion's tree at a threshold of {found.max_ar:g} %."
+    )
+    parts = [
+        *([rendered(*tables)] if measured else []),
+        "\n".join([budget, *about]),
+        *(["\n".join(failed)] if failed else []),
+        "\n".join(f"note: {note}" for note in NOTES),
+    ]
+    return "\n\n".join(parts)

@@ -1,0 +1,59 @@
+"""The comparison as tables. Scores and AR in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from synergy.cli.progress import duration
+from synergy.cli.tables import SPLITS, in_millions, table_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from synergy.stages.compare import ComparedRow, Measured
+
+
+def compared_score_table(rows: Sequence[ComparedRow], tasks: Sequence[str]) -> Table:
+    """What each model scores, and its AR with the interval, on both splits."""
+    table = table_of("Scores %", ["model", "split", *tasks, "AR %"], left=2)
+    for number, split in enumerate(SPLITS):
+        if number:
+            table.add_section()
+        for row in rows:
+            scores = [_score(row.measured.scores[split][task]) for task in tasks]
+            table.add_row(row.name, split, *scores, _reduction(row.measured, split))
+    return table
+
+
+def compared_cost_table(rows: Sequence[ComparedRow]) -> Table:
+    """What each model costs, and what it costs to come to it."""
+    columns = ["model", "params", "with masks", "of independent", "MACs/s", "trainings", "time"]
+    table = table_of("Costs", [*columns, "tree"])
+    table.columns[-1].justify = "left"
+    for row in rows:
+        if row.contender is None:
+            continue
+        table.add_row(
+            row.name,
+            f"{row.contender.params:,}",
+            f"{row.contender.stored_params:,}",
+            f"{row.share_pct:.0f} %",
+            in_millions(row.contender.macs),
+            str(row.trainings),
+            duration(row.seconds),
+            row.notation or "-",
+        )
+    return table
+
+
+def _score(values: Sequence[float]) -> str:
+    """Mean over the seeds, with their standard deviation where there are several."""
+    mean = f"{100 * fmean(values):.1f}"
+    return mean if len(values) < 2 else f"{mean}±{100 * stdev(values):.1f}"
+
+
+def _reduction(measured: Measured, split: str) -> str:
+    low, high = measured.ar_interval[split]
+    return f"{measured.ar_pct[split]:.1f} [{low:.1f}, {high:.1f}]"

@@ -1,0 +1,293 @@
+"""One table against the field: every comparison trained and measured on the same terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from synergy.atomic import write_json_atomically
+from synergy.comparisons import COMPARISONS, Contender
+from synergy.datasets.problems import did_you_mean
+from synergy.errors import ConfigError, SynergyError
+from synergy.stages.baseline import Baselines, baseline
+from synergy.stages.field import SessionField
+from synergy.stages.outcome import REPORTED
+from synergy.stages.resampling import Resampler
+from synergy.stages.sweep import Session, Swept, sweep
+from synergy.synthesis.ar_table import ARTable, accuracy_reduction
+from synergy.tree import SharingTree
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores and AR of a contender.
+
+    Attributes
+    ----------
+    scores : dict
+        ``scores[split][task]``: one score per seed, in [0, 1].
+    ar_pct : dict of split to float
+    ar_interval : dict of split to (float, float)
+        Bootstrap interval over seeds and speakers, see `synergy.stages.resampling`.
+    """
+
+    scores: Mapping[str, Mapping[str, tuple[float, ...]]]
+    ar_pct: Mapping[str, float]
+    ar_interval: Mapping[str, tuple[float, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        means = {s: {t: fmean(v) for t, v in by.items()} for s, by in self.scores.items()}
+        return {
+            "scores": {s: {t: list(v) for t, v in by.items()} for s, by in self.scores.items()},
+            "mean_scores": means,
+            "ar_pct": dict(self.ar_pct),
+            "ar_low": {split: low for split, (low, _) in self.ar_interval.items()},
+            "ar_high": {split: high for split, (_, high) in self.ar_interval.items()},
+        }
+
+
+NOTHING = Measured({}, {}, {})
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One line of the comparison.
+
+    Attributes
+    ----------
+    method : str
+        Key in ``COMPARISONS``.
+    name : str
+        Of the contender; the method where there is none.
+    contender : Contender, or None
+        None when the method could not name any.
+    measured : Measured
+        Empty when the contender could not be trained with all seeds.
+    share_pct : float
+        Parameters in percent of those of the independent models.
+    notation : str
+        The tree; empty for a model of several networks.
+    trainings : int
+        Different trainings, of all seeds, that it takes to come to this line from nothing.
+    seconds : float
+        How long these took, one after the other, and what was measured on top.
+    error : str
+        Why there is no result, in one sentence; else empty.
+    """
+
+    method: str
+    name: str
+    contender: Contender | None
+    measured: Measured = NOTHING
+    share_pct: float = 0.0
+    notation: str = ""
+    trainings: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as JSON values; without scores and AR where there is an error."""
+        row = {"method": self.method, "name": self.name, "error": self.error or None}
+        if self.contender is None:
+            return {**row, **self.measured.to_json()}
+        return {
+            **row,
+            "notation": self.notation or None,
+            "params": self.contender.params,
+            "stored_params": self.contender.stored_params,
+            "macs": self.contender.macs,
+            "share_pct": self.share_pct,
+            "trainings": self.trainings,
+            "seconds": self.seconds,
+            "note": self.contender.note,
+            "digests": [trial.digest for trials in self.contender.trials for trial in trials],
+            **self.measured.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Compared:
+    """All lines of the comparison.
+
+    Attributes
+    ----------
+    tasks : tuple of str
+    tree : SharingTree
+        Its parameters were the budget of the other methods.
+    max_params : int
+        These parameters, decoders included.
+    max_ar : float
+        Threshold of the synthesised trees, in percent.
+    seeds : tuple of int
+    rows : tuple of ComparedRow
+        In the order of ``COMPARISONS``.
+    trained : int
+        Trainings that this command ran.
+    """
+
+    tasks: tuple[str, ...]
+    tree: SharingTree
+    max_params: int
+    max_ar: float
+    seeds: tuple[int, ...]
+    rows: tuple[ComparedRow, ...]
+    trained: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but ``trained`` as JSON values: the same however often it is asked for."""
+        return {
+            "tasks": list(self.tasks),
+            "tree": self.tree.notation(self.tasks),
+            "max_params": self.max_params,
+            "max_ar": self.max_ar,
+            "seeds": list(self.seeds),
+            "rows": [row.to_json() for row in self.rows],
+        }
+
+
+def check_methods(methods: Sequence[str]) -> tuple[str, ...]:
+    """The chosen comparisons in the order of ``COMPARISONS``; all of them for no choice.
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown; names all of these.
+    """
+    unknown = [name for name in methods if name not in COMPARISONS]
+    if unknown:
+        found = "; ".join(f"found {n!r}{did_you_mean(n, COMPARISONS)}" for n in unknown)
+        raise ConfigError(f"expected comparisons among {', '.join(COMPARISONS)}, {found}")
+    return tuple(name for name in COMPARISONS if not methods or name in methods)
+
+
+def compare(
+    session: Session, table: ARTable, tree: SharingTree, methods: Sequence[str] = ()
+) -> Compared:
+    """Let every method name its contenders, train and measure them; writes comparisons.json.
+
+    A training that several contenders have in common runs once. A method or a contender that
+    fails becomes a row with its reason.
+
+    Parameters
+    ----------
+    session : Session
+    table : ARTable
+        Of tasks that the experiment has.
+    tree : SharingTree
+        The synthesised tree, whose parameters are the budget.
+    methods : sequence of str
+        Keys in ``COMPARISONS``; all of them when empty.
+
+    Raises
+    ------
+    ConfigError
+        If a method is unknown.
+    ShortfallError
+        If a task has no single-task model.
+    """
+    chosen = check_methods(methods)
+    experiment = session.experiment
+    tasks = tuple(task for task in experiment.tasks if task in table.tasks)
+    baselines = baseline(session, tasks)
+    prepared = SessionField(session, baselines, table, tree)
+    entered: list[tuple[str, Contender | SynergyError]] = []
+    for name in chosen:
+        try:
+            found = COMPARISONS[name].contenders(prepared.field)
+        except SynergyError as error:
+            session.progress.note(f"{name}: {error}")
+            entered.append((name, error))
+        else:
+            entered.extend((name, contender) for contender in found)
+    trials = [
+        trial
+        for _, contender in entered
+        if isinstance(contender, Contender)
+        for of_seed in contender.trials
+        for trial in of_seed
+    ]
+    swept = sweep(session, "comparisons", trials)
+    judge = _Judge(session, baselines, swept, tasks)
+    compared = Compared(
+        tasks=tasks,
+        tree=tree,
+        max_params=prepared.field.max_params,
+        max_ar=experiment.config.max_ar,
+        seeds=experiment.config.all_seeds,
+        rows=tuple(judge.row(method, entry) for method, entry in entered),
+        trained=baselines.trained + prepared.trained + swept.trained,
+    )
+    write_json_atomically(session.workspace.comparisons, compared.to_json())
+    return compared
+
+
+class _Judge:
+    """Holds trained contenders against the single-task models."""
+
+    def __init__(
+        self, session: Session, baselines: Baselines, swept: Swept, tasks: tuple[str, ...]
+    ) -> None:
+        self.session = session
+        self.singles = baselines.outcomes
+        self.swept = swept
+        self.tasks = tasks
+        self.resampler = Resampler(session.experiment, session.workspace.trials)
+
+    def row(self, method: str, entry: Contender | SynergyError) -> ComparedRow:
+        """The line of a contender, or of a method that named none."""
+        if isinstance(entry, SynergyError):
+            return ComparedRow(method, method, None, error=str(entry))
+        costs = self.session.experiment.costs
+        depth = self.session.experiment.config.encoder.depth
+        independent = costs.params(SharingTree.flat(self.tasks, 0, depth))
+        trials = [trial for of_seed in entry.trials for trial in of_seed]
+        errors = [self.swept.errors[t.digest] for t in trials if t.digest in self.swept.errors]
+        digests = entry.search.union(trial.digest for trial in trials)
+        return ComparedRow(
+            method=method,
+            name=entry.name,
+            contender=entry,
+            measured=NOTHING if errors else self._measured(entry),
+            share_pct=100.0 * entry.params / independent,
+            notation=trials[0].tree.notation(self.tasks) if len(entry.trials[0]) == 1 else "",
+            trainings=len(digests),
+            seconds=entry.search_seconds + sum(self._seconds(digest) for digest in digests),
+            error="; ".join(dict.fromkeys(errors)),
+        )
+
+    def _measured(self, contender: Contender) -> Measured:
+        """Means over the seeds against means over the seeds, as everywhere."""
+        digests = {
+            task: [
+                next(trial.digest for trial in of_seed if task in trial.tree.tasks)
+                for of_seed in contender.trials
+            ]
+            for task in self.tasks
+        }
+        scores: dict[str, dict[str, tuple[float, ...]]] = {
+            split: {
+                task: tuple(self.swept.results[d]["scores"][split][task] for d in of_task)
+                for task, of_task in digests.items()
+            }
+            for split in REPORTED
+        }
+        singles = {task: self.singles[task].digests for task in self.tasks}
+        return Measured(
+            scores=scores,
+            ar_pct={
+                split: accuracy_reduction(
+                    {task: self.singles[task].mean(split, task) for task in self.tasks},
+                    {task: fmean(values) for task, values in scores[split].items()},
+                )
+                for split in REPORTED
+            },
+            ar_interval={s: self.resampler.interval(singles, digests, s) for s in REPORTED},
+        )
+
+    def _seconds(self, digest: str) -> float:
+        """Of a training; 0 for what is no trial, or of another workspace."""
+        store = self.session.workspace.trials
+        return float(store.result(digest)["seconds"]) if store.is_done(digest) else 0.0

@@ -1,0 +1,57 @@
+"""A session on the tone corpus, and the field of comparisons after its stages one and two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from small_corpora import write_tone_project
+
+from synergy.config import load_config
+from synergy.experiment import prepare
+from synergy.stages.baseline import baseline
+from synergy.stages.field import SessionField
+from synergy.stages.pairwise import pairwise
+from synergy.stages.progress import Silent
+from synergy.stages.sweep import Session
+from synergy.synthesis import ARTable
+from synergy.training.config import TrainingConfig
+from synergy.tree import SharingTree
+from synergy.workspace import Workspace
+
+TREE = SharingTree.parse("{{gc,scr}@8,vad}@4", 8)
+# AR in percent that makes this tree at a threshold of 60, by pair and depth.
+REDUCTIONS = {
+    ("gc", "scr", 4): 1.0,
+    ("gc", "scr", 8): 2.0,
+    ("gc", "vad", 4): 3.0,
+    ("gc", "vad", 8): 99.0,
+    ("scr", "vad", 4): 0.0,
+    ("scr", "vad", 8): 80.0,
+}
+
+
+def tone_session(folder: Path, **options: Any) -> Session:
+    """A session with trainings of a few steps, two seeds by default."""
+    config = load_config(write_tone_project(folder))
+    quick = TrainingConfig(epochs=1, steps_per_epoch=3, clips_per_task=4, crop_s=0.5)
+    config = config.with_options(training=quick.model_dump(), **{"seeds": 2, **options})
+    workspace = Workspace(folder / "workspace")
+    workspace.save_config(config.to_yaml())
+    return Session(prepare(config), workspace, "serial", 1, Silent())
+
+
+def tone_table(session: Session) -> ARTable:
+    """The trained table of the session, with the AR of `REDUCTIONS` in it."""
+    pairs = pairwise(session, session.experiment.tasks, session.experiment.config.depths)
+    cells = [
+        replace(cell, ar_pct=REDUCTIONS[cell.key], ar_low=None, ar_high=None)
+        for cell in pairs.table.cells
+    ]
+    return ARTable.from_cells(cells)
+
+
+def tone_field(session: Session, table: ARTable, tree: SharingTree = TREE) -> SessionField:
+    """The field of a session with a synthesised tree."""
+    return SessionField(session, baseline(session, table.tasks), table, tree)

@@ -1,0 +1,253 @@
+"""The comparison as a stage and as a command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_cli import Ran, content, synergy
+from small_field import TREE, tone_session, tone_table
+
+from synergy.comparisons import COMPARISONS
+from synergy.errors import ConfigError, TrainingError
+from synergy.stages import probes, sweep
+from synergy.stages.compare import ComparedRow, check_methods, compare
+from synergy.stages.sweep import Session
+from synergy.synthesis import ARTable, accuracy_reduction
+
+CHEAP = [name for name in COMPARISONS if name not in ("lth", "lt4rec", "exact")]
+SERIAL = ("--executor", "serial")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Session, ARTable]:
+    """A session after stage two, with one seed; the table is in its workspace."""
+    session = tone_session(tmp_path_factory.mktemp("compare"), seeds=1)
+    table = tone_table(session)
+    table.to_csv(session.workspace.ar_table)
+    return session, table
+
+
+@pytest.fixture(scope="module")
+def ran(trained: tuple[Session, ARTable]) -> Ran:
+    """The command over all methods that are quick."""
+    folder = trained[0].workspace.folder
+    return synergy("compare", "--workspace", folder, "--methods", ",".join(CHEAP), *SERIAL)
+
+
+@pytest.fixture
+def session(trained: tuple[Session, ARTable], tmp_path: Path) -> Session:
+    """A copy of the trained session."""
+    before = trained[0]
+    folder = shutil.copytree(before.workspace.folder, tmp_path / "workspace")
+    return replace(before, workspace=type(before.workspace)(Path(folder)))
+
+
+def written(session: Session) -> Mapping[str, Any]:
+    return json.loads(session.workspace.comparisons.read_text())
+
+
+def rows_of(session: Session, table: ARTable, *methods: str) -> dict[str, ComparedRow]:
+    return {row.name: row for row in compare(session, table, TREE, methods).rows}
+
+
+# -- the command ------------------------------------------------------------------------------
+
+
+def test_every_method_has_its_lines(ran: Ran, trained: tuple[Session, ARTable]) -> None:
+    assert ran.code == 0, ran.err
+    rows = written(trained[0])["rows"]
+    assert list(dict.fromkeys(row["method"] for row in rows)) == CHEAP
+    assert [row["error"] for row in rows] == [None] * len(rows)
+    for row in rows:
+        assert any(line.startswith(f"{row['name']} valid ") for line in ran.table)
+        assert any(line.startswith(f"{row['name']} test ") for line in ran.table)
+    assert "model params with masks of independent MACs/s trainings time tree" in ran.table
+    for word in ("Masks save no MACs", "validation alone", "Trainings counts"):
+        assert word in ran.out
+    assert "{{gc,scr}@8,vad}@4, the recursion's tree at a threshold of 60 %" in ran.out
+
+
+def test_numbers_follow_from_the_trials(ran: Ran, trained: tuple[Session, ARTable]) -> None:
+    assert ran.code == 0
+    session, _ = trained
+    store = session.workspace.trials
+    document = written(session)
+    assert document["max_params"] == session.experiment.costs.params(TREE)
+    rows = {row["name"]: row for row in document["rows"]}
+    alone = rows["independent"]
+    assert alone["ar_pct"] == alone["ar_low"] == alone["ar_high"] == {"valid": 0.0, "test": 0.0}
+    assert alone["share_pct"] == 100.0
+    for row in rows.values():
+        assert row["stored_params"] == row["params"]
+        assert row["share_pct"] == pytest.approx(100 * row["params"] / alone["params"])
+        results = [store.result(digest) for digest in row["digests"]]
+        for split in ("valid", "test"):
+            of_trial = {t: s for r in results for t, s in r["scores"][split].items()}
+            assert row["scores"][split] == {task: [s] for task, s in of_trial.items()}
+            assert row["mean_scores"][split] == of_trial
+            expected = accuracy_reduction(alone["mean_scores"][split], of_trial)
+            assert row["ar_pct"][split] == pytest.approx(expected)
+            assert row["ar_low"][split] <= row["ar_high"][split]
+    assert rows["recursive"]["notation"] == TREE.notation(document["tasks"])
+    assert alone["notation"] is None
+
+
+def test_trainings_are_counted_once(ran: Ran, trained: tuple[Session, ARTable]) -> None:
+    assert ran.code == 0
+    rows = {row["name"]: row for row in written(trained[0])["rows"]}
+    counts = {name: row["trainings"] for name, row in rows.items()}
+    assert counts["independent"] == 3
+    assert counts["independent, distilled"] == 3 + 3
+    assert counts["flat, 4 shared"] == counts["random"] == 1
+    assert (
+        counts["recursive"] == counts["treemtl"] == counts["division {gc,scr},{vad}"] == 3 + 6 + 1
+    )
+    assert counts["recursive, distilled"] == 3 + 6 + 1  # the teachers are in the table already
+    assert counts["rsa"] == 3 + 1
+    assert counts["tag"] == 1 + 1
+    store = trained[0].workspace.trials
+    seconds = sum(store.result(digest)["seconds"] for digest in rows["independent"]["digests"])
+    assert rows["independent"]["seconds"] == pytest.approx(seconds)
+    assert rows["rsa"]["seconds"] > seconds
+
+
+def test_the_same_command_again_trains_nothing(ran: Ran, trained: tuple[Session, ARTable]) -> None:
+    folder = trained[0].workspace.folder
+    before = content(folder)
+    again = synergy("compare", "--workspace", folder, "--methods", ",".join(CHEAP), *SERIAL)
+    assert again.err.splitlines()[-1].startswith("nothing to train")
+    assert again.out == ran.out
+    assert content(folder) == before
+
+
+def test_json_is_the_document_of_the_workspace(ran: Ran, trained: tuple[Session, ARTable]) -> None:
+    assert ran.code == 0
+    folder = trained[0].workspace.folder
+    command = (
+        "compare",
+        "--workspace",
+        folder,
+        "--methods",
+        "flat, independent",
+        "--json",
+        *SERIAL,
+    )
+    document = dict(synergy(*command).json)
+    assert document.pop("trained") == 0
+    assert document == written(trained[0])
+    assert [row["method"] for row in document["rows"]] == ["independent"] * 2 + ["flat"] * 2
+    synergy("compare", "--workspace", folder, "--methods", ",".join(CHEAP), *SERIAL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--methods", "flat,treemlt"), "found 'treemlt'; did you mean 'treemtl'?"),
+        (("--methods", "LTH,flat"), "found 'LTH'"),
+        (("--methods", "flat,"), "found ''"),
+        (("--max-ar", "-1"), "--max-ar: "),
+        (("--executor", "serail"), "did you mean 'serial'?"),
+    ],
+)
+def test_bad_options(trained: tuple[Session, ARTable], arguments: Any, sentence: str) -> None:
+    found = synergy("compare", "--workspace", trained[0].workspace.folder, *arguments)
+    assert found.code == 2
+    assert found.out == ""
+    assert found.err.splitlines()[-1].startswith("error: ")
+    assert sentence in found.err.splitlines()[-1]
+
+
+def test_a_workspace_without_a_table(tmp_path: Path) -> None:
+    found = synergy("compare", "--workspace", tmp_path / "none")
+    assert found.code == 2
+    assert "run `synergy pairwise --workspace" in found.err
+    assert not (tmp_path / "none").exists()
+
+
+# -- what goes wrong --------------------------------------------------------------------------
+
+
+def test_methods_come_in_the_order_of_the_registry() -> None:
+    assert check_methods(["tag", "flat", "flat"]) == ("flat", "tag")
+    assert check_methods([]) == tuple(COMPARISONS)
+    with pytest.raises(ConfigError, match="found 'x'; found 'y'"):
+        check_methods(["x", "flat", "y"])
+
+
+def test_a_contender_that_fails_is_a_line_with_its_reason(
+    session: Session, trained: tuple[Session, ARTable], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_one = sweep.train_one
+
+    def fail(payload: Any, report: Any) -> None:
+        if payload.trial.distillation is not None and len(payload.trial.tree.tasks) > 1:
+            raise TrainingError("the loss of gc became nan")
+        train_one(payload, report)
+
+    monkeypatch.setattr(sweep, "train_one", fail)
+    for digest in session.workspace.trials.done():
+        if session.workspace.trials.trial(digest)["distillation"]:
+            shutil.rmtree(session.workspace.trials.path(digest))
+    rows = rows_of(session, trained[1], "independent", "recursive")
+    assert {name: row.error for name, row in rows.items()} == {
+        "independent": "",
+        "independent, distilled": "",
+        "recursive": "",
+        "recursive, distilled": "the loss of gc became nan",
+    }
+    assert not rows["recursive, distilled"].measured.scores
+    saved = written(session)["rows"][-1]
+    assert saved["error"] == "the loss of gc became nan"
+    assert saved["ar_pct"] == saved["mean_scores"] == {}
+
+
+def test_a_probe_that_fails_is_the_end_of_its_method_only(
+    session: Session, trained: tuple[Session, ARTable], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(payload: Any, report: Any) -> None:
+        raise TrainingError(f"{payload.probe.name} diverged")
+
+    shutil.rmtree(session.workspace.folder / "probes", ignore_errors=True)
+    monkeypatch.setattr(probes, "measure_one", fail)
+    rows = rows_of(session, trained[1], "tag", "recursive", "rsa")
+    assert rows["tag"].error == "affinities of tasks: tag diverged"
+    assert rows["tag"].contender is None
+    assert rows["rsa"].error == "similarity of single-task models: rsa diverged"
+    assert rows["recursive"].error == ""
+    monkeypatch.undo()
+    assert rows_of(session, trained[1], "tag")["tag"].error == ""
+
+
+def test_a_damaged_probe_is_measured_anew(
+    session: Session, trained: tuple[Session, ARTable]
+) -> None:
+    first = rows_of(session, trained[1], "rsa")["rsa"]
+    (file,) = (session.workspace.folder / "probes").glob("rsa-*.json")
+    text = file.read_text()
+    file.write_text(text[: len(text) // 2])
+    again = rows_of(session, trained[1], "rsa")["rsa"]
+    assert again.notation == first.notation
+    assert json.loads(file.read_text())["result"] == json.loads(text)["result"]
+
+
+def test_a_method_without_a_contender_is_a_line_too(
+    session: Session, trained: tuple[Session, ARTable]
+) -> None:
+    table = ARTable.from_cells(replace(cell, ar_pct=0.0) for cell in trained[1].cells)
+    flat = TREE.flat(TREE.tasks, 8, 8)
+    compared = compare(session, table, flat, ["random", "flat"])
+    assert [row.name for row in compared.rows] == ["flat, 4 shared", "flat, 8 shared", "random"]
+    assert compared.rows[-1].error.startswith("expected another tree of at most")
+    assert compared.rows[-1].to_json()["ar_pct"] == {}
+    table.to_csv(session.workspace.ar_table)
+    ran = synergy(
+        "compare", "--workspace", session.workspace.folder, "--methods", "random,flat", *SERIAL
+    )
+    assert ran.code == 0
+    assert any(line.startswith("failed: random: expected another tree") for line in ran.table)
