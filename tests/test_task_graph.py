@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from small_tables import PAPER_TASKS, ar_tables, paper_table
 
 from synergy.errors import ConfigError
-from synergy.synthesis import ARTable, Cell, task_graph
+from synergy.synthesis import ARTable, Cell, optimistic_graph, task_graph
 
 
 def weights(graph):
@@ -50,6 +50,8 @@ def test_failed_cells_do_not_pass():
 def test_weight_is_the_largest_depth_that_passes(table, max_ar):
     graph = task_graph(table, max_ar)
     for a, b in table.pairs():
+        depths = graph.edges[a, b]["depths"]
+        assert depths == tuple(d for d in table.depths if table.cell(a, b, d).passes(max_ar))
         weight = graph.edges[a, b]["weight"]
         assert weight == 0 or table.cell(a, b, weight).passes(max_ar)
         deeper = [depth for depth in table.depths if depth > weight]
@@ -61,6 +63,69 @@ def test_a_larger_threshold_never_lowers_a_weight(table, one, other):
     strict, loose = (task_graph(table, max_ar) for max_ar in sorted((one, other)))
     for a, b in table.pairs():
         assert strict.edges[a, b]["weight"] <= loose.edges[a, b]["weight"]
+
+
+# -- caps -------------------------------------------------------------------------------------
+
+
+@given(ar_tables(), st.floats(0, 12), st.data())
+def test_a_cap_leaves_the_depths_up_to_it(table, max_ar, data):
+    pairs = st.sampled_from([frozenset(pair) for pair in table.pairs()])
+    caps = data.draw(st.dictionaries(pairs, st.integers(0, 9)))
+    free, capped = task_graph(table, max_ar), task_graph(table, max_ar, caps)
+    for a, b, depths in free.edges(data="depths"):
+        left = tuple(depth for depth in depths if depth <= caps.get(frozenset((a, b)), 9))
+        assert capped.edges[a, b] == {"depths": left, "weight": max(left, default=0)}
+
+
+def test_a_cap_between_swept_depths_goes_down_to_one_that_passes():
+    table = ARTable.from_cells(
+        Cell("a", "b", depth, ar) for depth, ar in ((2, 1.0), (4, 5.0), (8, 1.0))
+    )
+    assert weights(task_graph(table, 2.0, {frozenset("ab"): 7})) == {"a-b": 2}
+    assert weights(task_graph(table, 2.0, {frozenset("ab"): 1})) == {"a-b": 0}
+
+
+def test_impossible_caps():
+    with pytest.raises(ConfigError, match="caps of pairs of gc, ac, scr, vad, found one of gc-x"):
+        task_graph(paper_table(), 2.0, {frozenset(("gc", "x")): 4})
+    with pytest.raises(ConfigError, match="pair ac-gc: expected a cap of at least 0"):
+        task_graph(paper_table(), 2.0, {frozenset(("gc", "ac")): -1})
+
+
+# -- skipped cells ----------------------------------------------------------------------------
+
+
+def row(*values):
+    """One pair at the depths 4, 5 ...: an AR, or the status of a cell without one."""
+    cells = []
+    for depth, value in enumerate(values, 4):
+        if value == "skipped":
+            cells.append(Cell.skipped("a", "b", depth, ""))
+        elif value == "failed":
+            cells.append(Cell("a", "b", depth, None, "failed"))
+        else:
+            cells.append(Cell("a", "b", depth, value))
+    return ARTable.from_cells(cells)
+
+
+@pytest.mark.parametrize(
+    ("values", "certain", "hoped"),
+    [
+        (("skipped", 1.0, "skipped", 3.0, "skipped"), (5,), (4, 5, 6)),
+        (("skipped", 3.0, "skipped"), (), (4,)),
+        (("skipped", "skipped"), (), (4, 5)),
+        (("failed", "skipped"), (), (5,)),  # a training that stopped says nothing of others
+        ((3.0, "skipped", 1.0, "skipped"), (6,), (5, 6, 7)),  # 4 contradicts 6 in any case
+        ((1.0, 3.0), (4,), (4,)),
+    ],
+)
+def test_skipped_cells_never_pass_but_may_be_hoped_for(values, certain, hoped):
+    table = row(*values)
+    assert task_graph(table, 2.0).edges["a", "b"]["depths"] == certain
+    assert optimistic_graph(table, 2.0).edges["a", "b"]["depths"] == hoped
+    capped = optimistic_graph(table, 2.0, {frozenset("ab"): 5})
+    assert capped.edges["a", "b"]["depths"] == tuple(d for d in hoped if d <= 5)
 
 
 @pytest.mark.parametrize("max_ar", [-0.1, math.nan, math.inf])

@@ -12,7 +12,11 @@ Four concepts, in the order in which the data passes through them:
   inside the parts as large as possible; with whole weights many bipartitions reach it.
 - A *sharing tree* follows from splitting sets down to single tasks, where each set shares as
   many blocks as its smallest weight. Two solvers choose the splits: the paper's recursion, and
-  an exact one that finds the smallest tree.
+  an exact one that finds the smallest tree. *Strict*, they use only depths that passed
+  themselves.
+
+Instead of one threshold, `frontier` takes all of them and `within_budgets` the lowest one whose
+tree is small enough.
 
     >>> from pathlib import Path
     >>> from synergy.synthesis import ARTable, synthesize
@@ -24,23 +28,31 @@ Four concepts, in the order in which the data passes through them:
 
 from synergy.synthesis.ar_table import ARTable, Cell, accuracy_reduction
 from synergy.synthesis.bipartition import Bipartitions, max_min_bipartitions
+from synergy.synthesis.budget import Budget, within_budgets
 from synergy.synthesis.exact import exact_tree, spanning_tree_bound
+from synergy.synthesis.frontier import FrontierTree, frontier
 from synergy.synthesis.recursive import recursive_tree
 from synergy.synthesis.synthesize import SOLVERS, Solver, Synthesis, synthesize
-from synergy.synthesis.task_graph import task_graph
+from synergy.synthesis.task_graph import Caps, optimistic_graph, task_graph
 
 __all__ = [
     "SOLVERS",
     "ARTable",
     "Bipartitions",
+    "Budget",
+    "Caps",
     "Cell",
+    "FrontierTree",
     "Solver",
     "Synthesis",
     "accuracy_reduction",
     "exact_tree",
+    "frontier",
     "max_min_bipartitions",
+    "optimistic_graph",
     "recursive_tree",
     "spanning_tree_bound",
     "synthesize",
     "task_graph",
+    "within_budgets",
 ]

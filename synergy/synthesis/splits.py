@@ -4,6 +4,9 @@ A set of tasks shares as many blocks as its smallest weight allows; sharing less
 rest cheaper. So a tree follows from how sets are split, and of two trees the one with the larger
 *saving* is smaller: every split of a set that shares L blocks saves the cost of the blocks 1..L
 once. Solvers differ only in the splits that they propose.
+
+That holds where a pair may share any depth up to its weight. `synergy.synthesis.strict_splits` is
+for the other case, in which a set may have to share less than its smallest weight.
 """
 
 from __future__ import annotations
@@ -41,20 +44,20 @@ class Solution:
     parts: tuple[Solution, ...]
 
 
-class SplitSearch(ABC):
-    """Finds the tree of a task graph, solving every task set once.
+class TreeSearch(ABC):
+    """A search for the best tree of a task graph; what it compares and how it ends.
 
-    Among the proposed splits of a set the best has (a) the largest saving of the finished
-    subtree, (b) the lowest sum of the AR, at the depths used, of the pairs that stay together,
-    (c) the most even sizes, (d) the earliest tasks beside the first one. Costs and AR are
-    compared as exact decimals, so that no rounding decides a tie.
+    Of several ways to treat a set the best has (a) the largest saving of the finished subtree,
+    (b) the lowest sum of the AR, at the depths used, of the pairs that stay together, (c) the
+    most even sizes, (d) the earliest tasks beside the first one. Costs and AR are compared as
+    exact decimals, so that no rounding decides a tie.
 
     Parameters
     ----------
     graph : nx.Graph
         Task graph with weights of 0..``depth``.
     table : ARTable, or None
-        Without it, (b) is skipped.
+        Without it, (b) is skipped. A cell without an AR counts more than all others.
     block_costs : sequence of float, length ``depth``
         Finite, 0 or more.
     depth : int
@@ -84,63 +87,44 @@ class SplitSearch(ABC):
                     f"found a weight of {weight}"
                 )
         self._reductions = None if table is None else _reductions(self.sets, table)
-        self._solved: dict[int, Solution] = {}
         self.effort = 0
 
     @abstractmethod
-    def propose(self, mask: int, pairs: Pairs) -> Iterable[int]:
-        """Splits of a set that is worth splitting, each as the part with the first task."""
+    def best(self) -> Solution:
+        """The best subtree of all tasks."""
 
     def tree(self) -> SharingTree:
         """The best tree of all tasks."""
-        return SharingTree(self._branch(self.solve(self.sets.everything), 0), self.depth)
+        return self.tree_of(self.best())
 
-    def solve(self, mask: int) -> Solution:
-        """The best subtree of a task set."""
-        solution = self._solved.get(mask)
-        if solution is None:
-            solution = self._solved[mask] = self._solve(mask)
-        return solution
+    def tree_of(self, solution: Solution) -> SharingTree:
+        """The tree of a solution for all tasks."""
+        return SharingTree(self._branch(solution, 0), self.depth)
 
-    def _solve(self, mask: int) -> Solution:
-        bits = members(mask)
-        if len(bits) == 1:
-            return Solution(mask, 0, 0, self.depth, ())
-        pairs = self.sets.pairs_by_weight(bits)
-        self.effort += len(bits) * (len(bits) - 1) // 2
-        shared = next(iter(pairs))
-        if len(pairs) == 1:  # every way to split comes to the same tree
-            parts = tuple(self.solve(1 << bit) for bit in bits)
-            saving = (len(parts) - 1) * self.saved[shared]
-            reduction = sum(self._reduction(i, j, shared) for i, j in pairs[shared])
-            return Solution(mask, saving, reduction, shared, parts)
-        one, other = self._best(mask, pairs)
-        across = sum(
-            self._reduction(i, j, shared) for i in members(one.mask) for j in members(other.mask)
-        )
+    def alone(self, bit: int) -> Solution:
+        """The subtree of one task."""
+        return Solution(1 << bit, 0, 0, self.depth, ())
+
+    def alike(self, bits: Sequence[int], shared: int) -> Solution:
+        """The subtree of tasks that share the same depth with each other."""
+        reduction = sum(self._reduction(i, j, shared) for i, j in itertools.combinations(bits, 2))
+        parts = tuple(self.alone(bit) for bit in bits)
+        mask = sum(part.mask for part in parts)
+        return Solution(mask, (len(parts) - 1) * self.saved[shared], reduction, shared, parts)
+
+    def joined(self, one: Solution, other: Solution, shared: int) -> Solution:
+        """The subtree of two parts that share a depth with each other."""
+        across = 0
+        if shared and self._reductions is not None:
+            bits = members(other.mask)
+            across = sum(self._reduction(i, j, shared) for i in members(one.mask) for j in bits)
         return Solution(
-            mask,
+            one.mask | other.mask,
             self.saved[shared] + one.saving + other.saving,
             across + one.reduction + other.reduction,
             shared,
             (one, other),
         )
-
-    def _best(self, mask: int, pairs: Pairs) -> tuple[Solution, Solution]:
-        best, ties = -1, []
-        known = self._solved.get
-        for part in self.propose(mask, pairs):
-            one = known(part) or self.solve(part)
-            other = known(mask ^ part) or self.solve(mask ^ part)
-            saving = one.saving + other.saving
-            if saving > best:
-                best, ties = saving, []
-            if saving == best:
-                ties.append((one, other))
-            self.effort += 1
-            if self.effort > self.max_effort:
-                break
-        return min(ties, key=_preference)
 
     def _reduction(self, i: int, j: int, shared: int) -> int:
         """AR of a pair of bits at the depth used; 0 where nothing is shared."""
@@ -160,7 +144,60 @@ class SplitSearch(ABC):
         return Branch(blocks, tuple(sorted(self.sets.names(solution.mask))), children)
 
 
-def _preference(split: tuple[Solution, Solution]) -> tuple[int, int, int]:
+class SplitSearch(TreeSearch):
+    """Finds the tree by solving every task set once, for any depth up to the weights."""
+
+    def __init__(
+        self, graph: nx.Graph, table: ARTable | None, block_costs: Sequence[float], depth: int
+    ) -> None:
+        super().__init__(graph, table, block_costs, depth)
+        self._solved: dict[int, Solution] = {}
+
+    @abstractmethod
+    def propose(self, mask: int, pairs: Pairs) -> Iterable[int]:
+        """Splits of a set that is worth splitting, each as the part with the first task."""
+
+    def best(self) -> Solution:
+        """The best subtree of all tasks."""
+        return self.solve(self.sets.everything)
+
+    def solve(self, mask: int) -> Solution:
+        """The best subtree of a task set."""
+        solution = self._solved.get(mask)
+        if solution is None:
+            solution = self._solved[mask] = self._solve(mask)
+        return solution
+
+    def _solve(self, mask: int) -> Solution:
+        bits = members(mask)
+        if len(bits) == 1:
+            return self.alone(*bits)
+        pairs = self.sets.pairs_by_weight(bits)
+        self.effort += len(bits) * (len(bits) - 1) // 2
+        shared = next(iter(pairs))
+        if len(pairs) == 1:  # every way to split comes to the same tree
+            return self.alike(bits, shared)
+        return self.joined(*self._best(mask, pairs), shared)
+
+    def _best(self, mask: int, pairs: Pairs) -> tuple[Solution, Solution]:
+        best, ties = -1, []
+        known = self._solved.get
+        for part in self.propose(mask, pairs):
+            one = known(part) or self.solve(part)
+            other = known(mask ^ part) or self.solve(mask ^ part)
+            saving = one.saving + other.saving
+            if saving > best:
+                best, ties = saving, []
+            if saving == best:
+                ties.append((one, other))
+            self.effort += 1
+            if self.effort > self.max_effort:
+                break
+        return min(ties, key=preference)
+
+
+def preference(split: tuple[Solution, Solution]) -> tuple[int, int, int]:
+    """What decides between splits that save the same, least first: the rules (b), (c) and (d)."""
     one, other = split
     uneven = abs(one.mask.bit_count() - other.mask.bit_count())
     return one.reduction + other.reduction, uneven, -one.mask
@@ -183,7 +220,7 @@ def exact_prefix_sums(block_costs: Sequence[float], depth: int) -> list[int]:
 
 
 def _reductions(sets: TaskSets, table: ARTable) -> dict[tuple[int, int, int], int]:
-    """Whole AR by two bit numbers and depth; a failed cell counts more than all others."""
+    """Whole AR by two bit numbers and depth; a cell without one counts more than all others."""
     if set(table.tasks) != set(sets.tasks):
         raise TableError(
             f"expected a table of the tasks {', '.join(sets.tasks)} as in the task graph, "

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import networkx as nx
@@ -13,8 +14,9 @@ import networkx as nx
 from synergy.errors import ConfigError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.exact import MAX_TASKS, exact_tree, spanning_tree_bound
-from synergy.synthesis.recursive import RecursiveSearch
-from synergy.synthesis.task_graph import task_graph
+from synergy.synthesis.notes import depth_notes, failure_notes, sharing_notes
+from synergy.synthesis.recursive import PaperSplits, recursive_search
+from synergy.synthesis.task_graph import NO_CAPS, Caps, optimistic_graph, task_graph
 from synergy.tree import Branch, SharingTree
 
 Solver = Literal["recursive", "exact"]
@@ -32,19 +34,23 @@ class Synthesis:
         The threshold, in percent.
     solver : {"recursive", "exact"}
         The one that found `tree`.
+    strict : bool
+        Whether pairs share only depths that passed themselves, or nothing.
     encoder_cost : float
         Cost of the blocks of `tree`, in the unit of the block costs; decoders are not counted.
     predicted_ar_pct : float
         Largest AR that the table has for a pair at the depth that `tree` shares for it; 0 for a
-        pair that shares nothing. Cells without an AR are left out and named in `notes`.
+        pair that shares nothing. Cells without an AR are left out and named in `notes`. With
+        `strict` it never exceeds `max_ar`.
     weights : tuple of (str, str, int)
-        Every pair and the number of blocks that it may share.
+        Every pair and the largest number of blocks that it may share.
     recursive_cost : float
         Encoder cost of the recursion's tree.
     exact_cost : float, or None
         Encoder cost of the smallest tree; None above 14 tasks.
     provably_optimal : bool
-        True when no tree under these weights costs less than `tree`.
+        True when no tree under these weights, or these depths if `strict`, costs less than
+        `tree`.
     notes : tuple of str
         What a reader should know about the result, one sentence each.
     """
@@ -52,6 +58,7 @@ class Synthesis:
     tree: SharingTree
     max_ar: float
     solver: Solver
+    strict: bool
     encoder_cost: float
     predicted_ar_pct: float
     weights: tuple[tuple[str, str, int], ...]
@@ -67,6 +74,8 @@ def synthesize(
     block_costs: Sequence[float],
     depth: int = 8,
     solver: Solver = "recursive",
+    strict: bool = False,
+    caps: Caps = NO_CAPS,
 ) -> Synthesis:
     """Find the tree that shares as much as the table allows.
 
@@ -81,11 +90,16 @@ def synthesize(
         Number of blocks of the encoder.
     solver : {"recursive", "exact"}
         The paper's recursion, or the smallest tree (up to 14 tasks). Both run; this one decides.
+    strict : bool
+        Pairs share only depths that passed themselves, or nothing. Otherwise a pair may share
+        any depth up to the largest that passed, also one at which it did not.
+    caps : mapping of frozenset of two tasks to int, optional
+        Most blocks that a pair may share, whatever the table says.
 
     Raises
     ------
     ConfigError
-        If the threshold or the solver cannot be used.
+        If the threshold, the solver or a cap cannot be used.
     TableError
         If a pair may share more blocks than the encoder has.
     TreeError
@@ -93,59 +107,140 @@ def synthesize(
     """
     if solver not in SOLVERS:
         raise ConfigError(f"expected the solver {' or '.join(SOLVERS)}, found {solver!r}")
-    graph = task_graph(table, max_ar)
-    if solver == "exact" and len(graph) > MAX_TASKS:
+    problem = Problem(table, max_ar, block_costs, depth, strict, caps)
+    if solver == "exact" and len(problem.graph) > MAX_TASKS:
         raise ConfigError(
-            f"expected at most {MAX_TASKS} tasks for the solver exact, found {len(graph)}; "
+            f"expected at most {MAX_TASKS} tasks for the solver exact, found {len(problem.graph)}; "
             "use the solver recursive"
         )
-    search = RecursiveSearch(graph, table, block_costs, depth)
-    tree = search.tree()
-    recursive_cost = tree.cost(block_costs)
-    exact_cost = None
-    if len(graph) <= MAX_TASKS:
-        smallest = exact_tree(graph, block_costs, depth, table)
-        exact_cost = smallest.cost(block_costs)
-        tree = smallest if solver == "exact" else tree
-    cost = tree.cost(block_costs)
-    least = len(graph) * sum(block_costs) - spanning_tree_bound(graph, block_costs)
-    optimal = any(
-        math.isclose(cost, bound, rel_tol=1e-9)
-        for bound in (least, exact_cost)
-        if bound is not None
-    )
+    return problem.synthesis(solver)
 
-    shared = _shared_depths(tree)
-    notes = [
-        *_sharing_notes(graph),
-        *_depth_notes(table, max_ar, shared),
-        *_failure_notes(table),
-    ]
-    if exact_cost is not None and solver == "recursive" and not optimal:
-        notes.append(
-            f"The recursion is not optimal here: its tree costs {cost:,.10g}, the smallest one "
-            f"{exact_cost:,.10g} (solver exact)."
+
+@dataclass(frozen=True)
+class Problem:
+    """What a tree is wanted for; both solvers' answers, each computed once.
+
+    Parameters
+    ----------
+    table, max_ar, block_costs, depth, strict, caps
+        As in `synthesize`.
+    """
+
+    table: ARTable
+    max_ar: float
+    block_costs: Sequence[float]
+    depth: int
+    strict: bool
+    caps: Caps
+
+    @cached_property
+    def graph(self) -> nx.Graph:
+        """The task graph."""
+        return task_graph(self.table, self.max_ar, self.caps)
+
+    @cached_property
+    def recursion(self) -> PaperSplits:
+        """The recursion's search."""
+        return recursive_search(self.graph, self.table, self.block_costs, self.depth, self.strict)
+
+    @cached_property
+    def recursive(self) -> SharingTree:
+        """The recursion's tree."""
+        return self.recursion.tree()
+
+    @cached_property
+    def smallest(self) -> SharingTree | None:
+        """The exact solver's tree; None for more tasks than it takes."""
+        if len(self.graph) > MAX_TASKS:
+            return None
+        return exact_tree(self.graph, self.block_costs, self.depth, self.table, self.strict)
+
+    def synthesis(
+        self, solver: Solver, tree: SharingTree | None = None, notes: Sequence[str] = ()
+    ) -> Synthesis:
+        """What is known about a tree.
+
+        Parameters
+        ----------
+        solver : {"recursive", "exact"}
+        tree : SharingTree, optional
+            The solver's own by default.
+        notes : sequence of str
+            Come before all others.
+        """
+        costs = self.block_costs
+        recursive_cost = self.recursive.cost(costs)
+        exact_cost = None if self.smallest is None else self.smallest.cost(costs)
+        if tree is None:
+            tree = self.recursive if self.smallest is None or solver != "exact" else self.smallest
+        cost = tree.cost(costs)
+        least = len(self.graph) * sum(costs) - spanning_tree_bound(self.graph, costs)
+        optimal = any(
+            math.isclose(cost, bound, rel_tol=1e-9)
+            for bound in (least, exact_cost)
+            if bound is not None
         )
-    if solver == "recursive" and not search.followed_all_ties:
-        notes.append(
-            "Some task sets have too many optimal splits to try them all; of these sets one split "
-            "was taken, so another order of the tasks may give another size."
+        shared = shared_depths(tree)
+        edges = self.graph.edges
+        return Synthesis(
+            tree=tree,
+            max_ar=self.max_ar,
+            solver=solver,
+            strict=self.strict,
+            encoder_cost=cost,
+            predicted_ar_pct=_predicted_ar(self.table, shared),
+            weights=tuple((a, b, edges[a, b]["weight"]) for a, b in self.table.pairs()),
+            recursive_cost=recursive_cost,
+            exact_cost=exact_cost,
+            provably_optimal=optimal,
+            notes=(
+                *notes,
+                *sharing_notes(self.graph, self.caps),
+                *depth_notes(self.table, self.max_ar, shared),
+                *failure_notes(self.table),
+                *(self._recursion_notes(optimal) if solver == "recursive" else ()),
+                *self._skipped_notes(exact_cost),
+            ),
         )
-    return Synthesis(
-        tree=tree,
-        max_ar=max_ar,
-        solver=solver,
-        encoder_cost=cost,
-        predicted_ar_pct=_predicted_ar(table, shared),
-        weights=tuple((a, b, graph.edges[a, b]["weight"]) for a, b in table.pairs()),
-        recursive_cost=recursive_cost,
-        exact_cost=exact_cost,
-        provably_optimal=optimal,
-        notes=tuple(notes),
-    )
+
+    def _recursion_notes(self, optimal: bool) -> list[str]:
+        notes: list[str] = []
+        if self.smallest is not None and not optimal:
+            cost, least = (t.cost(self.block_costs) for t in (self.recursive, self.smallest))
+            notes.append(
+                f"The recursion is not optimal here: its tree costs {cost:,.10g}, the smallest one "
+                f"{least:,.10g} (solver exact)."
+            )
+        if not self.recursion.followed_all_ties:
+            notes.append(
+                "Some task sets have too many optimal splits to try them all; of these sets one "
+                "split was taken, so another order of the tasks may give another size."
+            )
+        return notes
+
+    def _skipped_notes(self, exact_cost: float | None) -> list[str]:
+        """Says when skipped cells could allow a smaller tree, should AR grow with depth."""
+        if exact_cost is None or all(cell.status != "skipped" for cell in self.table.cells):
+            return []
+        hoped = optimistic_graph(self.table, self.max_ar, self.caps)
+        allowed = "depths" if self.strict else "weight"
+        edges = self.graph.edges
+        if all(hoped.edges[pair][allowed] == edges[pair][allowed] for pair in edges):
+            return []
+        smallest = exact_tree(hoped, self.block_costs, self.depth, strict=self.strict)
+        cost = smallest.cost(self.block_costs)
+        if cost >= exact_cost or math.isclose(cost, exact_cost, rel_tol=1e-9):
+            return []
+        # Strict also needs the cells that a sweep for weights has no use for.
+        way = "--sweep full" if self.strict else f"--max-ar {self.max_ar:g}"
+        return [
+            "Cells that were skipped could allow a smaller tree: at best it would cost "
+            f"{cost:,.10g}, the smallest one that the trained cells allow costs "
+            f"{exact_cost:,.10g}. `synergy pairwise {way}` trains what is missing."
+        ]
 
 
-def _shared_depths(tree: SharingTree) -> dict[frozenset[str], int]:
+def shared_depths(tree: SharingTree) -> dict[frozenset[str], int]:
     """Number of blocks that each pair shares; one walk, where `shared_depth` takes one a pair."""
     shared: dict[frozenset[str], int] = {}
 
@@ -165,36 +260,3 @@ def _predicted_ar(table: ARTable, shared: dict[frozenset[str], int]) -> float:
     used = ((a, b, shared[frozenset((a, b))]) for a, b in table.pairs())
     values = [table.cell(a, b, depth).ar_pct for a, b, depth in used if depth]
     return max((value for value in values if value is not None), default=0.0)
-
-
-def _sharing_notes(graph: nx.Graph) -> list[str]:
-    if any(weight for _, _, weight in graph.edges(data="weight")):
-        return []
-    return [
-        "No pair passes the threshold at any depth, so nothing is shared: the tree is one "
-        "encoder for each task."
-    ]
-
-
-def _depth_notes(table: ARTable, max_ar: float, shared: dict[frozenset[str], int]) -> list[str]:
-    """Depths in use at which the pair itself did not pass, although it passed at a larger one."""
-    notes: list[str] = []
-    for a, b in table.pairs():
-        depth = shared[frozenset((a, b))]
-        if not depth or (cell := table.cell(a, b, depth)).passes(max_ar):
-            continue
-        found = "has no measured AR" if cell.ar_pct is None else f"has an AR of {cell.ar_pct:g} %"
-        notes.append(
-            f"{a} and {b} share {depth} blocks, where the pair {found} against a threshold of "
-            f"{max_ar:g} %; it is allowed because the pair passes with more shared blocks."
-        )
-    return notes
-
-
-def _failure_notes(table: ARTable) -> list[str]:
-    return [
-        f"The training of {cell.label} failed{f' ({cell.reason})' if cell.reason else ''}; "
-        "it counts as not passing."
-        for cell in table.cells
-        if cell.status == "failed"
-    ]

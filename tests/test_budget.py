@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_tables import PAPER_BLOCKS, PAPER_DECODERS, PAPER_TASKS, ar_tables, paper_table
+from small_trees import all_shapes, shape_of
+
+from synergy.errors import ConfigError, ShortfallError
+from synergy.synthesis import ARTable, Budget, Cell, synthesize, task_graph, within_budgets
+from synergy.synthesis.pareto import MAX_PARETO_TASKS, ParetoSearch
+
+BLOCKS = PAPER_BLOCKS[0]
+# Eight shared blocks save much of the first cost; of the second, two shared blocks save all that
+# can be saved.
+DEEP, EARLY = (1, 1, 1, 1, 1, 1, 1, 100), (100, 100, 0, 0, 0, 0, 0, 0)
+
+
+def reduction_of(table, shared):
+    """Largest AR of a tree; None where it uses a cell without one."""
+    cells = [table.cell(*pair, d) for pair, d in zip(table.pairs(), shared, strict=True) if d]
+    if any(cell.ar_pct is None for cell in cells):
+        return None
+    return max((cell.ar_pct for cell in cells), default=0.0)
+
+
+def usable(table):
+    """Every tree of measured cells with its AR."""
+    swept = {0, *table.depths}
+    shapes = (shape for shape in all_shapes(len(table.tasks)) if swept.issuperset(shape.shared))
+    found = {shape: reduction_of(table, shape.shared) for shape in shapes}
+    return {shape: ar for shape, ar in found.items() if ar is not None}
+
+
+def holds(budget, shape):
+    return shape.cost(budget.block_costs) + budget.fixed <= budget.most
+
+
+@settings(max_examples=80)
+@given(ar_tables(at_most=4, depths=(2, 5, 8)), st.data())
+def test_equals_brute_force(table, data):
+    kinds = data.draw(st.sets(st.sampled_from([("deep", DEEP), ("early", EARLY)]), min_size=1))
+    budgets = [
+        Budget(name, costs, 7, data.draw(st.integers(sum(costs), 4 * sum(costs)), label=name))
+        for name, costs in sorted(kinds)
+    ]
+    trees = usable(table)
+    fitting = {s: ar for s, ar in trees.items() if all(holds(b, s) for b in budgets)}
+    by = data.draw(st.sampled_from([DEEP, EARLY]))
+    if any(b.most < sum(b.block_costs) + b.fixed for b in budgets):
+        with pytest.raises(ConfigError, match="one encoder for all tasks"):
+            within_budgets(table, budgets, by)
+    elif not fitting:
+        with pytest.raises(ShortfallError):
+            within_budgets(table, budgets, by)
+    else:
+        found = within_budgets(table, budgets, by)
+        lowest = min(fitting.values())
+        assert found.predicted_ar_pct == found.max_ar == lowest
+        assert all(budget.holds(found.tree) for budget in budgets)
+        cheapest = min(s.cost(by) for s, ar in fitting.items() if ar == lowest)
+        assert found.encoder_cost == cheapest
+        assert shape_of(found.tree, table.tasks) in {shape.shared for shape in fitting}
+
+
+@settings(max_examples=40)
+@given(ar_tables(at_most=4, failures=False), st.floats(0, 10))
+def test_the_size_of_a_strict_tree_as_budget_gives_no_higher_reduction(table, max_ar):
+    known = synthesize(table, max_ar, BLOCKS, solver="exact", strict=True)
+    budget = Budget("parameters", BLOCKS, 100, known.encoder_cost + 100)
+    found = within_budgets(table, [budget], BLOCKS)
+    assert found.predicted_ar_pct <= known.predicted_ar_pct
+    assert found.encoder_cost <= known.encoder_cost
+    assert (found.solver, found.strict, found.provably_optimal) == ("exact", True, True)
+
+
+# -- the paper --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("most", "notation", "reduction_pct"),
+    [
+        (119_977, "{{gc,vad}@8,ac,scr}@0", 0.0),
+        (94_816, "{{gc,vad}@8,ac,scr}@0", 0.0),
+        (94_815, "{{{gc,vad}@8,scr}@5,ac}@0", 0.5),
+        (60_000, "{{gc,vad}@8,{ac,scr}@7}@6", 2.0),
+        (52_790, "{{gc,ac,vad}@8,scr}@7", 2.3),  # 44 % of four independent networks
+        (48_525, "{gc,ac,scr,vad}@8", 7.0),
+        (44_494, "{gc,ac,scr,vad}@8", 7.0),
+    ],
+)
+def test_budgets_on_the_papers_table(most, notation, reduction_pct):
+    budget = Budget("parameters", BLOCKS, PAPER_DECODERS, most)
+    found = within_budgets(paper_table(), [budget], BLOCKS)
+    assert found.tree.notation(PAPER_TASKS) == notation
+    assert found.predicted_ar_pct == found.max_ar == reduction_pct
+    assert found.notes == ()
+
+
+# -- several costs ----------------------------------------------------------------------------
+
+
+def unbeaten(table):
+    """Costs of the trees of AR 0 that no other one undercuts in one cost without exceeding it."""
+    costs = {(s.cost(DEEP), s.cost(EARLY)) for s, ar in usable(table).items() if not ar}
+    return sorted(
+        one
+        for one in costs
+        if not any(two != one and two[0] <= one[0] and two[1] <= one[1] for two in costs)
+    )
+
+
+def test_trees_that_no_other_beats_are_all_found():
+    draw = random.Random(1)
+    several = 0
+    for _ in range(100):
+        a, b, c, d = draw.sample("abcd", 4)
+        row = {frozenset((a, b)): 2, frozenset((b, c)): 8, frozenset((c, d)): 2}
+        passing = {
+            pair: row.get(frozenset(pair)) or draw.choice([0, 0, 0, 2, 8])
+            for pair in itertools.combinations("abcd", 2)
+        }
+        cells = [Cell(*pair, d, float(d != passing[pair])) for pair in passing for d in (2, 8)]
+        table = ARTable.from_cells(cells)
+        search = ParetoSearch(task_graph(table, 0.0), table, [DEEP, EARLY], 8)
+        found = search.trees()
+        assert [(tree.cost(DEEP), tree.cost(EARLY)) for tree in found] == unbeaten(table)
+        assert all(reduction_of(table, shape_of(tree, table.tasks)) == 0 for tree in found)
+        assert search.tree() == found[0]
+        several += len(found) > 1
+    assert several > 20
+
+
+def rows_of_four(rows, otherwise=9.0):
+    """Of four tasks in a row the middle ones may share 8 blocks, or the outer ones 2 with them.
+
+    A row can thus save 107 and 200 of the two costs, or 4 and 400.
+    """
+    names = [f"t{i}" for i in range(4 * rows)]
+    cells = []
+    for (i, a), (j, b) in itertools.combinations(enumerate(names), 2):
+        next_to = j == i + 1 and j % 4
+        passing = () if not next_to else (8,) if j % 4 == 2 else (2,)
+        for depth in (2, 8):
+            ar = 0.0 if depth in passing else otherwise
+            cells.append(Cell(a, b, depth, ar, "failed" if ar is None else "measured"))
+    return ARTable.from_cells(cells)
+
+
+def saving(table, deep, early):
+    """Budgets that a tree keeps if it saves so much of both costs."""
+    count = len(table.tasks)
+    return [
+        Budget("parameters", DEEP, 5, count * sum(DEEP) - deep + 5),
+        Budget("MACs", EARLY, 5, count * sum(EARLY) - early + 5),
+    ]
+
+
+@pytest.mark.parametrize("by", [DEEP, EARLY])
+def test_budgets_that_only_a_compromise_keeps(by):
+    table = rows_of_four(2)
+    found = within_budgets(table, saving(table, 107 + 4, 200 + 400), by)
+    assert found.max_ar == found.predicted_ar_pct == 0.0
+    shared = [depth for depth in shape_of(found.tree, table.tasks) if depth]
+    assert sorted(shared) == [2, 2, 8]
+    assert not found.provably_optimal  # without the budgets a tree of lower cost is allowed
+    assert found.notes == ()
+
+
+def test_of_the_trees_within_the_budget_of_one_cost_the_cheapest_by_another_is_taken():
+    table = rows_of_four(2)
+    _, macs = saving(table, 0, 200 + 400)
+    found = within_budgets(table, [macs], DEEP)
+    smallest = within_budgets(table, [macs], EARLY)
+    assert (found.tree.cost(DEEP), smallest.tree.cost(DEEP)) == (8 * 107 - 111, 8 * 107 - 8)
+    assert (found.tree.cost(EARLY), smallest.tree.cost(EARLY)) == (1600 - 600, 1600 - 800)
+    assert found.exact_cost == 8 * 107 - 2 * 107
+
+
+def test_budgets_that_contradict_each_other():
+    table = rows_of_four(2)
+    budgets = saving(table, 2 * 107, 4 * 200)
+    assert within_budgets(table, budgets[:1], DEEP).max_ar == 0.0
+    assert within_budgets(table, budgets[1:], DEEP).max_ar == 0.0
+    assert within_budgets(table, budgets, DEEP).max_ar == 9.0
+    with pytest.raises(ShortfallError, match=r"keeps 647 parameters and 805 MACs at once"):
+        within_budgets(rows_of_four(2, otherwise=None), budgets, DEEP)
+
+
+def test_many_tasks_and_several_costs():
+    table = rows_of_four(3)
+    assert len(table.tasks) > MAX_PARETO_TASKS
+    with pytest.raises(ConfigError, match=r"at most 10 tasks .* \(parameters, MACs\), found 12"):
+        within_budgets(table, saving(table, 107 + 8, 200 + 800), DEEP)
+    budgets = saving(table, 3 * 107, 3 * 200)
+    assert within_budgets(table, budgets, DEEP).notes == ()
+    found = within_budgets(table, saving(table, 0, 4 * 200), DEEP)
+    assert found.max_ar == 0.0
+    (note,) = found.notes
+    assert "another one of the same AR may cost less" in note
+
+
+# -- what it says -----------------------------------------------------------------------------
+
+
+def test_skipped_cells_are_mentioned():
+    cells = [
+        Cell.skipped("ac", "vad", 5, "not needed") if cell.label == "ac-vad at depth 5" else cell
+        for cell in paper_table().cells
+    ]
+    budget = Budget("parameters", BLOCKS, PAPER_DECODERS, 60_000)
+    (note,) = within_budgets(ARTable.from_cells(cells), [budget], BLOCKS).notes
+    assert note.startswith("Skipped cells (1 in the table)")
+
+
+def test_a_budget_smaller_than_any_network():
+    budget = Budget("parameters", BLOCKS, PAPER_DECODERS, 44_493)
+    with pytest.raises(ConfigError, match=r"at least 44,494, one encoder .* found 44,493"):
+        within_budgets(paper_table(), [budget], BLOCKS)
+
+
+def test_a_budget_that_measured_depths_do_not_reach():
+    shallow = ARTable.from_cells(c for c in paper_table().cells if c.shared_depth < 7)
+    budget = Budget("parameters", BLOCKS, PAPER_DECODERS, 50_000)
+    with pytest.raises(ShortfallError) as caught:
+        within_budgets(shallow, [budget], BLOCKS)
+    assert str(caught.value) == (
+        "the depths that the table has an AR for need larger budgets: expected at least 68,686 "
+        "parameters ({gc,ac,scr,vad}@6), found 50,000; measure deeper cells with "
+        "`synergy pairwise`"
+    )
+
+
+def test_what_it_refuses():
+    with pytest.raises(ConfigError, match="a budget of parameters or MACs, found none"):
+        within_budgets(paper_table(), [], BLOCKS)
+    with pytest.raises(ConfigError, match="MACs: expected a finite budget of at least 0, found -1"):
+        Budget("MACs", BLOCKS, 0, -1)
+    with pytest.raises(ConfigError, match="finite cost of the decoders"):
+        Budget("MACs", BLOCKS, float("nan"), 1)
+    many = rows_of_four(4)
+    with pytest.raises(ConfigError, match="at most 14 tasks for a budget, found 16"):
+        within_budgets(many, [Budget("parameters", BLOCKS, 0, 1e9)], BLOCKS)
