@@ -118,7 +118,7 @@ def run(
 
 _WHERE = """\
   config.yaml   every setting, defaults included
-  ar_table.csv  accuracy reduction of every pair at every shared depth
+  ar_table.csv  accuracy reduction of every pair at every shared depth, with intervals
   tree.json     the sharing tree
   summary.json  scores, sizes and notes on the data
   model/        the trained network: model.py, weights.safetensors, spec.json, README.md

@@ -306,9 +306,9 @@ def _only_find(
         synthesis, found = search_tree(table, setup.config, setup.config.max_ar, wanted)
         found["table"] = str(source)
         write_json_atomically(held.tree, found)
-    _show(synthesis, table, found, as_json)
     if not as_json:
         write_certainty(source, synthesis, setup.config)
+    _show(synthesis, table, found, as_json)
 
 
 def _show_frontier(table: ARTable, config: RunConfig | None, wanted: Wanted, as_json: bool) -> None:
@@ -332,3 +332,7 @@ def _show(synthesis: Synthesis, table: ARTable, found: dict[str, Any], as_json: 
         write(synthesis_text(synthesis, table.tasks, found))
         for note in synthesis.notes:
             write(f"note: {note}")
+    from synergy.stages.search import nothing_shared
+
+    if missed := nothing_shared(table, synthesis):
+        raise ShortfallError(missed)

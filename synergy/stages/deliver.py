@@ -17,7 +17,7 @@ from synergy.experiment import Experiment
 from synergy.export import CorpusFacts, ModelFacts, export_model
 from synergy.network import TreeNetwork
 from synergy.stages.outcome import REPORTED
-from synergy.stages.search import Wanted, synthesis_json
+from synergy.stages.search import Wanted, nothing_shared, synthesis_json
 from synergy.stages.sweep import Session
 from synergy.stages.synthesize import Final, train_tree
 from synergy.synthesis.ar_table import ARTable
@@ -84,7 +84,9 @@ def complete(session: Session, table: ARTable, wanted: Wanted, source: str) -> D
     write_json_atomically(workspace.tree, found)
     for note in synthesis.notes:
         session.progress.note(note)
-    missed = "" if wanted.has_budget else shortfall(final, synthesis.max_ar)
+    missed = ""
+    if not wanted.has_budget:
+        missed = nothing_shared(table, synthesis) or shortfall(final, synthesis.max_ar)
     told = final.to_json()
     write_json_atomically(
         workspace.summary,

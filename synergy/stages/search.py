@@ -244,6 +244,21 @@ def synthesis_json(
     }
 
 
+def nothing_shared(table: ARTable, synthesis: Synthesis) -> str:
+    """A sentence when no pair may share a block under the threshold, else nothing."""
+    if any(blocks for _, _, blocks in synthesis.weights):
+        return ""
+    measured = [cell for cell in table.cells if cell.ar_pct is not None]
+    if not measured:
+        return "no cell of the AR table was measured, so nothing can be shared"
+    best = min(measured, key=lambda cell: cell.ar_pct or 0.0)
+    return (
+        f"no pair keeps an AR of {synthesis.max_ar:g} % at any depth, so nothing is shared and "
+        f"nothing saved: the lowest AR of the table is {best.ar_pct:.2f} % ({best.label}); raise "
+        "--max-ar, or try --distill or more --seeds"
+    )
+
+
 def _specs(config: RunConfig, tasks: Sequence[str]) -> list[TaskSpec] | None:
     """What is known of the tasks without their recordings; None unless it is all."""
     specs: list[TaskSpec] = []
