@@ -140,7 +140,9 @@ def test_json_is_the_document_of_the_workspace(ran: Ran, trained: tuple[Session,
     )
     document = dict(synergy(*command).json)
     assert document.pop("trained") == 0
-    assert document == written(trained[0])
+    kept = dict(written(trained[0]))
+    rows = [row for row in kept.pop("rows") if row["method"] in ("flat", "independent")]
+    assert document == {**kept, "rows": rows}
     assert [row["method"] for row in document["rows"]] == ["independent"] * 2 + ["flat"] * 2
     synergy("compare", "--workspace", folder, "--methods", ",".join(CHEAP), *SERIAL)
 
@@ -251,3 +253,20 @@ def test_a_method_without_a_contender_is_a_line_too(
     )
     assert ran.code == 0
     assert any(line.startswith("failed: random: expected another tree") for line in ran.table)
+
+
+def test_lines_of_other_methods_stay_while_the_terms_are_the_same(
+    session: Session, trained: tuple[Session, ARTable]
+) -> None:
+    table = trained[1]
+    session.workspace.comparisons.unlink(missing_ok=True)
+    compare(session, table, TREE, ["independent"])
+    compare(session, table, TREE, ["flat"])
+    methods = [row["method"] for row in written(session)["rows"]]
+    assert methods[0] == "independent" and set(methods) == {"independent", "flat"}
+    compare(session, table, TREE, ["flat"])
+    assert [row["method"] for row in written(session)["rows"]] == methods
+    other = session.experiment.config.with_options(max_ar=33.0)
+    moved = replace(session, experiment=replace(session.experiment, config=other))
+    compare(moved, table, TREE, ["flat"])
+    assert {row["method"] for row in written(session)["rows"]} == {"flat"}

@@ -14,7 +14,7 @@ from synergy.errors import WorkspaceError
 from synergy.network import build_network
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
-from synergy.training.distillation import DistillationConfig, SoftLabels
+from synergy.training.distillation import DistillationConfig, SoftLabels, window_starts
 from synergy.training.loop import training_step
 from synergy.tree import SharingTree
 from synergy.trials.store import TrialStore
@@ -79,7 +79,10 @@ def test_every_training_clip_is_labelled_by_the_mean_of_the_teachers(store: Tria
     for task in ("low", "busy"):
         assert set(soft.logits[task]) == clips
     clip = int(DATA["busy"].clips["train"][0])
-    x = torch.from_numpy(BANK.features[clip].astype(np.float32)).T[None, None]
+    # windows of a crop's length, 20 frames, of a clip of 30 frames or more
+    assert soft.hop == 25
+    assert soft.logits["low"][clip].shape == (1, 2)
+    x = torch.from_numpy(BANK.features[clip][:20].astype(np.float32)).T[None, None]
     votes = []
     for seed in (0, 1):
         trial = trial_of(SharingTree.single("low", 8), seed)
@@ -87,7 +90,7 @@ def test_every_training_clip_is_labelled_by_the_mean_of_the_teachers(store: Tria
         network.load_state_dict(store.weights(trial.digest))
         with torch.no_grad():
             votes.append(network(x)["low"][0].numpy())
-    np.testing.assert_allclose(soft.logits["low"][clip], np.mean(votes, axis=0), atol=1e-5)
+    np.testing.assert_allclose(soft.logits["low"][clip][0], np.mean(votes, axis=0), atol=1e-5)
     assert soft.logits["busy"][clip].shape == (len(BANK.features[clip]),)
 
 
@@ -136,6 +139,21 @@ def test_the_soft_labels_of_a_batch_are_cropped_like_its_features(store: TrialSt
     assert rows == 8
     assert batch.soft["low"].shape == (rows, 2)
     np.testing.assert_array_equal(batch.soft["busy"].numpy(), batch.x[:, 0, 0].numpy())
+
+
+@pytest.mark.parametrize(
+    ("frames", "length", "hop", "starts"),
+    [(30, 20, 5, [0, 5, 10]), (20, 20, 5, [0]), (7, 20, 5, [0]), (29, 20, 5, [0, 5])],
+)
+def test_windows_of_a_clip(frames: int, length: int, hop: int, starts: list[int]) -> None:
+    assert list(window_starts(frames, length, hop)) == starts
+
+
+@pytest.mark.parametrize(("start", "window"), [(-9, 0), (2, 0), (3, 1), (5, 1), (7, 1), (99, 2)])
+def test_a_crop_gets_the_label_of_the_nearest_window(start: int, window: int) -> None:
+    windows = np.arange(6, dtype=np.float32).reshape(3, 2)
+    soft = SoftLabels(DistillationConfig(), 5, {"low": {4: windows}})
+    np.testing.assert_array_equal(soft.of_crop("low", 4, start), windows[window])
 
 
 def test_with_all_weight_on_the_teachers_labels_do_not_matter(store: TrialStore) -> None:

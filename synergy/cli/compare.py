@@ -55,7 +55,7 @@ def compare(
     Needs the AR table of `synergy pairwise`. All methods get the same data, steps, seeds and
     encoder; those that choose a size get at most the parameters of the tree that the recursion
     finds at --max-ar. A method that cannot be trained becomes a line with its reason. Writes
-    comparisons.json into the workspace, with the methods of this command.
+    comparisons.json into the workspace, beside what earlier commands measured on the same terms.
 
     \b
     Example:

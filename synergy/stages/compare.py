@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -220,8 +221,27 @@ def compare(
         rows=tuple(judge.row(method, entry) for method, entry in entered),
         trained=baselines.trained + prepared.trained + swept.trained,
     )
-    write_json_atomically(session.workspace.comparisons, compared.to_json())
+    write_json_atomically(session.workspace.comparisons, _with_earlier(session, compared, chosen))
     return compared
+
+
+def _with_earlier(session: Session, compared: Compared, chosen: Sequence[str]) -> dict[str, Any]:
+    """What comparisons.json holds now: also lines of other methods, from earlier commands.
+
+    They stay only when they were measured on the same terms.
+    """
+    told = compared.to_json()
+    try:
+        earlier = json.loads(session.workspace.comparisons.read_text(encoding="utf-8"))
+        terms = [key for key in told if key != "rows"]
+        if any(earlier[key] != told[key] for key in terms):
+            return told
+        kept = [row for row in earlier["rows"] if row["method"] not in chosen]
+    except (OSError, ValueError, KeyError, TypeError):
+        return told  # there is none, or it is damaged and written anew
+    order = {name: place for place, name in enumerate(COMPARISONS)}
+    rows = [*told["rows"], *kept]
+    return {**told, "rows": sorted(rows, key=lambda row: order.get(row["method"], len(order)))}
 
 
 class _Judge:

@@ -156,18 +156,18 @@ class BatchSource:
         return crops
 
     def _soft(self, clips: np.ndarray, starts: np.ndarray) -> dict[str, Tensor]:
-        """Teachers' logits of whole clips; those of activities are cropped like the features."""
+        """Teachers' logits of the crops."""
         if self.soft_labels is None:
             return {}
         soft: dict[str, Tensor] = {}
         for task in self.tasks:
-            known = self.soft_labels.logits[task.task]
-            values = [known[int(clip)] for clip in clips]
-            if task.targets["train"][0].ndim == 1:
-                values = [
-                    _take(value, int(start), self.frames)
-                    for value, start in zip(values, starts, strict=True)
-                ]
+            per_frame = task.targets["train"][0].ndim == 1
+            values = [
+                _take(self.soft_labels.logits[task.task][clip], start, self.frames)
+                if per_frame
+                else self.soft_labels.of_crop(task.task, clip, start)
+                for clip, start in zip(clips.tolist(), starts.tolist(), strict=True)
+            ]
             soft[task.task] = torch.from_numpy(np.stack(values))
         return soft
 

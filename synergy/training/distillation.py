@@ -24,10 +24,14 @@ class DistillationConfig(StrictModel):
         Share of the soft labels in a task's loss, the rest is the loss on its own clips.
     temperature : float
         By which logits are divided before they are compared (Hinton et al. 2015).
+    hop_s : float
+        Teachers label windows of a crop's length, one every ``hop_s`` seconds; a crop gets the
+        label of the nearest one.
     """
 
     weight: Annotated[float, Field(gt=0, le=1)] = 0.5
     temperature: Annotated[float, Field(gt=0, le=100)] = 2.0
+    hop_s: Annotated[float, Field(gt=0, le=60)] = 0.25
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,24 @@ class SoftLabels:
     Attributes
     ----------
     settings : DistillationConfig
+    hop : int
+        Frames from one window to the next.
     logits : dict of task to dict of clip number to float32 array
-        Mean over the teachers of the task: [K], or [F] for an activity.
+        Mean over the teachers of the task: [W, K] for the windows of a clip, or [F] for an
+        activity.
     """
 
     settings: DistillationConfig
+    hop: int
     logits: Mapping[str, Mapping[int, np.ndarray]]
+
+    def of_crop(self, task: str, clip: int, start: int) -> np.ndarray:
+        """Logits [K] of the window nearest to a crop that begins at frame ``start``."""
+        windows = self.logits[task][clip]
+        nearest = (2 * start + self.hop) // (2 * self.hop)
+        return windows[min(max(nearest, 0), len(windows) - 1)]
+
+
+def window_starts(frames: int, length: int, hop: int) -> range:
+    """First frames of the windows of a clip; one window for a clip no longer than ``length``."""
+    return range(0, max(1, frames - length + 1), hop)
