@@ -9,7 +9,18 @@ from __future__ import annotations
 import typer
 
 from synergy import __version__
-from synergy.cli import baseline, data, pairwise, plan, predict, run, show, synthesize
+from synergy.cli import (
+    baseline,
+    compare,
+    data,
+    pairwise,
+    plan,
+    predict,
+    report,
+    run,
+    show,
+    synthesize,
+)
 from synergy.cli.ending import run_to_exit_code
 from synergy.cli.output import write
 
@@ -60,8 +71,10 @@ app.command("run")(run.run)
 app.command("baseline")(baseline.baseline)
 app.command("pairwise")(pairwise.pairwise)
 app.command("synthesize")(synthesize.synthesize)
+app.command("compare")(compare.compare)
 app.command("plan")(plan.plan)
 app.command("show")(show.show)
+app.command("report")(report.report)
 app.add_typer(data.app, name="data")
 app.command("predict")(predict.predict)
 

@@ -1,0 +1,1 @@
+"""Drawings of a report, one file each; numbers in, inline SVG out."""

@@ -1,0 +1,83 @@
+"""SVG elements: text is escaped by the serialiser, numbers are short, equal input gives equal text.
+
+Colours and fonts come from the page's style sheet through classes. No style attributes, which the
+page's content security policy would refuse.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+Value = str | float
+
+
+def svg(width: float, height: float, name: str, about: str, kind: str) -> Element:
+    """An image of a fixed natural size in CSS pixels.
+
+    Parameters
+    ----------
+    width, height : float
+    name : str
+        What a screen reader says first.
+    about : str
+        What the image shows, in words; "" for nothing beyond ``name``.
+    kind : str
+        Class for the style sheet.
+    """
+    attributes = {
+        "class": kind,
+        "viewBox": f"0 0 {number(width)} {number(height)}",
+        "width": number(width),
+        "height": number(height),
+        "role": "img",
+        "aria-label": printable(f"{name}: {about}" if about else name),
+    }
+    return Element("svg", attributes)
+
+
+def add(
+    parent: Element, tag: str, attributes: Mapping[str, Value] | None = None, text: str = ""
+) -> Element:
+    """A new child of ``parent``."""
+    plain = {
+        key: printable(value) if isinstance(value, str) else number(value)
+        for key, value in (attributes or {}).items()
+    }
+    child = SubElement(parent, tag, plain)
+    if text:
+        child.text = printable(text)
+    return child
+
+
+def text_of(element: Element) -> str:
+    """The element as text that can stand in an HTML page."""
+    return tostring(element, encoding="unicode", short_empty_elements=True)
+
+
+def number(value: float) -> str:
+    """One digit after the point, which is enough for pixels."""
+    text = f"{value:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text
+
+
+def points(places: list[tuple[float, float]]) -> str:
+    """Value of the attribute ``points``, in whole pixels for curves of many points."""
+    return " ".join(f"{number(x)},{number(y)}" for x, y in places)
+
+
+def printable(text: str) -> str:
+    """Without the control characters that neither XML nor HTML can hold."""
+    return "".join(c if c.isprintable() or c == " " else "\ufffd" for c in text)
+
+
+def ticks(low: float, high: float, count: int) -> list[float]:
+    """At most about ``count`` round numbers in [low, high]."""
+    span = max(high - low, 1e-9)
+    raw = span / max(count, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= raw * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(n * step, 10) for n in range(first, last + 1)]

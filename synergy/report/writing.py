@@ -1,0 +1,77 @@
+"""From a workspace to its report on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synergy.atomic import write_text_atomically
+from synergy.errors import ConfigError
+from synergy.report.html import render
+from synergy.report.summary import summarise
+from synergy.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written.
+
+    Attributes
+    ----------
+    file : Path
+    numbers : dict
+        What it shows, see `synergy.report.summary.summarise`.
+    """
+
+    file: Path
+    numbers: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The file and its numbers as JSON values, without the curves."""
+        kept = {name: value for name, value in self.numbers.items() if name != "curves"}
+        kept["tables"] = [
+            {
+                **table,
+                "cells": [
+                    {name: value for name, value in cell.items() if name != "curves"}
+                    for cell in table["cells"]
+                ],
+            }
+            for table in self.numbers["tables"]
+        ]
+        return {"report": str(self.file), **kept}
+
+
+def write_report(workspace: Workspace, file: Path | None = None) -> Report:
+    """Write the report of a workspace.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Only read; another command may hold it.
+    file : Path, optional
+        ``report.html`` in the workspace by default; replaced when it is there.
+
+    Raises
+    ------
+    WorkspaceError
+        If a file of the workspace is damaged, or there is nothing to report.
+    TableError
+        If an AR table is damaged.
+    ConfigError
+        If ``file`` cannot be written.
+    """
+    file = workspace.report if file is None else file
+    if file.is_dir():
+        raise ConfigError(f"expected a file for the report, found the folder {file}; name a file")
+    numbers = summarise(workspace)
+    page = render(numbers, workspace.folder.resolve().name)
+    try:
+        write_text_atomically(file, page)
+    except OSError as error:
+        raise ConfigError(
+            f"the report cannot be written to {file} ({error.strerror}); name another file"
+        ) from error
+    return Report(file, numbers)

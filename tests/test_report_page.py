@@ -1,0 +1,151 @@
+"""The page of a report, without a browser: what stands in it, and what cannot."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from small_pages import Elements
+from small_reports import result_workspace, with_holes
+from small_tables import paper_table
+
+from synergy.report import render, summarise, write_report
+from synergy.synthesis import ARTable, Cell
+from synergy.workspace import Workspace
+
+HOSTILE = "</script><img src=x onerror=alert(1)>&\"'{{7*7}}"
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> Workspace:
+    return result_workspace(tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture(scope="module")
+def numbers(workspace):
+    return summarise(workspace)
+
+
+@pytest.fixture(scope="module")
+def page(numbers) -> str:
+    return render(numbers, "run")
+
+
+def test_the_title_is_the_result(page):
+    title = re.search("<title>(.*)</title>", page)
+    assert title
+    assert title[1] == "{{gc,ac}@8,{scr,vad}@8}@6 · 51,102 parameters (43 %) · AR 1.6 %"
+
+
+def test_sections_come_in_order(page):
+    found = [attributes["id"] for attributes in Elements(page).of("section")]
+    assert found == ["pairs", "trees", "frontier", "training", "results", "provenance"]
+
+
+def test_ids_are_unique_and_links_lead_to_them(page):
+    elements = Elements(page)
+    ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {a["href"].removeprefix("#") for a in elements.of("a")} <= set(ids)
+
+
+def test_the_page_needs_nothing_else(page):
+    elements = Elements(page)
+    for _, attributes in elements.found:
+        for name in ("src", "href", "action", "xlink:href", "data"):
+            assert attributes.get(name, "#").startswith(("#", "data:,"))
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_only_the_script_and_style_of_the_page_may_run(page):
+    policy = re.search('Content-Security-Policy" content="([^"]+)"', page)
+    assert policy
+    rules = dict(r.split(" ", 1) for r in policy[1].replace("&#39;", "'").split("; "))
+    assert rules["default-src"] == "'none'"
+    for tag, rule in (("script", "script-src"), ("style", "style-src")):
+        texts = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        assert len(texts) == 1
+        digest = base64.b64encode(hashlib.sha256(texts[0].encode()).digest()).decode()
+        assert rules[rule] == f"'sha256-{digest}'"
+
+
+def test_tables_can_be_read_aloud(page):
+    tables = re.findall("<table.*?</table>", page, re.DOTALL)
+    assert len(tables) >= 6
+    for table in tables:
+        elements = Elements(table)
+        assert len(elements.of("caption")) == 1
+        assert all(head.get("scope") in ("col", "row") for head in elements.of("th"))
+        rows = re.findall("<tr.*?</tr>", table, re.DOTALL)
+        widths = {len(re.findall("<t[hd][ >]", row)) for row in rows}
+        assert len(widths) == 1, table[:200]
+
+
+def test_every_ar_stands_in_its_cell(page):
+    text = " ".join(Elements(page).text)
+    for cell in paper_table().cells:
+        assert f"{cell.task_a} and {cell.task_b} sharing {cell.shared_depth} blocks" in text
+    heat = re.findall(r'class="v">([\d.]+)<', page)
+    assert heat == [f"{cell.ar_pct:.1f}" for cell in paper_table().cells]
+
+
+def test_without_a_script_the_final_tree_is_shown(page, numbers):
+    shown = re.search('<div class="scroll" id="tree".*?<svg.*?aria-label="([^"]+)"', page)
+    assert shown
+    assert shown[1].startswith(numbers["final"]["notation"])
+    assert "<noscript>" in page
+
+
+def test_the_same_workspace_gives_the_same_bytes(workspace, tmp_path, monkeypatch):
+    first = write_report(workspace).file.read_bytes()
+    assert write_report(workspace, tmp_path / "x.html").file.read_bytes() == first
+    monkeypatch.chdir(workspace.folder.parent)
+    again = Workspace(Path(workspace.folder.name), create=False)
+    assert write_report(again, tmp_path / "y.html").file.read_bytes() == first
+    assert len(first) < 500_000
+
+
+def test_names_of_the_workspace_are_only_text(tmp_path):
+    workspace = result_workspace(tmp_path / "run", corpus=HOSTILE, note=HOSTILE, seeds=(0,))
+    with_holes(ARTable.from_csv(workspace.ar_table), HOSTILE).to_csv(workspace.ar_table)
+    page = render(summarise(workspace), HOSTILE)
+    assert "<img" not in page
+    elements = Elements(page)
+    assert "".join(elements.text).count(HOSTILE) >= 5
+    assert len(elements.of("script")) == 2
+
+
+def test_task_names_that_no_tree_can_hold_are_only_text(tmp_path):
+    workspace = Workspace(tmp_path / "run")
+    workspace.save_config("max_ar: 2.0\n")
+    names = (HOSTILE, "b", "c")
+    pairs = [(a, b) for n, a in enumerate(names) for b in names[n + 1 :]]
+    cells = [Cell(a, b, depth, 1.0) for a, b in pairs for depth in (4, 8)]
+    ARTable.from_cells(cells).to_csv(workspace.ar_table)
+    numbers = summarise(workspace)
+    assert numbers["trees"] is None
+    assert "task name" in numbers["no_trees"]
+    page = render(numbers, "run")
+    assert "<img" not in page
+    assert HOSTILE in "".join(Elements(page).text)
+
+
+def test_cells_without_a_value_say_why(tmp_path):
+    workspace = result_workspace(tmp_path / "run", stages=2, seeds=(0,))
+    table = with_holes(ARTable.from_csv(workspace.ar_table), "loss is NaN")
+    table.to_csv(workspace.ar_table)
+    numbers = summarise(workspace)
+    assert numbers["stability"] is None  # the resampled tables are those of another state
+    text = " ".join("".join(Elements(render(numbers, "run")).text).split())
+    assert "gc, ac at 4: failed, loss is NaN" in text
+    assert "gc, scr at 5: skipped, it passes at depth 8" in text
+    assert "2 cells have no value" in text
+    cells = numbers["tables"][0]["cells"]
+    assert not any(cell["passes"] for cell in cells if cell["ar_pct"] is None)
