@@ -28,7 +28,7 @@ from synergy.cli.options import (
 from synergy.cli.output import say, write, write_json
 from synergy.cli.pairwise import pairs_text
 from synergy.cli.session import set_up, training
-from synergy.cli.synthesize import delivery_text, write_certainty
+from synergy.cli.synthesize import delivery_text
 from synergy.errors import ShortfallError
 
 
@@ -108,7 +108,6 @@ def run(
         write_json({"workspace": str(setup.workspace), **both})
     else:
         write(delivery_text(found, chosen))
-        write_certainty(source, found.synthesis, setup.config)
         write(f"\nIn {setup.workspace}:\n{_WHERE}")
     if found.shortfall and max_ar is not None:
         raise ShortfallError(found.shortfall)

@@ -166,7 +166,6 @@ def synthesize(
         write_json(found.to_json())
     else:
         write(delivery_text(found, known.tasks))
-        write_certainty(Path(source), found.synthesis, setup.config)
     if found.shortfall:
         raise ShortfallError(found.shortfall)
 
@@ -190,15 +189,18 @@ def _check_choices(
 
 def delivery_text(found: Delivery, tasks: tuple[str, ...]) -> str:
     """What stage 3 found, trained and wrote, for people."""
+    from synergy.cli.ar_tables import stability_text
     from synergy.cli.tables import attempts_table, interval_table, rendered, score_table, size_table
 
     attempts = found.final.attempts
+    sure = [] if found.certainty is None else [stability_text(found.certainty)]
     tables = [score_table(found.final, tasks), interval_table(found.final), size_table(found.final)]
     if len(attempts) > 1:
         tables.insert(0, attempts_table(attempts, tasks))
     return "\n\n".join(
         [
             synthesis_text(found.synthesis, tasks, found.found),
+            *sure,
             rendered(*tables),
             f"model: {found.model}",
         ]
@@ -235,15 +237,6 @@ def frontier_text(
     from synergy.cli.tables import rendered
 
     return rendered(frontier_table(rows, tasks, measured or {}))
-
-
-def write_certainty(source: Path, synthesis: Synthesis, config: RunConfig) -> None:
-    """How sure the tree is, where the table has bootstrap tables beside it."""
-    from synergy.cli.ar_tables import stability_text
-    from synergy.stages.certainty import certainty
-
-    if (found := certainty(source, synthesis, config)) is not None:
-        write("\n" + stability_text(found))
 
 
 def _table_of(workspace: Path, distilled: bool) -> tuple[ARTable, Path]:
@@ -297,6 +290,8 @@ def _only_find(
 ) -> None:
     """The tree of a workspace's table, without reading any recording."""
     from synergy.atomic import write_json_atomically
+    from synergy.cli.ar_tables import stability_text
+    from synergy.stages.certainty import certainty
     from synergy.stages.search import search_tree
 
     if frontier:
@@ -306,8 +301,10 @@ def _only_find(
         synthesis, found = search_tree(table, setup.config, setup.config.max_ar, wanted)
         found["table"] = str(source)
         write_json_atomically(held.tree, found)
-    if not as_json:
-        write_certainty(source, synthesis, setup.config)
+    sure = certainty(source, synthesis, setup.config)
+    found["certainty"] = sure and sure.to_json()
+    if sure is not None and not as_json:
+        write(stability_text(sure) + "\n")
     _show(synthesis, table, found, as_json)
 
 

@@ -16,6 +16,7 @@ from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
 from synergy.export import CorpusFacts, ModelFacts, export_model
 from synergy.network import TreeNetwork
+from synergy.stages.certainty import Certainty, certainty
 from synergy.stages.outcome import REPORTED
 from synergy.stages.search import Wanted, nothing_shared, synthesis_json
 from synergy.stages.sweep import Session
@@ -38,6 +39,8 @@ class Delivery:
         What the measured tree lacks, one sentence; empty when it keeps the threshold.
     found : dict
         The synthesis as JSON values, see `synergy.stages.search.synthesis_json`.
+    certainty : Certainty, or None
+        How sure the tree is; None where the table has no bootstrap tables beside it.
     """
 
     synthesis: Synthesis
@@ -45,12 +48,14 @@ class Delivery:
     model: Path
     shortfall: str
     found: dict[str, Any]
+    certainty: Certainty | None
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
         return {
             **self.found,
             **self.final.to_json(),
+            "certainty": self.certainty and self.certainty.to_json(),
             "model": str(self.model),
             "shortfall": self.shortfall or None,
         }
@@ -87,6 +92,7 @@ def complete(session: Session, table: ARTable, wanted: Wanted, source: str) -> D
     missed = ""
     if not wanted.has_budget:
         missed = nothing_shared(table, synthesis) or shortfall(final, synthesis.max_ar)
+    sure = certainty(Path(source), synthesis, experiment.config)
     told = final.to_json()
     write_json_atomically(
         workspace.summary,
@@ -95,6 +101,7 @@ def complete(session: Session, table: ARTable, wanted: Wanted, source: str) -> D
             "tasks": [task for task in experiment.tasks if task in synthesis.tree.tasks],
             "rows": told["rows"],
             "attempts": told["attempts"],
+            "certainty": sure and sure.to_json(),
             "seeds": list(experiment.config.all_seeds),
             "notes": list(experiment.notes),
             "shortfall": missed or None,
@@ -102,7 +109,7 @@ def complete(session: Session, table: ARTable, wanted: Wanted, source: str) -> D
         },
     )
     model = deliver(session, synthesis, final)
-    return Delivery(synthesis, final, model, missed, found)
+    return Delivery(synthesis, final, model, missed, found, sure)
 
 
 def shortfall(final: Final, max_ar: float) -> str:
