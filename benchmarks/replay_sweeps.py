@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -52,7 +53,7 @@ def main() -> None:
         for name, sweep in SWEEPS.items():
             asked: list[CellKey] = []
 
-            def train(keys: tuple[CellKey, ...], asked: list[CellKey] = asked) -> list[Cell]:
+            def train(keys: Sequence[CellKey], asked: list[CellKey] = asked) -> list[Cell]:
                 asked += keys
                 return [whole.cell(*key) for key in keys]
 

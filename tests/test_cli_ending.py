@@ -76,7 +76,7 @@ def test_version():
     ("arguments", "sentence"),
     [
         (["pairwis"], "No such command 'pairwis'. Did you mean 'pairwise'?"),
-        (["pairwise", "--sed", "3"], "No such option: --sed (Possible options: --seed, --seeds)"),
+        (["pairwise", "--sed", "3"], "No such option: --sed (Possible options: --seed, --seeds"),
         (["baseline", "--seed", "one"], "Invalid value for '--seed'"),
         (["baseline", "--workers", "0"], "Invalid value for '--workers'"),
         (["predict"], "Missing argument"),

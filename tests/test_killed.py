@@ -72,7 +72,12 @@ def sweep(config: Path, workspace: Path) -> subprocess.Popen[str]:
 
 def finished(workspace: Path) -> dict[str, bytes]:
     """Results that are there; their times tell one training from a second one."""
-    return {file.parent.name: file.read_bytes() for file in workspace.glob("trials/*/result.json")}
+    # a folder whose writer was killed is hidden, and no result
+    return {
+        file.parent.name: file.read_bytes()
+        for file in workspace.glob("trials/*/result.json")
+        if not file.parent.name.startswith(".")
+    }
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")

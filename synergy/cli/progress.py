@@ -38,7 +38,8 @@ class Reporter:
         self, live: bool | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.live = _can_draw() if live is None else live
-        self._asked: dict[str, tuple[int, int]] = {}  # a stage may ask again for what it needs
+        self._asked: dict[str, int] = {}  # a stage may ask again for what it needs
+        self._missing = 0
         self._clock = clock
         self._bar: Bar | None = None
         self._row: TaskID | None = None
@@ -82,7 +83,8 @@ class Reporter:
     def begin(self, title: str, total: int, done: int) -> None:
         """A set of ``total`` trials begins, of which ``done`` were found done."""
         self.end()
-        self._asked.setdefault(title, (total, done))
+        self._asked[title] = max(total, self._asked.get(title, 0))
+        self._missing += total - done
         self._set = _Set(title, total, done, self._clock())
         self._next_s = self._clock() + QUIET_S
         if total == done:
@@ -128,11 +130,9 @@ class Reporter:
 
     def nothing_trained(self) -> str:
         """A sentence when every trial had been done before, else nothing."""
-        if not self._asked:
+        if not self._asked or self._missing:
             return ""
-        total, found = (sum(counts) for counts in zip(*self._asked.values(), strict=True))
-        if found < total:
-            return ""
+        total = sum(self._asked.values())
         trials = "the 1 trial was" if total == 1 else f"all {total} trials were"
         return f"nothing to train: {trials} done"
 
