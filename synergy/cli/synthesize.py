@@ -283,6 +283,7 @@ def _without_workspace(
         return
     synthesis, found = search_tree(table, settings, max_ar, wanted)
     _show(synthesis, table, found, as_json)
+    _refuse_nothing(table, synthesis)
 
 
 def _only_find(
@@ -303,9 +304,10 @@ def _only_find(
         write_json_atomically(held.tree, found)
     sure = certainty(source, synthesis, setup.config)
     found["certainty"] = sure and sure.to_json()
-    if sure is not None and not as_json:
-        write(stability_text(sure) + "\n")
     _show(synthesis, table, found, as_json)
+    if sure is not None and not as_json:
+        write("\n" + stability_text(sure))
+    _refuse_nothing(table, synthesis)
 
 
 def _show_frontier(table: ARTable, config: RunConfig | None, wanted: Wanted, as_json: bool) -> None:
@@ -329,6 +331,9 @@ def _show(synthesis: Synthesis, table: ARTable, found: dict[str, Any], as_json: 
         write(synthesis_text(synthesis, table.tasks, found))
         for note in synthesis.notes:
             write(f"note: {note}")
+
+
+def _refuse_nothing(table: ARTable, synthesis: Synthesis) -> None:
     from synergy.stages.search import nothing_shared
 
     if missed := nothing_shared(table, synthesis):
