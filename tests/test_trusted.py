@@ -91,8 +91,6 @@ def test_sweeps_need_no_more_than_full_and_lead_to_the_same_tree(config, tmp_pat
     whole = ARTable.from_csv(paired[0] / "ar_table.csv")
     for name in ("scan", "lazy"):
         workspace = tmp_path / name
-        for folder in ("single", "pair"):
-            del folder
         workspace.mkdir()
         shutil.copytree(paired[0] / "trials", workspace / "trials")
         shutil.copy(paired[0] / "config.yaml", workspace)

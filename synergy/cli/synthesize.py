@@ -116,7 +116,7 @@ def synthesize(
     from synergy.synthesis import SOLVERS, ARTable
 
     check_name("--solver", solver, list(SOLVERS))
-    _check_choices(max_ar, max_params, max_macs, solver)
+    _check_choices(max_ar, max_params, max_macs)
     numbers = parse_numbers("--train-frontier", train_frontier)
     wanted = Wanted(
         solver=solver,  # pyright: ignore[reportArgumentType]  # checked above
@@ -170,9 +170,7 @@ def synthesize(
         raise ShortfallError(found.shortfall)
 
 
-def _check_choices(
-    max_ar: float | None, max_params: int | None, max_macs: int | None, solver: str
-) -> None:
+def _check_choices(max_ar: float | None, max_params: int | None, max_macs: int | None) -> None:
     from synergy.errors import ConfigError
 
     budgets = [

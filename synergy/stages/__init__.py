@@ -7,8 +7,10 @@ pairwise
 synthesize
     AR table -> task graph -> sharing tree -> trained network -> exported model.
 
-The names of the modules are the names of the commands. `sweep` trains whatever trees a stage
-asks for and skips what is done; `outcome` is what a stage tells; `deliver` writes and exports what
-the third one found, and `search` finds a tree without recordings. `plan`, `show` and `data_check`
-train nothing.
+These modules are named like their commands, as are `compare`, `plan` and `show`. What they rest
+on: `sweep` trains whatever trials a stage asks for and skips what is done; `cells` trains cells of
+the AR table; `measure` holds trained trees against the single-task models; `resampling` gives
+intervals and `certainty` the stability of a tree; `outcome` is what a model came to. `search` finds
+trees without recordings, `frontier` trains chosen ones, `deliver` writes and exports what the third
+stage found; `field` and `probes` serve comparisons. `plan`, `show` and `data_check` train nothing.
 """
