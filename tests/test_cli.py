@@ -270,6 +270,11 @@ def test_plan_before_and_after(trained, config, tmp_path, monkeypatch):
     ]
     assert ran.json["seconds"] > 0
     assert ran.json["clips_per_s"] > 0
+    assert ran.json["repair_trainings"] == 2
+    taught = synergy(
+        *("plan", "--config", config, "--workspace", fresh, "--seeds", 2, "--distill", "--json")
+    )
+    assert [stage["trainings"] for stage in taught.json["stages"]] == [6, 12, 6]
     again = synergy("plan", "--workspace", trained[0])
     assert again.code == 0
     assert "finished trainings" in again.err

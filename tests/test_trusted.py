@@ -11,6 +11,7 @@ from small_cli import Ran, content, synergy
 from small_corpora import write_tone_project
 from small_tables import PAPER
 
+from synergy.errors import TrainingError
 from synergy.stages import synthesize as stage
 from synergy.synthesis import ARTable
 from synergy.tree import SharingTree
@@ -85,6 +86,35 @@ def test_refine_spends_its_trainings_one_seed_at_a_time(workspace):
         again = synergy("pairwise", "--workspace", workspace, "--json", *SERIAL)
         assert again.json["trained"] == 0
         assert sum(row["seeds"] - 2 for row in again.json["table"]) == extra
+
+
+@pytest.mark.parametrize("shape", ["single", "pair"])
+def test_a_refinement_that_fails_leaves_the_cell_as_it_was(workspace, monkeypatch, shape):
+    from synergy.stages import sweep
+
+    before = ARTable.from_csv(workspace / "ar_table.csv")
+    at = max(cell.ar_pct or 0.0 for cell in before.cells) / 2
+    real = sweep.run_trial
+    failed = []
+
+    def fails(trial, *rest):
+        if trial.seed >= 2 and (len(trial.tree.tasks) == 1) == (shape == "single"):
+            failed.append(trial.digest)
+            raise TrainingError("the loss became nan at step 3 of 8")
+        return real(trial, *rest)
+
+    monkeypatch.setattr(sweep, "run_trial", fails)
+    arguments = ("pairwise", "--workspace", workspace, "--max-ar", at, "--json", *SERIAL)
+    ran = synergy(*arguments, "--refine", 1)
+    assert ran.code == 0, ran.err
+    assert failed
+    assert "a training failed, so the cell keeps its 2 seeds" in ran.json["refined"][0]
+    assert ARTable.from_csv(workspace / "ar_table.csv").cells == before.cells
+    monkeypatch.undo()
+    again = synergy(*arguments)
+    assert again.code == 0, again.err
+    assert again.json["trained"] == len(set(failed))
+    assert sum(row["seeds"] - 2 for row in again.json["table"]) == 1
 
 
 def test_sweeps_need_no_more_than_full_and_lead_to_the_same_tree(config, tmp_path, paired):

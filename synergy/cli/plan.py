@@ -7,13 +7,17 @@ from synergy.cli.options import (
     AsJson,
     Config,
     Depths,
+    Distill,
     FinalEpochs,
     MaxAr,
     Seed,
     Seeds,
+    SolverName,
+    Strict,
     Tasks,
     Workers,
     WorkspaceFolder,
+    check_name,
     parse_depths,
     parse_tasks,
 )
@@ -26,6 +30,9 @@ def plan(
     tasks: Tasks = None,
     depths: Depths = None,
     max_ar: MaxAr = None,
+    solver: SolverName = "recursive",
+    strict: Strict = False,
+    distill: Distill = False,
     final_epochs: FinalEpochs = None,
     config: Config = None,
     workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
@@ -43,6 +50,9 @@ def plan(
     Example:
       synergy plan --config examples/real_speech.yaml --seeds 3
     """
+    from synergy.synthesis import SOLVERS
+
+    check_name("--solver", solver, list(SOLVERS))
     names, swept = parse_tasks(tasks), parse_depths(depths)
     setup = set_up(
         "synergy plan",
@@ -61,16 +71,27 @@ def plan(
     check_pairable(chosen)
     from synergy.experiment import prepare
     from synergy.stages.plan import plan as stage
+    from synergy.stages.search import Wanted
 
+    wanted = Wanted(
+        solver=solver,  # pyright: ignore[reportArgumentType]  # checked above
+        strict=strict,
+        final_epochs=final_epochs,
+        distilled=distill,
+    )
     with Reporter() as reporter:
         experiment = prepare(setup.config, setup.workers, reporter.preparing)
-    found = stage(
-        experiment, setup.workspace, chosen, setup.config.depths, setup.workers, final_epochs
-    )
+    found = stage(experiment, setup.workspace, chosen, setup.config.depths, setup.workers, wanted)
     if as_json:
         write_json(found.to_json())
         return
+    from synergy.cli.progress import duration
     from synergy.cli.tables import plan_table, rendered, sweep_table
 
     write(rendered(plan_table(found), sweep_table(found)))
+    say(
+        f"note: a tree that misses the threshold is repaired at most --repair times, each "
+        f"{found.repair_trainings} trainings, {duration(found.repair_seconds)}; what "
+        "`synergy compare` trains on top is not counted"
+    )
     say(f"note: {found.basis}")

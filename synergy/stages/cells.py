@@ -24,7 +24,9 @@ class CellTrainer:
     """Trains pairs with all their seeds and makes cells of them.
 
     A cell has the configured seeds and those that refinements added, which the workspace
-    remembers. Single-task models are compared with on the same seeds.
+    remembers. Single-task models are compared with on the same seeds. A refinement whose
+    training fails leaves the cell with the seeds that it has; a configured seed that fails
+    makes it a failed cell.
 
     Parameters
     ----------
@@ -102,8 +104,9 @@ class CellTrainer:
             if cell.ar_pct is None:
                 columns.append(np.full(self.resampler.draws, np.nan))
                 continue
-            digests = [trial.digest for trial in self.trials(cell.key)]
-            singles = {task: self._single_digests(task, cell.key) for task in cell.key[:2]}
+            seeds = self._comparable(cell.key)
+            digests = [t.digest for t in self.trials(cell.key) if t.seed in seeds]
+            singles = {t: [self._single_digest(t, seed) for seed in seeds] for t in cell.key[:2]}
             multi = dict.fromkeys(cell.key[:2], digests)
             columns.append(self.resampler.reductions(singles, multi, "valid"))
         return TableSamples(table, np.round(np.stack(columns, axis=1), 4))
@@ -115,13 +118,16 @@ class CellTrainer:
 
     def _cell(self, key: CellKey, swept: Swept, singles: Swept) -> Cell:
         task_a, task_b, depth = key
-        seeds = self.seeds(key)
+        seeds = self._comparable(key)
         pair = outcome_of(self.experiment, swept, self._tree(key), None, self.distilled, seeds)
-        if pair.seeds < len(seeds):
+        if not set(self.experiment.config.all_seeds) <= set(seeds):
             # an AR of fewer seeds than the others have would pass for one that can be compared
-            reason = pair.errors[0] if pair.errors else "not trained"
+            tried = outcome_of(self.experiment, swept, self._tree(key), None, self.distilled)
+            alone = [self.baselines.outcomes[task] for task in (task_a, task_b)]
+            errors = [error for outcome in (tried, *alone) for error in outcome.errors]
+            reason = errors[0] if errors else "not trained"
             return Cell(task_a, task_b, depth, None, "failed", reason=reason, seeds=pair.seeds)
-        alone = {t: self._single(t, key, singles) for t in (task_a, task_b)}
+        alone = {t: self._single(t, seeds, singles) for t in (task_a, task_b)}
         return Cell(
             task_a,
             task_b,
@@ -135,6 +141,14 @@ class CellTrainer:
             multi_b=pair.mean("valid", task_b),
             test_ar_pct=reduction(alone, pair, "test"),
         )
+
+    def _comparable(self, key: CellKey) -> tuple[int, ...]:
+        """Seeds of a cell for which the pair and both single-task models are done."""
+        store = self.session.workspace.trials
+        needed = {trial.seed: [trial.digest] for trial in self.trials(key)}
+        for seed, digests in needed.items():
+            digests += [self._single_digest(task, seed) for task in key[:2]]
+        return tuple(seed for seed, digests in needed.items() if all(map(store.is_done, digests)))
 
     # -- single-task models on the seeds of a cell ----------------------------------------
 
@@ -153,8 +167,7 @@ class CellTrainer:
         self.trained += swept.trained
         return swept
 
-    def _single(self, task: str, key: CellKey, singles: Swept) -> Outcome:
-        seeds = self.seeds(key)
+    def _single(self, task: str, seeds: Sequence[int], singles: Swept) -> Outcome:
         base = self.baselines.outcomes[task]
         if len(seeds) == self.experiment.config.seeds:
             return base
@@ -163,8 +176,8 @@ class CellTrainer:
         swept = Swept(results, singles.errors, 0)
         return outcome_of(self.experiment, swept, self._alone(task), seeds=seeds)
 
-    def _single_digests(self, task: str, key: CellKey) -> list[str]:
-        return [self.experiment.trial(self._alone(task), seed).digest for seed in self.seeds(key)]
+    def _single_digest(self, task: str, seed: int) -> str:
+        return self.experiment.trial(self._alone(task), seed).digest
 
     def _alone(self, task: str) -> SharingTree:
         return SharingTree.single(task, self.experiment.config.encoder.depth)

@@ -136,10 +136,12 @@ def pairwise(
         table, samples = trainer.with_intervals(replace(table, cells=tuple(cells)))
         table.to_csv(file)
         samples.to_csv(samples_file)
-        refined.append(
-            f"{cell.label}, seed {trainer.seeds(key)[-1]}: AR {_shown(before.ar_pct)} -> "
-            f"{_shown(cell.ar_pct)} with {cell.seeds} seeds"
+        gained = (
+            f"AR {_shown(before.ar_pct)} -> {_shown(cell.ar_pct)} with {cell.seeds} seeds"
+            if cell.seeds > before.seeds
+            else f"a training failed, so the cell keeps its {before.seeds} seeds"
         )
+        refined.append(f"{cell.label}, seed {trainer.seeds(key)[-1]}: {gained}")
         session.progress.note(refined[-1])
     return Pairs(
         table=table,

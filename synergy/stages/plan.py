@@ -12,21 +12,20 @@ from typing import Any
 
 import torch
 
+from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
 from synergy.network import build_network
 from synergy.stages.baseline import baseline
 from synergy.stages.cells import CellTrainer
-from synergy.stages.measure import flat_of_size
+from synergy.stages.measure import Variant, flat_of_size
 from synergy.stages.pairwise import check_pairable
 from synergy.stages.progress import Silent
 from synergy.stages.search import Wanted
 from synergy.stages.sweep import Session, trials_of
-from synergy.stages.synthesize import find_tree
-from synergy.synthesis.ar_table import ARTable
+from synergy.stages.synthesize import find_tree, read_table, variants
 from synergy.synthesis.cells import Cell
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, forecast, known_cells
 from synergy.training.batches import BatchSource
-from synergy.training.config import TrainingConfig
 from synergy.training.loop import lay_out, training_step
 from synergy.tree import SharingTree
 from synergy.trials.store import TrialStore
@@ -90,6 +89,9 @@ class Plan:
         Clips of a single-task training that one worker gets through in a second.
     basis : str
         Where the time comes from, one sentence.
+    repair_trainings : int
+        What each repair of the tree adds, should it miss the threshold.
+    repair_seconds : float
     """
 
     stages: tuple[StagePlan, ...]
@@ -97,6 +99,8 @@ class Plan:
     workers: int
     clips_per_s: float
     basis: str
+    repair_trainings: int
+    repair_seconds: float
 
     @property
     def trainings(self) -> int:
@@ -124,6 +128,8 @@ class Plan:
             "workers": self.workers,
             "clips_per_s": self.clips_per_s,
             "basis": self.basis,
+            "repair_trainings": self.repair_trainings,
+            "repair_seconds": self.repair_seconds,
         }
 
 
@@ -133,7 +139,7 @@ def plan(
     tasks: Sequence[str],
     depths: Sequence[int],
     workers: int,
-    final_epochs: int | None = None,
+    wanted: Wanted | None = None,
 ) -> Plan:
     """Plan the three stages.
 
@@ -146,8 +152,8 @@ def plan(
         At least two.
     depths : sequence of int
     workers : int
-    final_epochs : int, optional
-        As in `synergy.stages.synthesize.train_tree`.
+    wanted : Wanted, optional
+        Of stage 3. Where it asks for distillation, the pairs are distilled as well.
 
     Raises
     ------
@@ -157,7 +163,11 @@ def plan(
         If a finished trial is damaged.
     """
     check_pairable(tasks)
-    stages = _stages(experiment, workspace, tasks, depths, final_epochs)
+    wanted = wanted or Wanted()
+    tree, flat = _last_models(experiment, workspace, tasks, depths, wanted)
+    ways = variants(experiment, wanted)
+    last = [(flat, Variant("flat")), *((tree, way) for way in ways)]
+    stages = _stages(experiment, tasks, depths, last, wanted.distilled)
     store = TrialStore(workspace / "trials")
     every = list(itertools.chain.from_iterable(stages.values()))
     finished = {t.digest: store.result(t.digest) for t in every if store.is_done(t.digest)}
@@ -180,8 +190,18 @@ def plan(
         plans.append(StagePlan(name, len(trials), len(trials) - len(missing), seconds))
     single = SharingTree.single(tasks[0], experiment.config.encoder.depth)
     per_clip = _TRAINING_PASSES * experiment.config.training.crop_s * experiment.costs.macs(single)
-    sweeps = _sweeps(experiment, workspace, tasks, depths, workers, speed)
-    return Plan(tuple(plans), sweeps, workers, speed / per_clip, basis)
+    sweeps = _sweeps(experiment, workspace, tasks, depths, workers, speed, wanted.distilled)
+    repair = trials_of(experiment, [tree], ways[-1].training, ways[-1].distilled)
+    each = [work(experiment, trial) / speed for trial in repair]
+    return Plan(
+        stages=tuple(plans),
+        sweeps=sweeps,
+        workers=workers,
+        clips_per_s=speed / per_clip,
+        basis=basis,
+        repair_trainings=len(each),
+        repair_seconds=max(sum(each) / min(workers, len(each)), max(each)),
+    )
 
 
 def _sweeps(
@@ -191,6 +211,7 @@ def _sweeps(
     depths: Sequence[int],
     workers: int,
     speed: float,
+    distilled: bool,
 ) -> tuple[SweepPlan, ...]:
     """Least and most trainings of every sweep, from the cells that are done."""
     config = experiment.config
@@ -201,10 +222,11 @@ def _sweeps(
         experiment.costs.block_params,
         config.encoder.depth,
     )
-    known = known_cells(goal, _cells_done(experiment, workspace, goal))
+    known = known_cells(goal, _cells_done(experiment, workspace, goal, distilled))
     cells = [key for key in goal.cells() if key not in known] or list(goal.cells())
     trees = [SharingTree.flat(key[:2], key[2], config.encoder.depth) for key in cells]
-    mean = fmean(work(experiment, experiment.trial(tree, config.seed)) for tree in trees) / speed
+    trials = [experiment.trial(tree, config.seed, distilled=distilled) for tree in trees]
+    mean = fmean(work(experiment, trial) for trial in trials) / speed
     # seeds of one cell are trained side by side, so workers take several cells only beyond them
     batch = max(1, -(-workers // config.seeds))
     seeds_at_once = min(workers, config.seeds)
@@ -224,7 +246,9 @@ def _sweeps(
     return tuple(plans)
 
 
-def _cells_done(experiment: Experiment, workspace: Path, goal: SweepGoal) -> list[Cell]:
+def _cells_done(
+    experiment: Experiment, workspace: Path, goal: SweepGoal, distilled: bool
+) -> list[Cell]:
     """Cells whose trainings, and those of their single-task models, are all done."""
     store = TrialStore(workspace / "trials")
     blocks = experiment.config.encoder.depth
@@ -232,45 +256,54 @@ def _cells_done(experiment: Experiment, workspace: Path, goal: SweepGoal) -> lis
     if not all(store.is_done(trial.digest) for trial in singles):
         return []
     session = Session(experiment, Workspace(workspace, create=False), "serial", 1, Silent())
-    return CellTrainer(session, baseline(session, goal.tasks), False).known(goal.cells())
+    return CellTrainer(session, baseline(session, goal.tasks), distilled).known(goal.cells())
 
 
 def work(experiment: Experiment, trial: Trial) -> float:
     """Multiply-accumulates of a trial: its steps, its validations and its test."""
     training, tree = trial.training, trial.tree
     seconds = training.steps * training.clips_per_task * training.crop_s * _TRAINING_PASSES
+    every = trial.distillation is not None
+    macs = _macs_per_clip(experiment, tree, every=every) * seconds
     # Clips to measure on are run once as well for all tasks that have them.
     measured = {
         split: {int(clip) for task in tree.tasks for clip in experiment.data[task].clips[split]}
         for split in ("valid", "test")
     }
     features, hop_s = experiment.bank.features, experiment.bank.hop_s
+    seconds = 0.0
     for split, times in (("valid", training.epochs + 1), ("test", 1)):
         frames = sum(len(features[number]) for number in measured[split])
-        seconds += times * frames * hop_s / _streams(experiment, tree)
-    return _macs_per_clip(experiment, tree) * seconds
+        seconds += times * frames * hop_s / len(_streams(experiment, tree.tasks))
+    return macs + _macs_per_clip(experiment, tree) * seconds
 
 
-def _streams(experiment: Experiment, tree: SharingTree) -> int:
-    return len({experiment.data[task].stream for task in tree.tasks})
+def _streams(experiment: Experiment, tasks: Sequence[str]) -> set[int]:
+    """The different sets of clips that the tasks are trained on."""
+    return {experiment.data[task].stream for task in tasks}
 
 
-def _macs_per_clip(experiment: Experiment, tree: SharingTree) -> float:
-    """MACs for one second of audio of each task; a clip that several tasks draw is run once."""
+def _macs_per_clip(experiment: Experiment, tree: SharingTree, *, every: bool = False) -> float:
+    """MACs for one second of audio of each task; a clip that several tasks draw is run once.
+
+    With ``every``, clips run through all branches, as those with teachers do.
+    """
     costs = experiment.costs
+    if every:
+        return float(len(_streams(experiment, tree.tasks)) * costs.macs(tree))
     total = float(sum(costs.head_macs[task] for task in tree.tasks))
     for branch in tree.branches():
-        streams = {experiment.data[task].stream for task in branch.tasks}
+        streams = _streams(experiment, branch.tasks)
         total += len(streams) * sum(costs.block_macs[number - 1] for number in branch.block_numbers)
     return total
 
 
 def _stages(
     experiment: Experiment,
-    workspace: Path,
     tasks: Sequence[str],
     depths: Sequence[int],
-    final_epochs: int | None,
+    last: Sequence[tuple[SharingTree, Variant]],
+    distilled: bool,
 ) -> dict[str, list[Trial]]:
     """The trials of each stage that no earlier stage has."""
     blocks = experiment.config.encoder.depth
@@ -280,22 +313,17 @@ def _stages(
         for pair in itertools.combinations(tasks, 2)
         for depth in depths
     ]
-    tree, flat = _last_models(experiment, workspace, tasks, depths)
-    last: list[tuple[SharingTree, TrainingConfig | None]] = [(flat, None), (tree, None)]
-    if final_epochs is not None:
-        longer = experiment.config.training.model_copy(update={"epochs": final_epochs})
-        last.append((tree, longer))
-    wanted: dict[str, list[tuple[SharingTree, TrainingConfig | None]]] = {
-        "baseline": [(tree, None) for tree in singles],
-        "pairwise": [(tree, None) for tree in pairs],
+    models: dict[str, Sequence[tuple[SharingTree, Variant]]] = {
+        "baseline": [(tree, Variant("single")) for tree in singles],
+        "pairwise": [(tree, Variant("pair", distilled=distilled)) for tree in pairs],
         "synthesize": last,
     }
     seen: set[str] = set()
     stages: dict[str, list[Trial]] = {}
-    for name, models in wanted.items():
+    for name, trained in models.items():
         stages[name] = []
-        for seed, (shape, training) in itertools.product(experiment.config.all_seeds, models):
-            trial = experiment.trial(shape, seed, training)
+        for seed, (shape, way) in itertools.product(experiment.config.all_seeds, trained):
+            trial = experiment.trial(shape, seed, way.training, way.distilled)
             if trial.digest not in seen:
                 seen.add(trial.digest)
                 stages[name].append(trial)
@@ -303,18 +331,23 @@ def _stages(
 
 
 def _last_models(
-    experiment: Experiment, workspace: Path, tasks: Sequence[str], depths: Sequence[int]
+    experiment: Experiment,
+    workspace: Path,
+    tasks: Sequence[str],
+    depths: Sequence[int],
+    wanted: Wanted,
 ) -> tuple[SharingTree, SharingTree]:
     """The tree of the workspace's table and the flat model beside it.
 
     While there is no table, flat models around the middle depth stand in for both.
     """
-    file = workspace / "ar_table.csv"
-    if file.is_file():
-        table = ARTable.from_csv(file)
-        if sorted(table.tasks) == sorted(tasks):
-            tree = find_tree(experiment, table, Wanted()).tree
-            return tree, flat_of_size(experiment, tree)
+    try:
+        table, _ = read_table(workspace, wanted.distilled)
+    except WorkspaceError:
+        table = None
+    if table is not None and sorted(table.tasks) == sorted(tasks):
+        tree = find_tree(experiment, table, wanted).tree
+        return tree, flat_of_size(experiment, tree)
     middle = sorted(depths)[len(depths) // 2]
     blocks = experiment.config.encoder.depth
     return SharingTree.flat(tasks, middle, blocks), SharingTree.flat(tasks, middle - 1, blocks)
