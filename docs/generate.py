@@ -1,4 +1,7 @@
-"""Write the pages of this folder that are made from code: so far ``cli.md``, from the help texts.
+"""Write the pages of this folder that are made from something else.
+
+``cli.md`` comes from the help texts, ``comparisons.md`` from what `synergy compare` wrote, as
+kept below ``results/``.
 
 ``python docs/generate.py`` writes them; ``--check`` writes nothing, shows what would change and
 exits with 1 when a page is stale.
@@ -7,9 +10,12 @@ exits with 1 when a page is stale.
 from __future__ import annotations
 
 import difflib
+import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import stdev
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -65,11 +71,101 @@ def cli_page(app: typer.Typer) -> str:
     return "\n".join([HEAD, *sections])
 
 
+COMPARED_HEAD = """\
+<!-- Written by docs/generate.py from docs/results/; do not edit. -->
+
+# The tree against others
+
+What `synergy compare` measured: every method has the same data, steps, seeds and encoder, and
+those that choose a size get at most the parameters of the tree that the recursion finds. Scores are
+means over the seeds with their standard deviation, in percent; AR, the accuracy reduction, is the
+largest relative loss of a task against the independent models, with its 95 % bootstrap interval
+over seeds and speakers. The last two columns are the AR minus that of the tree, plain and distilled,
+resampled in pairs: a difference whose interval leaves out 0 is more than chance. Validation decided,
+test is only reported. Masks save no MACs on dense
+hardware; the column with masks counts a bit for each weight that they cover. Trainings are all
+that a line needs from nothing, its time is theirs one after the other, two running at a time.
+What follows from the numbers stands in [results.md](results.md).
+"""
+
+CORPORA = {
+    "real_speech": "Real speech",
+    "embedded": "The embedded corpus",
+}
+
+
+def compared_page(folder: Path) -> str:
+    """The page on all comparisons below ``folder``, in Markdown."""
+    sections = [
+        compared_section(title, json.loads(file.read_text(encoding="utf-8")))
+        for name, title in CORPORA.items()
+        if (file := folder / name / "comparisons.json").is_file()
+    ]
+    return "\n".join([COMPARED_HEAD, *sections])
+
+
+def compared_section(title: str, found: Mapping[str, Any]) -> str:
+    """Tables of one comparison: scores on both splits, then costs."""
+    rows = [row for row in found["rows"] if not row["error"]]
+    parts = [
+        f"## {title}\n",
+        f"{len(found['seeds'])} seeds; budget: the {found['max_params']:,} parameters of "
+        f"`{found['tree']}`, the recursion's tree at a threshold of {found['max_ar']:g} %.\n",
+    ]
+    for split, name in (("valid", "Validation"), ("test", "Test")):
+        lines = [[row["name"], *_scores(row, split, found["tasks"])] for row in rows]
+        columns = ["model", *found["tasks"], "AR", "95 %", "above the tree", "above it distilled"]
+        parts += [f"### {name}\n", _markdown(columns, lines)]
+    columns = ["model", "parameters", "with masks", "share", "MACs/s", "trainings", "hours", "tree"]
+    parts += ["### Costs\n", _markdown(columns, [[row["name"], *_costs(row)] for row in rows])]
+    failed = [f"- {row['name']}: {row['error']}" for row in found["rows"] if row["error"]]
+    return "\n".join([*parts, *([*failed, ""] if failed else [])])
+
+
+def _scores(row: Mapping[str, Any], split: str, tasks: Sequence[str]) -> list[str]:
+    scores = [row["scores"][split][task] for task in tasks]
+    spread = [f" ± {100 * stdev(values):.1f}" if len(values) > 1 else "" for values in scores]
+    means = [100 * row["mean_scores"][split][task] for task in tasks]
+    return [
+        *(f"{mean:.1f}{around}" for mean, around in zip(means, spread, strict=True)),
+        f"{row['ar_pct'][split]:.1f}",
+        f"{row['ar_low'][split]:.1f} to {row['ar_high'][split]:.1f}",
+        *(_above(row, name, split) for name in ("tree", "tree, distilled")),
+    ]
+
+
+def _above(row: Mapping[str, Any], name: str, split: str) -> str:
+    if name not in row["above"]:
+        return "-"
+    found = row["above"][name][split]
+    return f"{found['ar_pct']:+.1f} ({found['ar_low']:+.1f} to {found['ar_high']:+.1f})"
+
+
+def _costs(row: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{row['params']:,}",
+        f"{row['stored_params']:,}",
+        f"{row['share_pct']:.1f} %",
+        f"{row['macs'] / 1e6:.1f} M",
+        str(row["trainings"]),
+        f"{row['seconds'] / 3600:.2f}",
+        f"`{row['notation']}`" if row["notation"] else "-",
+    ]
+
+
+def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def pages() -> dict[str, Callable[[], str]]:
     """File name in this folder, and what writes its text."""
     from synergy.cli import app
 
-    return {"cli.md": lambda: cli_page(app)}
+    return {
+        "cli.md": lambda: cli_page(app),
+        "comparisons.md": lambda: compared_page(FOLDER / "results"),
+    }
 
 
 def difference(file: Path, text: str) -> str:

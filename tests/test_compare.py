@@ -98,6 +98,29 @@ def test_numbers_follow_from_the_trials(ran: Ran, trained: tuple[Session, ARTabl
     assert alone["notation"] is None
 
 
+def test_differences_of_ar_are_paired(ran: Ran, trained: tuple[Session, ARTable]) -> None:
+    assert ran.code == 0
+    rows = {row["name"]: row for row in written(trained[0])["rows"]}
+    nothing = {"ar_pct": 0.0, "ar_low": 0.0, "ar_high": 0.0}
+    plain, taught = rows["recursive"], rows["recursive, distilled"]
+    for split in ("valid", "test"):
+        for name, row in (("tree", plain), ("tree, distilled", taught)):
+            assert row["above"][name][split] == nothing
+            for other in rows.values():
+                found = other["above"][name][split]
+                expected = other["ar_pct"][split] - row["ar_pct"][split]
+                assert found["ar_pct"] == pytest.approx(expected)
+                assert found["ar_low"] <= found["ar_high"]
+            # an AR of 0 in every resampled split
+            alone = rows["independent"]["above"][name][split]
+            assert alone["ar_low"] == pytest.approx(-row["ar_high"][split])
+            assert alone["ar_high"] == pytest.approx(-row["ar_low"][split])
+        one, other = plain["above"]["tree, distilled"][split], taught["above"]["tree"][split]
+        assert one["ar_low"] == pytest.approx(-other["ar_high"])
+        assert one["ar_high"] == pytest.approx(-other["ar_low"])
+    assert "AR above that of the tree, %" in ran.out
+
+
 def test_trainings_are_counted_once(ran: Ran, trained: tuple[Session, ARTable]) -> None:
     assert ran.code == 0
     rows = {row["name"]: row for row in written(trained[0])["rows"]}

@@ -33,6 +33,8 @@ Methods = Annotated[
 NOTES = (
     "AR is taken of scores averaged over the seeds, with its 95 % bootstrap interval over seeds "
     "and speakers. Decisions rest on validation alone; test is only reported.",
+    "Differences of AR are resampled in pairs, with the same seeds and speakers for both models: "
+    "one whose interval leaves out 0 is more than chance.",
     "Trainings counts every different training, of all seeds, that a line needs from nothing: the "
     "model's own and those that lead to its choice. Lines share many of them; time is that of the "
     "trainings one after the other.",
@@ -85,11 +87,20 @@ def compare(
 
 def compared_text(found: Compared) -> str:
     """Scores and costs as tables; below them what each line is, and what went wrong."""
-    from synergy.cli.compare_tables import compared_cost_table, compared_score_table
+    from synergy.cli.compare_tables import (
+        compared_cost_table,
+        compared_difference_table,
+        compared_score_table,
+    )
     from synergy.cli.tables import rendered
 
     measured = [row for row in found.rows if not row.error]
-    tables = [compared_score_table(measured, found.tasks), compared_cost_table(measured)]
+    differences = compared_difference_table(measured)
+    tables = [
+        compared_score_table(measured, found.tasks),
+        *([] if differences is None else [differences]),
+        compared_cost_table(measured),
+    ]
     about = [
         f"{row.name}: {row.contender.note}"
         for row in measured

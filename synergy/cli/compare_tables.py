@@ -27,6 +27,19 @@ def compared_score_table(rows: Sequence[ComparedRow], tasks: Sequence[str]) -> T
     return table
 
 
+def compared_difference_table(rows: Sequence[ComparedRow]) -> Table | None:
+    """How far the AR of each model lies above that of the tree; None where no tree is trained."""
+    names = list(dict.fromkeys(name for row in rows for name in row.measured.above))
+    if not names:
+        return None
+    columns = [f"{split}, {name}" for split in SPLITS for name in names]
+    table = table_of("AR above that of the tree, %", ["model", *columns])
+    for row in rows:
+        cells = [_difference(row.measured, split, name) for split in SPLITS for name in names]
+        table.add_row(row.name, *cells)
+    return table
+
+
 def compared_cost_table(rows: Sequence[ComparedRow]) -> Table:
     """What each model costs, and what it costs to come to it."""
     columns = ["model", "params", "with masks", "of independent", "MACs/s", "trainings", "time"]
@@ -52,6 +65,13 @@ def _score(values: Sequence[float]) -> str:
     """Mean over the seeds, with their standard deviation where there are several."""
     mean = f"{100 * fmean(values):.1f}"
     return mean if len(values) < 2 else f"{mean}±{100 * stdev(values):.1f}"
+
+
+def _difference(measured: Measured, split: str, name: str) -> str:
+    if name not in measured.above:
+        return "-"
+    found = measured.above[name][split]
+    return f"{found.ar_pct:+.1f} [{found.low:+.1f}, {found.high:+.1f}]"
 
 
 def _reduction(measured: Measured, split: str) -> str:

@@ -14,11 +14,24 @@ from synergy.datasets.problems import did_you_mean
 from synergy.errors import ConfigError, SynergyError
 from synergy.stages.baseline import Baselines, baseline
 from synergy.stages.field import SessionField
-from synergy.stages.outcome import REPORTED
+from synergy.stages.outcome import REPORTED, Outcome, outcome_of
 from synergy.stages.resampling import Resampler
-from synergy.stages.sweep import Session, Swept, sweep
+from synergy.stages.sweep import Session, Swept, sweep, trials_of
 from synergy.synthesis.ar_table import ARTable, accuracy_reduction
 from synergy.tree import SharingTree
+
+
+@dataclass(frozen=True)
+class Difference:
+    """AR of a contender minus that of another model, in percent, with its bootstrap interval."""
+
+    ar_pct: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, float]:
+        """The difference as JSON values, under the names of an AR."""
+        return {"ar_pct": self.ar_pct, "ar_low": self.low, "ar_high": self.high}
 
 
 @dataclass(frozen=True)
@@ -32,11 +45,15 @@ class Measured:
     ar_pct : dict of split to float
     ar_interval : dict of split to (float, float)
         Bootstrap interval over seeds and speakers, see `synergy.stages.resampling`.
+    above : dict of name to dict of split to Difference
+        How far the AR lies above that of the synthesised tree, ``TREE``, and of the same tree
+        distilled, ``TAUGHT``, as far as these are trained.
     """
 
     scores: Mapping[str, Mapping[str, tuple[float, ...]]]
     ar_pct: Mapping[str, float]
     ar_interval: Mapping[str, tuple[float, float]]
+    above: Mapping[str, Mapping[str, Difference]]
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
@@ -47,10 +64,15 @@ class Measured:
             "ar_pct": dict(self.ar_pct),
             "ar_low": {split: low for split, (low, _) in self.ar_interval.items()},
             "ar_high": {split: high for split, (_, high) in self.ar_interval.items()},
+            "above": {
+                name: {split: difference.to_json() for split, difference in by.items()}
+                for name, by in self.above.items()
+            },
         }
 
 
-NOTHING = Measured({}, {}, {})
+NOTHING = Measured({}, {}, {}, {})
+TREE, TAUGHT = "tree", "tree, distilled"
 
 
 @dataclass(frozen=True)
@@ -211,7 +233,7 @@ def compare(
         for trial in of_seed
     ]
     swept = sweep(session, "comparisons", trials)
-    judge = _Judge(session, baselines, swept, tasks)
+    judge = _Judge(session, baselines, swept, tasks, tree)
     compared = Compared(
         tasks=tasks,
         tree=tree,
@@ -248,13 +270,19 @@ class _Judge:
     """Holds trained contenders against the single-task models."""
 
     def __init__(
-        self, session: Session, baselines: Baselines, swept: Swept, tasks: tuple[str, ...]
+        self,
+        session: Session,
+        baselines: Baselines,
+        swept: Swept,
+        tasks: tuple[str, ...],
+        tree: SharingTree,
     ) -> None:
         self.session = session
         self.singles = baselines.outcomes
         self.swept = swept
         self.tasks = tasks
         self.resampler = Resampler(session.experiment, session.workspace.trials)
+        self.references = self._references(tree)
 
     def row(self, method: str, entry: Contender | SynergyError) -> ComparedRow:
         """The line of a contender, or of a method that named none."""
@@ -295,17 +323,42 @@ class _Judge:
             for split in REPORTED
         }
         singles = {task: self.singles[task].digests for task in self.tasks}
+        ar_pct = {split: self._reduction(scores, split) for split in REPORTED}
         return Measured(
             scores=scores,
-            ar_pct={
-                split: accuracy_reduction(
-                    {task: self.singles[task].mean(split, task) for task in self.tasks},
-                    {task: fmean(values) for task, values in scores[split].items()},
-                )
-                for split in REPORTED
-            },
+            ar_pct=ar_pct,
             ar_interval={s: self.resampler.interval(singles, digests, s) for s in REPORTED},
+            above={
+                name: {
+                    split: Difference(
+                        ar_pct[split] - self._reduction(theirs.scores, split),
+                        *self.resampler.difference(
+                            singles, digests, dict.fromkeys(self.tasks, theirs.digests), split
+                        ),
+                    )
+                    for split in REPORTED
+                }
+                for name, theirs in self.references.items()
+            },
         )
+
+    def _reduction(self, scores: Mapping[str, Mapping[str, Sequence[float]]], split: str) -> float:
+        return accuracy_reduction(
+            {task: self.singles[task].mean(split, task) for task in self.tasks},
+            {task: fmean(scores[split][task]) for task in self.tasks},
+        )
+
+    def _references(self, tree: SharingTree) -> dict[str, Outcome]:
+        """The synthesised tree, plain and distilled, where all its seeds are trained."""
+        experiment, store = self.session.experiment, self.session.workspace.trials
+        found: dict[str, Outcome] = {}
+        for name, distilled in ((TREE, False), (TAUGHT, True)):
+            digests = [t.digest for t in trials_of(experiment, [tree], distilled=distilled)]
+            done = {d: store.result(d) for d in digests if store.is_done(d)}
+            if len(done) == len(digests):
+                known = Swept(done, {}, 0)
+                found[name] = outcome_of(experiment, known, tree, distilled=distilled)
+        return found
 
     def _seconds(self, digest: str) -> float:
         """Of a training; 0 for what is no trial, or of another workspace."""

@@ -65,11 +65,17 @@ class Resampler:
 
     def interval(self, singles: Digests, multi: Digests, split: Split) -> tuple[float, float]:
         """Percentile interval of the AR that holds 95 % of the resampled splits."""
-        tail = 50.0 * (1.0 - LEVEL)
-        low, high = np.percentile(
-            self.reductions(singles, multi, split), [tail, 100.0 - tail], method="linear"
-        )
-        return float(low), float(high)
+        return _interval(self.reductions(singles, multi, split))
+
+    def difference(
+        self, singles: Digests, multi: Digests, other: Digests, split: Split
+    ) -> tuple[float, float]:
+        """Percentile interval of the AR of ``multi`` minus that of ``other``, in percent.
+
+        Both are resampled with the same draws, so what makes a split hard for both cancels out.
+        """
+        ours, theirs = (self.reductions(singles, model, split) for model in (multi, other))
+        return _interval(ours - theirs)
 
     def _mean(self, digests: Sequence[str], split: Split, task: str) -> np.ndarray:
         """Mean score over resampled seeds; float64 [R]."""
@@ -119,3 +125,9 @@ class Resampler:
     @cached_property
     def _stream(self) -> int:
         return self.experiment.config.seed
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    tail = 50.0 * (1.0 - LEVEL)
+    low, high = np.percentile(values, [tail, 100.0 - tail], method="linear")
+    return float(low), float(high)
