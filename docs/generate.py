@@ -77,14 +77,14 @@ COMPARED_HEAD = """\
 # The tree against others
 
 What `synergy compare` measured: every method has the same data, steps, seeds and encoder, and
-those that choose a size get at most the parameters of the tree that the recursion finds. Scores are
-means over the seeds with their standard deviation, in percent; AR, the accuracy reduction, is the
-largest relative loss of a task against the independent models, with its 95 % bootstrap interval
-over seeds and speakers. The last two columns are the AR minus that of the tree, plain and distilled,
-resampled in pairs: a difference whose interval leaves out 0 is more than chance. Validation decided,
-test is only reported. Masks save no MACs on dense
-hardware; the column with masks counts a bit for each weight that they cover. Trainings are all
-that a line needs from nothing, its time is theirs one after the other, two running at a time.
+those that choose a size get at most the parameters of the tree that the recursion finds. Scores
+are means over the seeds with their standard deviation, in percent; AR, the accuracy reduction, is
+the largest relative loss of a task against the independent models, with its 95 % bootstrap
+interval over seeds and speakers. The last two columns are the AR minus that of the tree, plain
+and distilled, resampled in pairs: a difference whose interval leaves out 0 is more than chance.
+Validation decided, test is only reported. Masks save no MACs on dense hardware; the column with
+masks counts a bit for each weight that they cover. Trainings are all that a line needs from
+nothing, its time is theirs one after the other, two running at a time.
 What follows from the numbers stands in [results.md](results.md).
 """
 

@@ -15,7 +15,7 @@ from small_reports import MAX_AR, SEEDS, WHOLE, result_workspace
 from small_tables import PAPER_TASKS, paper_table
 
 from synergy.errors import ConfigError, TableError, WorkspaceError
-from synergy.report import render, summarise, write_report
+from synergy.report import render, summarise, wording, write_report
 from synergy.workspace import Workspace
 
 
@@ -125,6 +125,15 @@ def test_a_method_that_failed_says_so_in_its_row(numbers):
     assert failed["note"] == "the loss became NaN"
     assert failed["params"] is None
     assert failed["ar_pct"] == {}
+    assert failed["above"] == {}
+
+
+def test_a_difference_has_its_sign_and_its_interval(numbers):
+    by_name = {row["name"]: row for row in numbers["comparisons"]}
+    assert wording.above(by_name["LTH"], "test") == "+7.8 [+7.3,\N{NO-BREAK SPACE}+8.5]"
+    distilled = wording.above(by_name["recursive, distilled"], "valid")
+    assert distilled.replace("\N{MINUS SIGN}", "-") == "-1.0 [-1.5,\N{NO-BREAK SPACE}-0.3]"
+    assert wording.above(by_name["rsa, failed"], "test") == "\N{EN DASH}"
 
 
 # -- what is there ----------------------------------------------------------------------------

@@ -108,6 +108,10 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
         "ar_pct": _by_split(row.get("ar_pct")),
         "ar_low": _by_split(row.get("ar_low")),
         "ar_high": _by_split(row.get("ar_high")),
+        "above": {
+            split: {key: float(found[key]) for key in ("ar_pct", "ar_low", "ar_high")}
+            for split, found in ((row.get("above") or {}).get("tree") or {}).items()
+        },
         "trainings": row.get("trainings"),
         "seconds": row.get("seconds"),
         "epochs": row.get("epochs"),

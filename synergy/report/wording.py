@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _DASH = "\N{EN DASH}"
+_MINUS = "\N{MINUS SIGN}"
 _SPACE = "\N{NO-BREAK SPACE}"
 SPLIT_NAMES = {"valid": "validation", "test": "test"}
 
@@ -54,6 +55,17 @@ def reduction(row: Mapping[str, Any], split: str) -> str:
         return _DASH
     ends = interval(row["ar_low"].get(split), row["ar_high"].get(split))
     return f"{value:.1f} % {ends}".strip()
+
+
+def above(row: Mapping[str, Any], split: str) -> str:
+    """``+1.4 [+0.3, +2.2]``: the AR of a row minus that of the tree, if that is known."""
+    found = row["above"].get(split)
+    if found is None:
+        return _DASH
+    value, low, high = (
+        f"{found[key]:+.1f}".replace("-", _MINUS) for key in ("ar_pct", "ar_low", "ar_high")
+    )
+    return f"{value} [{low},{_SPACE}{high}]"
 
 
 def title(numbers: Mapping[str, Any], name: str) -> str:
@@ -106,4 +118,5 @@ FILTERS = {
     "millions": millions,
     "duration": duration,
     "reduction": reduction,
+    "above": above,
 }
