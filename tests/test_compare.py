@@ -126,6 +126,7 @@ def test_trainings_are_counted_once(ran: Ran, trained: tuple[Session, ARTable]) 
     rows = {row["name"]: row for row in written(trained[0])["rows"]}
     counts = {name: row["trainings"] for name, row in rows.items()}
     assert counts["independent"] == 3
+    assert counts["independent, other seeds"] == 3
     assert counts["independent, distilled"] == 3 + 3
     assert counts["flat, 4 shared"] == counts["random"] == 1
     assert (
@@ -166,7 +167,7 @@ def test_json_is_the_document_of_the_workspace(ran: Ran, trained: tuple[Session,
     kept = dict(written(trained[0]))
     rows = [row for row in kept.pop("rows") if row["method"] in ("flat", "independent")]
     assert document == {**kept, "rows": rows}
-    assert [row["method"] for row in document["rows"]] == ["independent"] * 2 + ["flat"] * 2
+    assert [row["method"] for row in document["rows"]] == ["independent"] * 3 + ["flat"] * 2
     synergy("compare", "--workspace", folder, "--methods", ",".join(CHEAP), *SERIAL)
 
 
@@ -222,6 +223,7 @@ def test_a_contender_that_fails_is_a_line_with_its_reason(
     rows = rows_of(session, trained[1], "independent", "recursive")
     assert {name: row.error for name, row in rows.items()} == {
         "independent": "",
+        "independent, other seeds": "",
         "independent, distilled": "",
         "recursive": "",
         "recursive, distilled": "the loss of gc became nan",
