@@ -16,7 +16,8 @@ from small_field import TREE, tone_session, tone_table
 from synergy.comparisons import COMPARISONS
 from synergy.errors import ConfigError, TrainingError
 from synergy.stages import probes, sweep
-from synergy.stages.compare import ComparedRow, check_methods, compare
+from synergy.stages.compare import check_methods, compare
+from synergy.stages.compared import ComparedRow
 from synergy.stages.sweep import Session
 from synergy.synthesis import ARTable, accuracy_reduction
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from small_tables import PAPER
 from synergy.errors import TrainingError
 from synergy.stages import synthesize as stage
 from synergy.synthesis import ARTable
+from synergy.synthesis.cells import Cell
 from synergy.tree import SharingTree
 
 SERIAL = ("--executor", "serial")
@@ -198,8 +200,6 @@ def test_a_tree_that_misses_the_threshold_is_repaired(workspace, monkeypatch):
     real, tries = stage.Bench.measure, []
 
     def measure(self, title, planned):
-        from dataclasses import replace
-
         rows, trained = real(self, title, planned)
         tries.append(planned[0][0].notation())
         if len(tries) == 1:
@@ -218,6 +218,39 @@ def test_a_tree_that_misses_the_threshold_is_repaired(workspace, monkeypatch):
     assert ran.json["notation"] == second["notation"]
     text = synergy("synthesize", "--workspace", workspace, "--max-ar", 60, *SERIAL).out
     assert "Attempts" not in text  # nothing missed this time
+
+
+def test_a_repair_measures_what_the_sweep_skipped(workspace, monkeypatch):
+    file = workspace / "ar_table.csv"
+    whole = ARTable.from_csv(file)
+    cells = [
+        Cell.skipped(*cell.key, "not needed: a deeper cell passes")
+        if cell.shared_depth < 8
+        else cell
+        for cell in whole.cells
+    ]
+    replace(whole, cells=tuple(cells)).to_csv(file)
+    (workspace / "ar_samples.csv").unlink()
+    real, first = stage.Bench.measure, []
+
+    def measure(self, title, planned):
+        rows, trained = real(self, title, planned)
+        if not first:
+            first.append(title)
+            rows = [replace(row, ar_pct={"valid": 101.0, "test": 101.0}) for row in rows]
+        return rows, trained
+
+    monkeypatch.setattr(stage.Bench, "measure", measure)
+    ran = synergy("synthesize", "--workspace", workspace, "--max-ar", 100, "--json", *SERIAL)
+    assert ran.code == 0, ran.err
+    one, other, depth = ran.json["attempts"][0]["lowered"]
+    assert depth == 4
+    now = ARTable.from_csv(file)
+    assert now.cell(one, other, 4) == whole.cell(one, other, 4)
+    assert sum(cell.status == "skipped" for cell in now.cells) == 2
+    assert (workspace / "ar_samples.csv").is_file()
+    # so the pair still shares what it may
+    assert SharingTree.parse(ran.json["notation"], 8).shared_depth(one, other) == 4
 
 
 def test_no_repair_leaves_the_nearest_miss(workspace):

@@ -19,7 +19,7 @@ from synergy.cli.output import write, write_json
 from synergy.cli.session import set_up, training
 
 if TYPE_CHECKING:
-    from synergy.stages.compare import Compared
+    from synergy.stages.compared import Compared
 
 Methods = Annotated[
     str | None,

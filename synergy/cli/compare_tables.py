@@ -12,7 +12,7 @@ from synergy.cli.tables import SPLITS, in_millions, table_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from synergy.stages.compare import ComparedRow, Measured
+    from synergy.stages.compared import ComparedRow, Measured
 
 
 def compared_score_table(rows: Sequence[ComparedRow], tasks: Sequence[str]) -> Table:

@@ -102,7 +102,7 @@ def run(
             repair=repair,
         )
         source, _ = session.workspace.table_files(distill)
-        found = complete(session, pairs.table, wanted, str(source))
+        found = complete(session, pairs.table, wanted, source)
     if as_json:
         both = {"pairwise": pairs.to_json(), "synthesize": found.to_json()}
         write_json({"workspace": str(setup.workspace), **both})

@@ -161,7 +161,7 @@ def synthesize(
             return
         from synergy.stages.deliver import complete
 
-        found = complete(session, known, wanted, str(source))
+        found = complete(session, known, wanted, source)
     if as_json:
         write_json(found.to_json())
     else:

@@ -61,7 +61,7 @@ class Delivery:
         }
 
 
-def complete(session: Session, table: ARTable, wanted: Wanted, source: str) -> Delivery:
+def complete(session: Session, table: ARTable, wanted: Wanted, source: Path) -> Delivery:
     """All of stage 3: find the tree, train, measure and repair it, write and export everything.
 
     Parameters
@@ -69,8 +69,8 @@ def complete(session: Session, table: ARTable, wanted: Wanted, source: str) -> D
     session : Session
     table : ARTable
     wanted : Wanted
-    source : str
-        Where the table comes from, for the record.
+    source : Path
+        Where the table comes from.
 
     Raises
     ------
@@ -82,17 +82,17 @@ def complete(session: Session, table: ARTable, wanted: Wanted, source: str) -> D
         If a model could not be trained with any seed.
     """
     experiment, workspace = session.experiment, session.workspace
-    final = train_tree(session, table, wanted)
+    final = train_tree(session, table, wanted, source)
     synthesis = final.synthesis
     found = synthesis_json(synthesis, table.tasks, experiment.costs.params(synthesis.tree))
-    found["table"] = source
+    found["table"] = str(source)
     write_json_atomically(workspace.tree, found)
     for note in synthesis.notes:
         session.progress.note(note)
     missed = ""
     if not wanted.has_budget:
         missed = nothing_shared(table, synthesis) or shortfall(final, synthesis.max_ar)
-    sure = certainty(Path(source), synthesis, experiment.config)
+    sure = certainty(source, synthesis, experiment.config)
     told = final.to_json()
     write_json_atomically(
         workspace.summary,

@@ -10,11 +10,11 @@ from typing import Any
 from synergy.errors import TableError, WorkspaceError
 from synergy.experiment import Experiment
 from synergy.stages.measure import Bench, Row, Variant, flat_of_size
+from synergy.stages.repair import Lowered, Repair
 from synergy.stages.search import Wanted, search
 from synergy.stages.sweep import Session
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.synthesize import Synthesis
-from synergy.tree import SharingTree
 from synergy.workspace import Workspace
 
 
@@ -29,7 +29,7 @@ class Attempt:
         The tree as it would be exported.
     keeps : bool
         Whether its AR on validation is within the threshold.
-    lowered : (str, str, int), optional
+    lowered : Lowered, optional
         The pair that the next attempt may share less of, and how many blocks it may; None for
         the last attempt.
     """
@@ -37,7 +37,7 @@ class Attempt:
     synthesis: Synthesis
     row: Row
     keeps: bool
-    lowered: tuple[str, str, int] | None = None
+    lowered: Lowered | None = None
 
     def to_json(self, order: Sequence[str]) -> dict[str, Any]:
         """The attempt as JSON values."""
@@ -156,7 +156,7 @@ def find_tree(
     return search(experiment.costs, table, experiment.config.max_ar, wanted, caps)
 
 
-def train_tree(session: Session, table: ARTable, wanted: Wanted) -> Final:
+def train_tree(session: Session, table: ARTable, wanted: Wanted, source: Path) -> Final:
     """Find the tree of a table, train and measure it, and repair it while it misses.
 
     A tree whose AR on validation exceeds the threshold is not what was asked for, whatever the
@@ -164,6 +164,14 @@ def train_tree(session: Session, table: ARTable, wanted: Wanted) -> Final:
     the tree is solved and trained again, at most ``wanted.repair`` times. Chosen is the first
     tree that keeps the threshold, or the one that misses it by the least. With budgets there is
     no threshold and nothing to repair.
+
+    Parameters
+    ----------
+    session : Session
+    table : ARTable
+    wanted : Wanted
+    source : Path
+        Where the table comes from, see `synergy.stages.repair.Repair`.
 
     Raises
     ------
@@ -175,54 +183,31 @@ def train_tree(session: Session, table: ARTable, wanted: Wanted) -> Final:
     experiment = session.experiment
     bench = Bench.of(session, table.tasks)
     ways = variants(experiment, wanted)
-    caps: dict[frozenset[str], int] = {}
+    repair = Repair(bench, table, source)
     attempts: list[Attempt] = []
     trained = bench.baselines.trained
     for round_number in range(wanted.repair + 1):
-        synthesis = find_tree(experiment, table, wanted, caps)
+        synthesis = find_tree(experiment, repair.table, wanted, repair.caps)
         title = f"the tree, repair {round_number}" if round_number else "the tree"
         rows, ran = bench.measure(title, [(synthesis.tree, ways[-1])])
         trained += ran
         keeps = wanted.has_budget or rows[0].ar_pct["valid"] <= experiment.config.max_ar
         lowered = None
         if not keeps and round_number < wanted.repair:
-            lowered = to_lower(bench, table, synthesis.tree, rows[0])
+            lowered = repair.lower(synthesis.tree, rows[0])
         attempts.append(Attempt(synthesis, rows[0], keeps, lowered))
         if lowered is None:
             break
         one, other, depth = lowered
-        caps[frozenset((one, other))] = depth
         session.progress.note(
             f"{synthesis.tree.notation(table.tasks)} has an AR of {rows[0].ar_pct['valid']:.1f} % "
             f"on validation, more than {experiment.config.max_ar:g} %: {one} and {other} may now "
             f"share at most {depth} blocks"
         )
+        repair.measure(lowered)
     best = min(attempts, key=lambda attempt: (not attempt.keeps, attempt.row.ar_pct["valid"]))
     tree = best.synthesis.tree
     planned = [(flat_of_size(experiment, tree), Variant("flat")), *((tree, way) for way in ways)]
     rows, ran = bench.measure("the tree and the flat model", planned)
-    return Final((bench.independent(), *rows), tuple(attempts), best.synthesis, trained + ran)
-
-
-def to_lower(
-    bench: Bench, table: ARTable, tree: SharingTree, row: Row
-) -> tuple[str, str, int] | None:
-    """The pair that binds the worst task of a trained tree, and the next lower swept depth.
-
-    Of the pairs that the worst task shares blocks in, the one with the highest AR at the depth
-    in use binds; where the table does not tell, the one that shares the most. None when the
-    worst task shares nothing.
-    """
-    singles = {task: o.mean("valid", task) for task, o in bench.baselines.outcomes.items()}
-    ours = row.outcome.means("valid")
-    worst = max(tree.tasks, key=lambda task: (singles[task] - ours[task]) / (singles[task] or 1.0))
-    bound: list[tuple[float, int, str]] = []
-    for other in table.tasks:
-        depth = tree.shared_depth(worst, other) if other != worst else 0
-        if depth:
-            known = table.cell(worst, other, depth).ar_pct if depth in table.depths else None
-            bound.append((-1.0 if known is None else known, depth, other))
-    if not bound:
-        return None
-    _, depth, other = max(bound)
-    return worst, other, max((d for d in table.depths if d < depth), default=0)
+    trained += ran + repair.trained
+    return Final((bench.independent(), *rows), tuple(attempts), best.synthesis, trained)
