@@ -20,6 +20,7 @@ from synergy.stages.compare import check_methods, compare
 from synergy.stages.compared import ComparedRow
 from synergy.stages.sweep import Session
 from synergy.synthesis import ARTable, accuracy_reduction
+from synergy.tree import SharingTree
 
 CHEAP = [name for name in COMPARISONS if name not in ("lth", "lt4rec", "exact")]
 SERIAL = ("--executor", "serial")
@@ -120,6 +121,24 @@ def test_differences_of_ar_are_paired(ran: Ran, trained: tuple[Session, ARTable]
         assert one["ar_low"] == pytest.approx(-other["ar_high"])
         assert one["ar_high"] == pytest.approx(-other["ar_low"])
     assert "AR above that of the tree, %" in ran.out
+
+
+def test_chance_is_the_ar_between_independent_models(
+    ran: Ran, trained: tuple[Session, ARTable]
+) -> None:
+    assert ran.code == 0
+    document = written(trained[0])
+    rows = {row["name"]: row for row in document["rows"]}
+    for split in ("valid", "test"):
+        one, other = (
+            rows[name]["mean_scores"][split] for name in ("independent", "independent, other seeds")
+        )
+        both = [accuracy_reduction(one, other), accuracy_reduction(other, one)]
+        found = document["chance"][split]
+        assert found["median"] == pytest.approx(sum(both) / 2)
+        assert found["high"] == pytest.approx(min(both) + 0.95 * (max(both) - min(both)))
+        assert rows["independent, other seeds"]["ar_pct"][split] == pytest.approx(both[0])
+    assert ran.out.count("Chance, ") == 2
 
 
 def test_trainings_are_counted_once(ran: Ran, trained: tuple[Session, ARTable]) -> None:
@@ -292,7 +311,43 @@ def test_lines_of_other_methods_stay_while_the_terms_are_the_same(
     assert methods[0] == "independent" and set(methods) == {"independent", "flat"}
     compare(session, table, TREE, ["flat"])
     assert [row["method"] for row in written(session)["rows"]] == methods
-    other = session.experiment.config.with_options(max_ar=33.0)
-    moved = replace(session, experiment=replace(session.experiment, config=other))
-    compare(moved, table, TREE, ["flat"])
-    assert {row["method"] for row in written(session)["rows"]} == {"flat"}
+    config = session.experiment.config
+    longer = {**config.training.model_dump(), "epochs": 2}
+    for other in (config.with_options(training=longer), config.with_options(max_ar=33.0)):
+        moved = replace(session, experiment=replace(session.experiment, config=other))
+        compare(session, table, TREE, ["independent", "flat"])
+        compare(moved, table, TREE, ["flat"])
+        assert {row["method"] for row in written(session)["rows"]} == {"flat"}
+
+
+@pytest.mark.parametrize("distilled", [False, True])
+def test_a_delivered_tree_is_compared_where_it_was_repaired(
+    session: Session, trained: tuple[Session, ARTable], distilled: bool
+) -> None:
+    tried = [TREE, SharingTree.parse("{{gc,scr}@4,vad}@4", 8)]
+    experiment = session.experiment
+    digests = [experiment.trial(tried[1], 0, distilled=distilled).digest]
+    summary = {
+        "synthesis": {"tree": tried[1].to_json()},
+        "attempts": [{"notation": tree.notation()} for tree in tried],
+        "rows": [{"distilled": distilled, "digests": digests}],
+    }
+    file = session.workspace.summary
+    file.write_text(json.dumps(summary))
+    rows = rows_of(session, trained[1], "recursive", "exact")
+    name = "repaired, distilled" if distilled else "repaired"
+    assert list(rows) == [
+        *("recursive", "recursive, distilled", name),
+        *("exact", "exact, distilled"),
+    ]
+    assert rows[name].notation == tried[1].notation(trained[1].tasks)
+    assert rows[name].trainings == 3 + 6 + 2  # the tree that missed was trained as well
+    assert not rows[name].error
+    # a tree of other settings, one that needed no repair, and a damaged file
+    for change in ({"rows": [{"distilled": distilled, "digests": ["other"]}]}, {"rows": []}):
+        file.write_text(json.dumps({**summary, **change}))
+        assert name not in rows_of(session, trained[1], "recursive")
+    file.write_text(json.dumps({**summary, "synthesis": {"tree": TREE.to_json()}}))
+    assert name not in rows_of(session, trained[1], "recursive")
+    file.write_text("{")
+    assert name not in rows_of(session, trained[1], "recursive")

@@ -18,7 +18,7 @@ from synergy.comparisons.partitions import divided_tree, even_divisions
 from synergy.comparisons.random_tree import RandomTree, random_tree
 from synergy.errors import ShortfallError
 from synergy.stages.field import SessionField
-from synergy.synthesis import synthesize, task_graph
+from synergy.synthesis import ARTable, Cell, synthesize, task_graph
 from synergy.tree import SharingTree
 
 
@@ -115,6 +115,14 @@ def test_distilled_contenders_learn_from_all_seeds(field: Field) -> None:
     for (trial,) in taught.trials:
         assert trial.distillation is not None
         assert {d for ds in trial.teachers.values() for d in ds} == field.baseline_digests
+
+
+def test_an_estimate_from_pairs_needs_all_of_them(field: Field) -> None:
+    first, *others = field.table.cells
+    holes = [Cell.skipped(*first.key, "not needed"), *others]
+    without = replace(field, table=ARTable.from_cells(holes))
+    with pytest.raises(ShortfallError, match="found 1 of 6 skipped; run `synergy pairwise"):
+        COMPARISONS["treemtl"].contenders(without)
 
 
 def test_chance_is_measured_on_seeds_that_nothing_else_has(field: Field) -> None:

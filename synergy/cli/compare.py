@@ -30,11 +30,14 @@ Methods = Annotated[
     ),
 ]
 
+_SPLITS = {"valid": "validation", "test": "test"}
+
 NOTES = (
     "AR is taken of scores averaged over the seeds, with its 95 % bootstrap interval over seeds "
     "and speakers. Decisions rest on validation alone; test is only reported.",
-    "Differences of AR are resampled in pairs, with the same seeds and speakers for both models: "
-    "one whose interval leaves out 0 is more than chance.",
+    "Differences of AR are resampled in pairs, with the same seeds and speakers for both models. "
+    "Intervals over a few seeds are too narrow, and on validation the tree was chosen on the same "
+    "clips: read them as a description, not as a test.",
     "Trainings counts every different training, of all seeds, that a line needs from nothing: the "
     "model's own and those that lead to its choice. Lines share many of them; time is that of the "
     "trainings one after the other.",
@@ -55,9 +58,10 @@ def compare(
     """Train and measure what the paper and the field compare with.
 
     Needs the AR table of `synergy pairwise`. All methods get the same data, steps, seeds and
-    encoder; those that choose a size get at most the parameters of the tree that the recursion
-    finds at --max-ar. A method that cannot be trained becomes a line with its reason. Writes
-    comparisons.json into the workspace, beside what earlier commands measured on the same terms.
+    encoder (those that prune a wider one); those that choose a size get at most the parameters of
+    the tree that the recursion finds at --max-ar. A method that cannot be trained becomes a line
+    with its reason. Writes comparisons.json into the workspace, beside what earlier commands
+    measured on the same terms.
 
     \b
     Example:
@@ -111,9 +115,15 @@ def compared_text(found: Compared) -> str:
         f"Budget: the {found.max_params:,} parameters of {found.tree.notation(found.tasks)}, the "
         f"recursion's tree at a threshold of {found.max_ar:g} %."
     )
+    by_chance = [
+        f"Chance, {_SPLITS[split]}: independent models against independent models of other seeds "
+        f"have an AR of {around.median:.1f} %, at most {around.high:.1f} % in 95 % of cases; a "
+        "lower one is within chance."
+        for split, around in (found.chance or {}).items()
+    ]
     parts = [
         *([rendered(*tables)] if measured else []),
-        "\n".join([budget, *about]),
+        "\n".join([budget, *by_chance, *about]),
         *(["\n".join(failed)] if failed else []),
         "\n".join(f"note: {note}" for note in NOTES),
     ]

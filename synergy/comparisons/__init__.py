@@ -11,6 +11,7 @@ from synergy.comparisons.base import (
     Field,
     Probe,
     Probed,
+    Repaired,
     tree_contender,
 )
 from synergy.comparisons.flat import Flat
@@ -50,5 +51,6 @@ __all__ = [
     "Field",
     "Probe",
     "Probed",
+    "Repaired",
     "tree_contender",
 ]

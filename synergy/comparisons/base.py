@@ -7,6 +7,7 @@ trains, measures and tabulates these, all in the same way.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -78,6 +79,24 @@ probe cannot be measured.
 
 
 @dataclass(frozen=True)
+class Repaired:
+    """The tree that stage 3 delivered after others had missed the threshold.
+
+    Attributes
+    ----------
+    tree : SharingTree
+    distilled : bool
+        Whether it was verified, and is delivered, with teachers.
+    tried : tuple of SharingTree
+        All trees that were trained on the way, this one included.
+    """
+
+    tree: SharingTree
+    distilled: bool
+    tried: tuple[SharingTree, ...]
+
+
+@dataclass(frozen=True)
 class Field:
     """What all comparisons share.
 
@@ -94,6 +113,10 @@ class Field:
         The single-task models, trained, one for each seed.
     pairs : dict of (str, str, int) to tuple of Trial
         What the table rests on, trained, one for each seed; skipped cells are absent.
+    further : tuple of Trial
+        Single-task models of the seeds that refined cells have beyond the configured ones.
+    repaired : Repaired, or None
+        What stage 3 delivered instead of ``tree``, where that missed the threshold.
     store : TrialStore
         Weights and predictions of everything that is trained.
     train : Train
@@ -106,6 +129,8 @@ class Field:
     tree: SharingTree
     baselines: Mapping[str, tuple[Trial, ...]]
     pairs: Mapping[tuple[str, str, int], tuple[Trial, ...]]
+    further: tuple[Trial, ...]
+    repaired: Repaired | None
     store: TrialStore
     train: Train
     measure: Measure
@@ -123,8 +148,8 @@ class Field:
     @property
     def table_digests(self) -> frozenset[str]:
         """Of all that had to be trained for the table, single-task models included."""
-        pairs = (trial.digest for trials in self.pairs.values() for trial in trials)
-        return self.baseline_digests.union(pairs)
+        trials = itertools.chain(*self.pairs.values(), self.further)
+        return self.baseline_digests.union(trial.digest for trial in trials)
 
 
 @dataclass(frozen=True)

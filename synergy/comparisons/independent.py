@@ -11,12 +11,12 @@ from synergy.tree import SharingTree
 
 @dataclass(frozen=True)
 class Independent:
-    """The single-task models: as they are, with other seeds, and taught by each other's seeds.
+    """The single-task models: as they are, with other seeds, and distilled.
 
     Tasks that share nothing cannot hurt each other, so the AR of the first is 0 by definition.
-    The second has as many further seeds; its AR is what chance alone makes of the largest loss
-    of several tasks, and an AR no larger than that tells nothing. The third is distilled from
-    the mean of the single-task models of all seeds: what distillation brings by itself.
+    The second has as many further seeds; its AR is one draw of what chance alone makes of the
+    largest loss of several tasks. The third learns from the mean of the single-task models of all
+    seeds, its own included: what distillation brings by itself.
     """
 
     name: str = "independent"
@@ -32,7 +32,7 @@ class Independent:
                 field,
                 "independent, other seeds",
                 [seed + len(seeds) for seed in seeds],
-                note="the same trained again: an AR no larger than this is within chance",
+                note="the same trained again, so its AR is chance",
             ),
             _contender(field, "independent, distilled", seeds, distilled=True),
         ]

@@ -62,7 +62,7 @@ class Lt4rec:
     name: str = "lt4rec"
     summary: str = "a mask for each task over common weights (Sun et al. 2020; Xiao et al. 2020)"
     keeps_budget: bool = True
-    rounds: int = 2
+    rounds: int = 4
 
     def contenders(self, field: Field) -> list[Contender]:
         """The jointly trained model."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Contender, Field, Repaired, tree_contender
 from synergy.synthesis import Solver, synthesize
 
 
 @dataclass(frozen=True)
 class Synthesised:
     """The tree of the AR table at the threshold, without and with distillation.
+
+    The recursion's tree is followed by the one that stage 3 delivered, where it had to be repaired.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ class Synthesised:
             self.name,
         )
         note = f"predicted AR {found.predicted_ar_pct:.1f} %"
-        return [
+        entered = [
             tree_contender(
                 field,
                 f"{self.name}{', distilled' if distilled else ''}",
@@ -45,3 +47,24 @@ class Synthesised:
             )
             for distilled in (False, True)
         ]
+        if self.name == "recursive" and field.repaired is not None:
+            entered.append(_repaired(field, field.repaired))
+        return entered
+
+
+def _repaired(field: Field, repaired: Repaired) -> Contender:
+    """The delivered tree; what was tried before it counts as its search."""
+    seeds = field.experiment.config.all_seeds
+    tried = (
+        field.experiment.trial(tree, seed, distilled=repaired.distilled).digest
+        for tree in repaired.tried
+        for seed in seeds
+    )
+    return tree_contender(
+        field,
+        f"repaired{', distilled' if repaired.distilled else ''}",
+        repaired.tree,
+        search=field.table_digests.union(tried),
+        distilled=repaired.distilled,
+        note=f"tree {len(repaired.tried)} of the repair, chosen on validation",
+    )

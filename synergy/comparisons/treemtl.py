@@ -43,6 +43,12 @@ class TreeMTL:
     def contenders(self, field: Field) -> list[Contender]:
         """The one layout."""
         costs = field.experiment.costs
+        skipped = sum(cell.status == "skipped" for cell in field.table.cells)
+        if skipped:
+            raise ShortfallError(
+                f"expected every cell of the AR table to be measured, found {skipped} of "
+                f"{len(field.table.cells)} skipped; run `synergy pairwise --sweep full` first"
+            )
         gains = relative_gains(field.table, field.experiment.config.encoder.depth)
         weights = task_weights(field.tasks, gains)
         heads = sum(costs.head_params[task] for task in field.tasks)

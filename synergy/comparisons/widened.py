@@ -16,8 +16,8 @@ from synergy.training.pruning import Pruning
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
 
-# The dense model has at least this many times the parameters that may be left: two or three
-# rounds of 20 % lead there.
+# The dense model has at least this many times the parameters that may be left: two to four rounds
+# of 20 % lead there.
 SURPLUS = 1.5
 _STEP = 0.25
 

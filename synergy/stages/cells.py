@@ -67,6 +67,21 @@ class CellTrainer:
         done = [k for k in keys if all(store.is_done(trial.digest) for trial in self.trials(k))]
         return self.train(done) if done else []
 
+    def further(self, key: CellKey) -> tuple[Trial, ...]:
+        """Finished single-task models of the seeds that refinements gave a cell."""
+        store, known = self.session.workspace.trials, self.experiment.config.all_seeds
+        trials = [
+            self.experiment.trial(self._alone(task), seed)
+            for task in key[:2]
+            for seed in self.seeds(key)
+            if seed not in known
+        ]
+        return tuple(trial for trial in trials if store.is_done(trial.digest))
+
+    def has(self, key: CellKey) -> bool:
+        """Whether the cell can be measured without any training, as far as seeds are configured."""
+        return set(self.experiment.config.all_seeds) <= set(self._comparable(key))
+
     def refine(self, key: CellKey) -> Cell:
         """Train one more seed of a cell, and remember that it has one."""
         self._extra[key] = self._extra.get(key, 0) + 1
@@ -120,13 +135,13 @@ class CellTrainer:
         task_a, task_b, depth = key
         seeds = self._comparable(key)
         pair = outcome_of(self.experiment, swept, self._tree(key), None, self.distilled, seeds)
-        if not set(self.experiment.config.all_seeds) <= set(seeds):
+        if not self.has(key):
             # an AR of fewer seeds than the others have would pass for one that can be compared
             tried = outcome_of(self.experiment, swept, self._tree(key), None, self.distilled)
             alone = [self.baselines.outcomes[task] for task in (task_a, task_b)]
             errors = [error for outcome in (tried, *alone) for error in outcome.errors]
             reason = errors[0] if errors else "not trained"
-            return Cell(task_a, task_b, depth, None, "failed", reason=reason, seeds=pair.seeds)
+            return Cell(task_a, task_b, depth, None, "failed", reason=reason, seeds=len(seeds))
         alone = {t: self._single(t, seeds, singles) for t in (task_a, task_b)}
         return Cell(
             task_a,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
@@ -11,7 +12,9 @@ from synergy.atomic import write_json_atomically
 from synergy.comparisons import COMPARISONS, Contender
 from synergy.datasets.problems import did_you_mean
 from synergy.errors import ConfigError, SynergyError
+from synergy.seeding import digest
 from synergy.stages.baseline import Baselines, baseline
+from synergy.stages.chance import chance
 from synergy.stages.compared import (
     NOTHING,
     TAUGHT,
@@ -98,11 +101,20 @@ def compare(
         max_params=prepared.field.max_params,
         max_ar=experiment.config.max_ar,
         seeds=experiment.config.all_seeds,
+        terms=_terms(session, table, tree),
+        chance=chance(experiment, session.workspace.trials, tasks),
         rows=tuple(judge.row(method, entry) for method, entry in entered),
         trained=baselines.trained + prepared.trained + swept.trained,
     )
     write_json_atomically(session.workspace.comparisons, _with_earlier(session, compared, chosen))
     return compared
+
+
+def _terms(session: Session, table: ARTable, tree: SharingTree) -> str:
+    experiment = session.experiment
+    # its teachers stand for the single-task models
+    trial = experiment.trial(tree, experiment.config.seed, distilled=True)
+    return digest([trial.to_json(), [asdict(cell) for cell in table.cells]])
 
 
 def _with_earlier(session: Session, compared: Compared, chosen: Sequence[str]) -> dict[str, Any]:
@@ -113,7 +125,7 @@ def _with_earlier(session: Session, compared: Compared, chosen: Sequence[str]) -
     told = compared.to_json()
     try:
         earlier = json.loads(session.workspace.comparisons.read_text(encoding="utf-8"))
-        terms = [key for key in told if key != "rows"]
+        terms = [key for key in told if key not in ("rows", "chance")]
         if any(earlier[key] != told[key] for key in terms):
             return told
         kept = [row for row in earlier["rows"] if row["method"] not in chosen]

@@ -8,6 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from synergy.comparisons import Contender
+from synergy.datasets.base import Split
+from synergy.stages.chance import Chance
 from synergy.tree import SharingTree
 
 TREE, TAUGHT = "tree", "tree, distilled"
@@ -136,8 +138,12 @@ class Compared:
     max_ar : float
         Threshold of the synthesised trees, in percent.
     seeds : tuple of int
+    terms : str
+        Digest of the settings, the data and the table; lines with another one do not compare.
     rows : tuple of ComparedRow
         In the order of ``COMPARISONS``.
+    chance : dict of split to Chance, or None
+        What chance alone makes of AR; None until it was measured.
     trained : int
         Trainings that this command ran.
     """
@@ -147,7 +153,9 @@ class Compared:
     max_params: int
     max_ar: float
     seeds: tuple[int, ...]
+    terms: str
     rows: tuple[ComparedRow, ...]
+    chance: Mapping[Split, Chance] | None
     trained: int
 
     def to_json(self) -> dict[str, Any]:
@@ -158,5 +166,7 @@ class Compared:
             "max_params": self.max_params,
             "max_ar": self.max_ar,
             "seeds": list(self.seeds),
+            "terms": self.terms,
+            "chance": self.chance and {s: found.to_json() for s, found in self.chance.items()},
             "rows": [row.to_json() for row in self.rows],
         }

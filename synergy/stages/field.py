@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from synergy.comparisons import Field, Probe, Probed
-from synergy.errors import ShortfallError
+from synergy.comparisons import Field, Probe, Probed, Repaired
+from synergy.errors import ShortfallError, SynergyError
 from synergy.stages.baseline import Baselines
+from synergy.stages.cells import CellTrainer
 from synergy.stages.probes import measure_probes
 from synergy.stages.sweep import Session, sweep
 from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.cells import CellKey
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
 
@@ -41,6 +44,14 @@ class SessionField:
         seeds = experiment.config.all_seeds
         self.session = session
         self.trained = 0
+        cells = CellTrainer(session, baselines, distilled=False)
+        store = session.workspace.trials
+        pairs: dict[CellKey, tuple[Trial, ...]] = {}
+        further: tuple[Trial, ...] = ()
+        for cell in table.cells:
+            if done := tuple(t for t in cells.trials(cell.key) if store.is_done(t.digest)):
+                pairs[cell.key] = done
+                further += cells.further(cell.key)
         self.field = Field(
             experiment=experiment,
             tasks=tuple(task for task in experiment.tasks if task in table.tasks),
@@ -50,7 +61,9 @@ class SessionField:
                 task: tuple(experiment.trial(outcome.tree, seed) for seed in seeds)
                 for task, outcome in baselines.outcomes.items()
             },
-            pairs=_pairs(session, table),
+            pairs=pairs,
+            further=further,
+            repaired=_repaired(session, tree),
             store=session.workspace.trials,
             train=self._train,
             measure=self._measure,
@@ -67,16 +80,23 @@ class SessionField:
         return measure_probes(self.session, title, probes)
 
 
-def _pairs(session: Session, table: ARTable) -> dict[tuple[str, str, int], tuple[Trial, ...]]:
-    """The trials behind each cell; a table of another origin has none here."""
-    experiment, store = session.experiment, session.workspace.trials
-    pairs: dict[tuple[str, str, int], tuple[Trial, ...]] = {}
-    for cell in table.cells:
-        tree = SharingTree.flat(
-            [cell.task_a, cell.task_b], cell.shared_depth, experiment.config.encoder.depth
-        )
-        first = experiment.config.seed
-        trials = [experiment.trial(tree, seed) for seed in range(first, first + cell.seeds)]
-        if done := tuple(trial for trial in trials if store.is_done(trial.digest)):
-            pairs[cell.key] = done
-    return pairs
+def _repaired(session: Session, tree: SharingTree) -> Repaired | None:
+    """What summary.json says of the delivered tree, if that is another one on the same terms."""
+    experiment = session.experiment
+    depth = experiment.config.encoder.depth
+    try:
+        summary = json.loads(session.workspace.summary.read_text(encoding="utf-8"))
+        delivered = SharingTree.from_json(summary["synthesis"]["tree"])
+        row = summary["rows"][-1]
+        tried = [SharingTree.parse(each["notation"], depth) for each in summary["attempts"]]
+        if delivered == tree or set(delivered.tasks) != set(tree.tasks) or delivered not in tried:
+            return None
+        known = [
+            experiment.trial(delivered, seed, distilled=bool(row["distilled"])).digest
+            for seed in experiment.config.all_seeds
+        ]
+        if list(row["digests"]) != known:
+            return None
+        return Repaired(delivered, bool(row["distilled"]), tuple(tried))
+    except (OSError, ValueError, KeyError, TypeError, IndexError, SynergyError):
+        return None  # there is none, or it is damaged, which `synergy synthesize` mends

@@ -40,7 +40,7 @@ class Repair:
         self._cells: CellTrainer | None = None
         for distilled in (False, True):
             files = bench.session.workspace.table_files(distilled)
-            if source == files[0]:
+            if files[0].is_file() and source.is_file() and source.samefile(files[0]):
                 self._cells = CellTrainer(bench.session, bench.baselines, distilled)
                 self._files = files
 
@@ -89,7 +89,11 @@ class Repair:
         for depth in sorted((d for d in self.table.depths if d <= cap), reverse=True):
             cell = self.table.cell(one, other, depth)
             if cell.status == "skipped":
-                if self._cells is None:
+                if self._cells is None or not self._rests_on(self._cells):
+                    self._bench.session.progress.note(
+                        f"the skipped cells of {one} and {other} count as not passing: the table "
+                        "was not made in this workspace with its present settings"
+                    )
                     return
                 (cell,) = self._cells.train([cell.key])
                 cells = [cell if known.key == cell.key else known for known in self.table.cells]
@@ -99,3 +103,7 @@ class Repair:
                 samples.to_csv(self._files[1])
             if cell.passes(max_ar):
                 return
+
+    def _rests_on(self, cells: CellTrainer) -> bool:
+        """Whether all measured cells come from trainings with the present settings."""
+        return all(cells.has(cell.key) for cell in self.table.cells if cell.status == "measured")

@@ -44,6 +44,7 @@ class Resampler:
         self.draws = draws
         self._scores: dict[tuple[str, Split, str], np.ndarray] = {}
         self._weights: dict[tuple[Split, str], np.ndarray] = {}
+        self._seeds: dict[str, int] = {}
 
     def reductions(self, singles: Digests, multi: Digests, split: Split) -> np.ndarray:
         """AR of a model in every resampled split, in percent; float64 [R].
@@ -51,14 +52,16 @@ class Resampler:
         Parameters
         ----------
         singles : mapping of task to digests
-            The single-task models; of every task at least as many seeds as ``multi`` has.
+            The single-task models.
         multi : mapping of task to digests
+            Held against the single-task models of the same seeds; where they have no seed in
+            common, in the order of the seeds.
         split : {"valid", "test"}
         """
         lost = [np.zeros(self.draws)]
         for task, digests in multi.items():
-            single = self._mean(singles[task][: len(digests)], split, task)
-            ours = self._mean(digests, split, task)
+            alone, together = self._paired(singles[task], digests)
+            single, ours = (self._mean(chosen, split, task) for chosen in (alone, together))
             relative = np.divide(single - ours, single, out=np.zeros_like(single), where=single > 0)
             lost.append(100.0 * relative)
         return np.max(lost, axis=0)
@@ -76,6 +79,23 @@ class Resampler:
         """
         ours, theirs = (self.reductions(singles, model, split) for model in (multi, other))
         return _interval(ours - theirs)
+
+    def _paired(
+        self, singles: Sequence[str], multi: Sequence[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """Those of the same seeds, side by side."""
+        by_seed = [{self._seed(digest): digest for digest in side} for side in (singles, multi)]
+        common = sorted(by_seed[0].keys() & by_seed[1].keys())
+        if not common:
+            count = min(len(singles), len(multi))
+            return singles[:count], multi[:count]
+        alone, together = ([side[seed] for seed in common] for side in by_seed)
+        return alone, together
+
+    def _seed(self, digest: str) -> int:
+        if digest not in self._seeds:
+            self._seeds[digest] = int(self.store.trial(digest)["seed"])
+        return self._seeds[digest]
 
     def _mean(self, digests: Sequence[str], split: Split, task: str) -> np.ndarray:
         """Mean score over resampled seeds; float64 [R]."""
