@@ -128,6 +128,13 @@ def test_a_method_that_failed_says_so_in_its_row(numbers):
     assert failed["above"] == {}
 
 
+def test_chance_stands_below_the_comparison(numbers, page):
+    assert numbers["chance"]["test"] == {"median": 1.9, "high": 3.4}
+    text = " ".join(Elements(page).text)
+    assert "Chance, validation: independent models" in text
+    assert "have an AR of 1.9 %, at most 3.4 % in 95 % of cases" in text
+
+
 def test_a_difference_has_its_sign_and_its_interval(numbers):
     by_name = {row["name"]: row for row in numbers["comparisons"]}
     assert wording.above(by_name["LTH"], "test") == "+7.8 [+7.3,\N{NO-BREAK SPACE}+8.5]"

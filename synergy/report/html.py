@@ -51,6 +51,7 @@ def render(numbers: Mapping[str, Any], name: str) -> str:
         "ar_class": ar_class,
         "ar_classes": class_names(),
         "interval_of": wording.interval,
+        "split_names": wording.SPLIT_NAMES,
     }
     style = (_FOLDER / "report.css").read_text(encoding="utf-8")
     script = (_FOLDER / "report.js").read_text(encoding="utf-8")

@@ -28,6 +28,15 @@ def compared_rows(sources: Sources) -> list[dict[str, Any]]:
         return [_row(row) for row in sources.comparisons["rows"]]
 
 
+def chance(sources: Sources) -> dict[str, dict[str, float]]:
+    """AR between independent models of different seeds: median and 95 % quantile of each split."""
+    if sources.comparisons is None:
+        return {}
+    with understanding(sources.folder / "comparisons.json", "compare"):
+        found = sources.comparisons.get("chance") or {}
+        return {s: {key: float(of[key]) for key in ("median", "high")} for s, of in found.items()}
+
+
 def frontier_rows(sources: Sources) -> list[dict[str, Any]]:
     """Trees of the frontier that were trained."""
     if sources.frontier is None:

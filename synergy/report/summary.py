@@ -30,8 +30,8 @@ def summarise(workspace: Workspace) -> dict[str, Any]:
     dict
         ``tasks``, ``max_ar``, ``final`` (the tree of the run), ``tables`` (AR), ``sizes``,
         ``trees`` (of all thresholds), ``stability``, ``baselines``, ``rows`` (the final table),
-        ``attempts``, ``frontier`` (its trained trees), ``comparisons``, ``curves`` (of the final
-        tree), ``provenance`` and ``missing``: what is not there, each with the command that
+        ``attempts``, ``frontier`` (its trained trees), ``comparisons``, ``chance``, ``curves`` (of the
+        final tree), ``provenance`` and ``missing``: what is not there, each with the command that
         makes it. A part that is not there is None or empty.
 
     Raises
@@ -70,6 +70,7 @@ def summarise(workspace: Workspace) -> dict[str, Any]:
         "attempts": measured.attempts(sources),
         "frontier": measured.frontier_rows(sources),
         "comparisons": measured.compared_rows(sources),
+        "chance": measured.chance(sources),
         "curves": measured.row_curves(sources, trainings, tasks),
         "provenance": provenance(sources),
         "missing": _missing(sources, bool(final and final["is_trained"])),
