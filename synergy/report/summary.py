@@ -30,9 +30,9 @@ def summarise(workspace: Workspace) -> dict[str, Any]:
     dict
         ``tasks``, ``max_ar``, ``final`` (the tree of the run), ``tables`` (AR), ``sizes``,
         ``trees`` (of all thresholds), ``stability``, ``baselines``, ``rows`` (the final table),
-        ``attempts``, ``frontier`` (its trained trees), ``comparisons``, ``chance``, ``curves`` (of the
-        final tree), ``provenance`` and ``missing``: what is not there, each with the command that
-        makes it. A part that is not there is None or empty.
+        ``attempts``, ``frontier`` (its trained trees), ``comparisons``, ``chance``, ``curves``
+        (of the final tree), ``provenance`` and ``missing``: what is not there, each with the
+        command that makes it. A part that is not there is None or empty.
 
     Raises
     ------
