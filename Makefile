@@ -75,8 +75,9 @@ real-speech: $(DEMO) ## long: the same on the recordings below SYNERGY_DATA
 kill-test: $(DEV) ## a sweep killed 20 times ends with the same table
 	OMP_NUM_THREADS=1 SYNERGY_KILLS=20 $(BIN)/python -m pytest -q -s tests/test_killed.py
 
-benchmarks: $(DEMO) ## measure training throughput and start-up time
-	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+benchmarks: $(DEMO) ## measure training throughput, start-up time, solvers and sweeps
+	@set -e; for name in training_throughput help_latency solvers sweeps; do \
+	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 clean: ## remove what tools leave behind; keeps .venv and runs/
 	rm -rf build dist .benchmarks .pytest_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 """Write the pages of this folder that are made from something else.
 
-``cli.md`` comes from the help texts, ``comparisons.md`` from what `synergy compare` wrote, as
-kept below ``results/``.
+``cli.md`` comes from the help texts, ``configuration.md`` from the models of the settings,
+``comparisons.md`` from what `synergy compare` wrote, as kept below ``results/``.
 
 ``python docs/generate.py`` writes them; ``--check`` writes nothing, shows what would change and
 exits with 1 when a page is stale.
@@ -10,14 +10,17 @@ exits with 1 when a page is stale.
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import stdev
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from typer.core import TyperCommand, TyperGroup
 
 FOLDER = Path(__file__).resolve().parent
@@ -69,6 +72,126 @@ def cli_page(app: typer.Typer) -> str:
         f"## `{words}`\n\n```text\n{help_text(context)}\n```\n" for words, context in commands(app)
     ]
     return "\n".join([HEAD, *sections])
+
+
+SETTINGS_HEAD = """\
+<!-- Written by docs/generate.py from the models of the settings; do not edit. -->
+
+# Configuration
+
+One YAML file. A key that does not exist is an error, and so is a value outside its range; every
+problem is named at once. Without `--config` a command uses the `config.yaml` of its workspace, else
+the embedded corpus.
+
+The resolved configuration, every default written out, is kept as `config.yaml` in the workspace.
+Options such as `--max-ar`, `--seeds` and `--depths` replace a setting there, so later commands on
+the same workspace use them too. A setting that decides a result is part of a training's identity:
+change it, and what was trained before stays, but other trainings take its place. The threshold, the
+depths and the number of seeds only choose among trainings.
+
+```yaml
+corpora:
+  mine: {format: manifest, folder: recordings}
+tasks:
+  command:
+    kind: clip_classification
+    corpora:
+      mine: {column: word}
+training: {epochs: 20, precision: bfloat16}
+seeds: 3
+```
+"""
+
+
+def settings_page() -> str:
+    """The page on all settings, in Markdown."""
+    from synergy.config import RunConfig, TaskConfig
+    from synergy.datasets import DATASETS
+    from synergy.datasets.selection import TaskSource
+    from synergy.encoders import ENCODERS
+
+    fields = RunConfig.model_fields
+    formats = {name: model for name, (model, _) in DATASETS.items()}
+    sections: list[tuple[str, type[BaseModel]]] = [
+        ("Top level", RunConfig),
+        *((f"`corpora.NAME` with `format: {name}`", formats[name]) for name in formats),
+        ("`tasks.NAME`", TaskConfig),
+        ("`tasks.NAME.corpora.CORPUS`", TaskSource),
+        ("`features`", type(fields["features"].default)),
+        *((f"`encoder` with `name: {name}`", model) for name, model in ENCODERS.items()),
+        ("`training`", type(fields["training"].default)),
+        ("`distillation`", type(fields["distillation"].default)),
+    ]
+    return "\n".join([SETTINGS_HEAD, *(settings_section(*section) for section in sections)])
+
+
+def settings_section(title: str, model: type[BaseModel]) -> str:
+    """A table of the fields of a model; those that its docstring describes together are a row."""
+    told = inspect.cleandoc(model.__doc__ or "").split("\n\nAttributes\n", 1)
+    groups = _described(told[1]) if len(told) > 1 else {}
+    named = {name for names in groups for name in names}
+    for name, field in model.model_fields.items():
+        if name not in named:
+            groups[(name,)] = field.description or ""
+    order = list(model.model_fields)
+    rows = [
+        [
+            ", ".join(f"`{name}`" for name in names),
+            _joined(_range(model.model_fields[name]) for name in names),
+            _joined(_default(model.model_fields[name]) for name in names),
+            text.replace("|", "\\|"),
+        ]
+        for names, text in sorted(groups.items(), key=lambda group: order.index(group[0][0]))
+        if len(get_args(model.model_fields[names[0]].annotation)) != 1  # its heading says which
+        or get_origin(model.model_fields[names[0]].annotation) is not Literal
+    ]
+    intro = " ".join(told[0].split()).replace("``", "`")
+    return f"## {title}\n\n{intro}\n\n" + _markdown(["key", "values", "default", "what"], rows)
+
+
+def _described(text: str) -> dict[tuple[str, ...], str]:
+    """Names and descriptions of a numpydoc section."""
+    found: dict[tuple[str, ...], str] = {}
+    names: tuple[str, ...] = ()
+    for line in text.splitlines()[1:]:
+        if line and not line.startswith(" "):
+            head, _, kind = line.partition(" : ")
+            names = tuple(name.strip() for name in head.split(","))
+            found[names] = ""
+            if kind.startswith("{") or not kind:
+                continue
+        elif names:
+            found[names] = f"{found[names]} {line.strip()}".strip().replace("``", "`")
+    return found
+
+
+def _joined(texts: Iterable[str]) -> str:
+    different = list(dict.fromkeys(given := list(texts)))
+    return different[0] if len(different) == 1 else "; ".join(given)
+
+
+def _range(field: FieldInfo) -> str:
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    bounds = [
+        f"{sign} {getattr(limit, name)}"
+        for limit in field.metadata
+        for name, sign in signs.items()
+        if getattr(limit, name, None) is not None
+    ]
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(field.annotation))
+    return ", ".join(bounds) or "-"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if field.is_required():
+        return "required"
+    if isinstance(value, BaseModel):
+        return "see below"
+    if isinstance(value, tuple):
+        return f"`{list(value)}`"
+    return "-" if value in (None, {}, ()) else f"`{value}`"
 
 
 COMPARED_HEAD = """\
@@ -173,6 +296,7 @@ def pages() -> dict[str, Callable[[], str]]:
 
     return {
         "cli.md": lambda: cli_page(app),
+        "configuration.md": settings_page,
         "comparisons.md": lambda: compared_page(FOLDER / "results"),
     }
 

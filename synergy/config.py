@@ -32,10 +32,11 @@ class TaskConfig(StrictModel):
     Attributes
     ----------
     kind : str
-        Key in ``TASK_KINDS``.
+        Key in ``TASK_KINDS``, such as ``clip_classification``.
     classes : list of str, optional
         In the order of the logits; by default the sorted values found in the corpora.
     corpora : dict of corpus name to TaskSource
+        The corpora that it takes clips from, and where each has its targets.
     """
 
     kind: str

@@ -86,7 +86,8 @@ MaxAr = Annotated[
     typer.Option(
         "--max-ar",
         metavar="PCT",
-        help="Largest accuracy reduction of a pair, in percent, instead of the configuration's.",
+        help="Largest accuracy reduction in percent: of pairs that may share, and of the trained "
+        "tree. Replaces the one in the workspace's config.yaml.",
     ),
 ]
 FinalEpochs = Annotated[
@@ -105,8 +106,8 @@ SweepName = Annotated[
         "--sweep",
         metavar="NAME",
         help="full: every pair at every depth; scan: each pair from the deepest depth up to the "
-        "first that passes --max-ar; lazy: only what the smallest tree rests on, taking it that "
-        "AR grows with depth.",
+        "first that passes --max-ar; lazy: only what the smallest tree rests on, assuming that AR "
+        "grows with depth. --strict, --frontier and TreeMTL need what the last two skip.",
     ),
 ]
 Distill = Annotated[
@@ -136,7 +137,8 @@ MaxParams = Annotated[
         "--max-params",
         metavar="N",
         min=1,
-        help="Instead of --max-ar: the lowest predicted AR with at most N parameters in all.",
+        help="Instead of --max-ar: the lowest predicted AR with at most N parameters in all; "
+        "--solver, --strict and --repair then have no say.",
     ),
 ]
 MaxMacs = Annotated[
@@ -146,7 +148,7 @@ MaxMacs = Annotated[
         metavar="N",
         min=1,
         help="Instead of --max-ar: the lowest predicted AR with at most N multiply-accumulates "
-        "for a second of audio.",
+        "for a second of audio; the same holds.",
     ),
 ]
 SolverName = Annotated[

@@ -81,7 +81,7 @@ class SessionField:
 
 
 def _repaired(session: Session, tree: SharingTree) -> Repaired | None:
-    """What summary.json says of the delivered tree, if that is another one on the same terms."""
+    """What summary.json says of the delivered tree, if ``tree`` was tried first and missed."""
     experiment = session.experiment
     depth = experiment.config.encoder.depth
     try:
@@ -89,7 +89,7 @@ def _repaired(session: Session, tree: SharingTree) -> Repaired | None:
         delivered = SharingTree.from_json(summary["synthesis"]["tree"])
         row = summary["rows"][-1]
         tried = [SharingTree.parse(each["notation"], depth) for each in summary["attempts"]]
-        if delivered == tree or set(delivered.tasks) != set(tree.tasks) or delivered not in tried:
+        if tried[0] != tree or delivered == tree or delivered not in tried:
             return None
         known = [
             experiment.trial(delivered, seed, distilled=bool(row["distilled"])).digest

@@ -22,7 +22,9 @@ class TrainingConfig(StrictModel):
     crop_s : float
         Length of the crops, in seconds; shorter clips are extended by their edge frames.
     learning_rate : float
-        Peak rate, reached after ``warmup`` (a share of the steps), then a cosine to zero.
+        Peak rate, reached after the warm-up, then a cosine to zero.
+    warmup : float
+        Share of the steps in which the rate rises.
     weight_decay : float
         Of AdamW, on all weights but biases and normalisation.
     clip_norm : float
@@ -30,8 +32,10 @@ class TrainingConfig(StrictModel):
     gain_db, shift_s : float
         Largest random change of level and of position.
     masks : int
-        Number of masks per axis; each covers up to ``mel_mask`` and ``frame_mask`` of it
-        (SpecAugment, Park et al. 2019, without warping; masked values become the mean).
+        Number of masks per axis (SpecAugment, Park et al. 2019, without warping; masked values
+        become the mean).
+    mel_mask, frame_mask : float
+        Largest share of the mel bands and of the frames that a mask covers.
     precision : {"float32", "bfloat16"}
         Of the encoder in training (autocast); scores are always taken in float32.
     """

@@ -87,7 +87,7 @@ class LazySweep:
     """
 
     name = "lazy"
-    summary = "only cells that the smallest tree rests on; takes it that AR grows with depth"
+    summary = "only cells that the smallest tree rests on; assumes that AR grows with depth"
 
     def wanted(self, goal: SweepGoal, known: Known, batch: int = 1) -> tuple[CellKey, ...]:
         """Cells of different pairs of the optimistic tree; fewer than ``batch`` if it has fewer.
@@ -135,7 +135,7 @@ class LazySweep:
     def notes(self, goal: SweepGoal, table: ARTable) -> tuple[str, ...]:
         """The assumption, and every measured pair of cells that contradicts it."""
         notes = [
-            "The sweep lazy takes it that AR grows with depth; then no tree of the full table is "
+            "The sweep lazy assumes that AR grows with depth; then no tree of the full table is "
             "smaller than the one that the solver exact finds.",
             "The recursion and strict solving depend on more cells than the sweep lazy trains; for "
             "them, sweep with scan or full.",
