@@ -50,7 +50,7 @@ Workers = Annotated[
         "--workers",
         metavar="N",
         min=1,
-        help="Trainings at the same time; by default one for each core of this process.",
+        help="Processes at the same time; by default one for each core of this process.",
     ),
 ]
 ExecutorName = Annotated[

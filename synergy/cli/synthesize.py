@@ -53,8 +53,9 @@ NoTrain = Annotated[
     bool,
     typer.Option(
         "--no-train",
-        help="Only find the tree. With --table this needs no workspace and no recordings; block "
-        "sizes are those of --config's encoder, or of the default one.",
+        help="Only find the tree and write tree.json. With --table this needs no workspace and no "
+        "recordings and writes nothing; block sizes are those of --config's encoder, or of the "
+        "default one.",
     ),
 ]
 ShowFrontier = Annotated[
