@@ -161,6 +161,19 @@ def test_trainings_are_counted_once(ran: Ran, trained: tuple[Session, ARTable]) 
     assert rows["rsa"]["seconds"] > seconds
 
 
+def test_a_table_that_came_without_its_trainings_took_them_all_the_same(
+    session: Session, trained: tuple[Session, ARTable]
+) -> None:
+    before = rows_of(session, trained[1], "recursive")["recursive"]
+    store = session.workspace.trials
+    for digest in store.done():
+        if len(store.trial(digest)["tasks"]) == 2:
+            shutil.rmtree(store.path(digest))
+    after = rows_of(session, trained[1], "recursive")["recursive"]
+    assert after.trainings == before.trainings == 3 + 6 + 1
+    assert after.measured == before.measured
+
+
 def test_the_same_command_again_trains_nothing(ran: Ran, trained: tuple[Session, ARTable]) -> None:
     folder = trained[0].workspace.folder
     before = content(folder)

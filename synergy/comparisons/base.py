@@ -112,7 +112,8 @@ class Field:
     baselines : dict of task to tuple of Trial
         The single-task models, trained, one for each seed.
     pairs : dict of (str, str, int) to tuple of Trial
-        What the table rests on, trained, one for each seed; skipped cells are absent.
+        What the table rests on, one for each seed, also where the table came without them;
+        skipped cells are absent.
     further : tuple of Trial
         Single-task models of the seeds that refined cells have beyond the configured ones.
     repaired : Repaired, or None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from synergy.comparisons import Field, Probe, Probed, Repaired
@@ -13,7 +14,6 @@ from synergy.stages.cells import CellTrainer
 from synergy.stages.probes import measure_probes
 from synergy.stages.sweep import Session, sweep
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.cells import CellKey
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
 
@@ -45,13 +45,8 @@ class SessionField:
         self.session = session
         self.trained = 0
         cells = CellTrainer(session, baselines, distilled=False)
-        store = session.workspace.trials
-        pairs: dict[CellKey, tuple[Trial, ...]] = {}
-        further: tuple[Trial, ...] = ()
-        for cell in table.cells:
-            if done := tuple(t for t in cells.trials(cell.key) if store.is_done(t.digest)):
-                pairs[cell.key] = done
-                further += cells.further(cell.key)
+        trained = [cell.key for cell in table.cells if cell.status != "skipped"]
+        further = chain.from_iterable(cells.further(key) for key in trained)
         self.field = Field(
             experiment=experiment,
             tasks=tuple(task for task in experiment.tasks if task in table.tasks),
@@ -61,8 +56,8 @@ class SessionField:
                 task: tuple(experiment.trial(outcome.tree, seed) for seed in seeds)
                 for task, outcome in baselines.outcomes.items()
             },
-            pairs=pairs,
-            further=further,
+            pairs={key: tuple(cells.trials(key)) for key in trained},
+            further=tuple(further),
             repaired=_repaired(session, tree),
             store=session.workspace.trials,
             train=self._train,
