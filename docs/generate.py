@@ -87,7 +87,8 @@ The resolved configuration, every default written out, is kept as `config.yaml` 
 Options such as `--max-ar`, `--seeds` and `--depths` replace a setting there, so later commands on
 the same workspace use them too. A setting that decides a result is part of a training's identity:
 change it, and what was trained before stays, but other trainings take its place. The threshold, the
-depths and the number of seeds only choose among trainings.
+depths and the number of seeds only choose among trainings, but with `--distill` the models of all
+seeds are the teachers.
 
 ```yaml
 corpora:
@@ -155,11 +156,8 @@ def _described(text: str) -> dict[tuple[str, ...], str]:
     names: tuple[str, ...] = ()
     for line in text.splitlines()[1:]:
         if line and not line.startswith(" "):
-            head, _, kind = line.partition(" : ")
-            names = tuple(name.strip() for name in head.split(","))
+            names = tuple(name.strip() for name in line.partition(" : ")[0].split(","))
             found[names] = ""
-            if kind.startswith("{") or not kind:
-                continue
         elif names:
             found[names] = f"{found[names]} {line.strip()}".strip().replace("``", "`")
     return found

@@ -61,4 +61,8 @@ def test_models_of_other_seeds_are_paired_in_their_order(trained, resampler):
     _, singles, tree = trained
     first = {task: digests[:1] for task, digests in singles.items()}
     last = {task: digests[2:] for task, digests in tree.items()}
-    assert resampler.reductions(first, last, "test").shape == (50,)
+    two = {task: digests[:2] for task, digests in singles.items()}
+    found = resampler.reductions(two, last, "test")
+    assert np.array_equal(found, resampler.reductions(first, last, "test"))
+    second = {task: digests[1:2] for task, digests in singles.items()}
+    assert not np.array_equal(found, resampler.reductions(second, last, "test"))

@@ -30,8 +30,6 @@ Methods = Annotated[
     ),
 ]
 
-_SPLITS = {"valid": "validation", "test": "test"}
-
 NOTES = (
     "AR is taken of scores averaged over the seeds, with its 95 % bootstrap interval over seeds "
     "and speakers. Decisions rest on validation alone; test is only reported.",
@@ -97,6 +95,7 @@ def compared_text(found: Compared) -> str:
         compared_score_table,
     )
     from synergy.cli.tables import rendered
+    from synergy.report.wording import SPLIT_NAMES
 
     measured = [row for row in found.rows if not row.error]
     differences = compared_difference_table(measured)
@@ -116,8 +115,8 @@ def compared_text(found: Compared) -> str:
         f"recursion's tree at a threshold of {found.max_ar:g} %."
     )
     by_chance = [
-        f"Chance, {_SPLITS[split]}: independent models against independent models of other seeds "
-        f"have an AR of {around.median:.1f} %, at most {around.high:.1f} % in 95 % of cases; a "
+        f"Chance, {SPLIT_NAMES[split]}: independent models against independent models of other "
+        f"seeds have an AR of {around.median:.1f} %, at most {around.high:.1f} % in 95 % of cases; a "
         "lower one is within chance."
         for split, around in (found.chance or {}).items()
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -130,6 +131,17 @@ class CellTrainer:
         """The table with ``ar_low`` and ``ar_high`` in its measured cells."""
         samples = self.samples(table)
         return samples.with_intervals(LEVEL), samples
+
+    def keep(self, table: ARTable, changed: Cell | None = None) -> tuple[ARTable, TableSamples]:
+        """The table, with one cell changed, with intervals; written into the workspace."""
+        if changed is not None:
+            cells = tuple(changed if cell.key == changed.key else cell for cell in table.cells)
+            table = replace(table, cells=cells)
+        table, samples = self.with_intervals(table)
+        file, samples_file = self.session.workspace.table_files(self.distilled)
+        table.to_csv(file)
+        samples.to_csv(samples_file)
+        return table, samples
 
     def _cell(self, key: CellKey, swept: Swept, singles: Swept) -> Cell:
         task_a, task_b, depth = key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from synergy.errors import ConfigError, WorkspaceError
@@ -103,7 +103,7 @@ def pairwise(
     plan = plan or PairPlan()
     check_pairable(tasks)
     experiment, workspace = session.experiment, session.workspace
-    file, samples_file = workspace.table_files(plan.distilled)
+    file, _ = workspace.table_files(plan.distilled)
     if plan.refine and not file.is_file():
         raise WorkspaceError(
             f"expected an AR table to refine in {file}, found none; "
@@ -121,9 +121,7 @@ def pairwise(
     strategy = SWEEPS[plan.sweep]
     batch = max(1, -(-session.workers // experiment.config.seeds))
     table = run_sweep(strategy, goal, trainer.train, trainer.known(goal.cells()), batch)
-    table, samples = trainer.with_intervals(table)
-    table.to_csv(file)
-    samples.to_csv(samples_file)
+    table, samples = trainer.keep(table)
     refined: list[str] = []
     for _ in range(plan.refine):
         key = refine_next(stability(samples, goal.max_ar, goal.block_costs, goal.depth))
@@ -131,11 +129,8 @@ def pairwise(
             refined.append("no cell is left whose outcome is uncertain and can change the tree")
             break
         cell = trainer.refine(key)
-        cells = [cell if known.key == key else known for known in table.cells]
         before = table.cell(*key)
-        table, samples = trainer.with_intervals(replace(table, cells=tuple(cells)))
-        table.to_csv(file)
-        samples.to_csv(samples_file)
+        table, samples = trainer.keep(table, cell)
         gained = (
             f"AR {_shown(before.ar_pct)} -> {_shown(cell.ar_pct)} with {cell.seeds} seeds"
             if cell.seeds > before.seeds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from synergy.stages.cells import CellTrainer
@@ -39,10 +38,9 @@ class Repair:
         self._bench = bench
         self._cells: CellTrainer | None = None
         for distilled in (False, True):
-            files = bench.session.workspace.table_files(distilled)
-            if files[0].is_file() and source.is_file() and source.samefile(files[0]):
+            own, _ = bench.session.workspace.table_files(distilled)
+            if own.is_file() and source.is_file() and source.samefile(own):
                 self._cells = CellTrainer(bench.session, bench.baselines, distilled)
-                self._files = files
 
     @property
     def trained(self) -> int:
@@ -96,11 +94,7 @@ class Repair:
                     )
                     return
                 (cell,) = self._cells.train([cell.key])
-                cells = [cell if known.key == cell.key else known for known in self.table.cells]
-                table = replace(self.table, cells=tuple(cells))
-                self.table, samples = self._cells.with_intervals(table)
-                self.table.to_csv(self._files[0])
-                samples.to_csv(self._files[1])
+                self.table, _ = self._cells.keep(self.table, cell)
             if cell.passes(max_ar):
                 return
 
