@@ -116,8 +116,8 @@ def compared_text(found: Compared) -> str:
     )
     by_chance = [
         f"Chance, {SPLIT_NAMES[split]}: independent models against independent models of other "
-        f"seeds have an AR of {around.median:.1f} %, at most {around.high:.1f} % in 95 % of cases; a "
-        "lower one is within chance."
+        f"seeds have an AR of {around.median:.1f} %, at most {around.high:.1f} % in 95 % of cases; "
+        "a lower one is within chance."
         for split, around in (found.chance or {}).items()
     ]
     parts = [
