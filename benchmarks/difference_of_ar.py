@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 from synergy.config import load_config
-from synergy.experiment import Experiment, prepare
+from synergy.experiment import Experiment, Recipe, prepare
 from synergy.stages.outcome import REPORTED, Outcome, outcome_of, reduction
 from synergy.stages.resampling import Resampler
 from synergy.stages.sweep import Swept, trials_of
@@ -23,9 +23,9 @@ from synergy.trials.store import TrialStore
 
 def trained(experiment: Experiment, store: TrialStore, tree: SharingTree, taught: bool) -> Outcome:
     """All seeds of a tree."""
-    digests = [trial.digest for trial in trials_of(experiment, [tree], distilled=taught)]
+    digests = [trial.digest for trial in trials_of(experiment, [tree], Recipe(distilled=taught))]
     results = {digest: store.result(digest) for digest in digests}
-    return outcome_of(experiment, Swept(results, {}, 0), tree, distilled=taught)
+    return outcome_of(experiment, Swept(results, {}, 0), tree, Recipe(distilled=taught))
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 from synergy.config import RunConfig
 from synergy.datasets import DATASETS
@@ -13,12 +13,37 @@ from synergy.datasets.base import SPLITS, Corpus
 from synergy.datasets.problems import counted
 from synergy.datasets.selection import select_clips
 from synergy.datasets.store import open_store
+from synergy.encoders import Encoder, encoder_at
 from synergy.errors import DataError
 from synergy.network import Costs, costs
 from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a tree becomes a trained network, beyond its shape and its seed.
+
+    Attributes
+    ----------
+    training : TrainingConfig, optional
+        Replaces the configured settings.
+    distilled : bool
+        Learn from the single-task models of all configured seeds as well. They are trained as
+        configured, whatever the recipe says.
+    width : float
+        By which the channels of the configured encoder are multiplied, > 0.
+    """
+
+    training: TrainingConfig | None = None
+    distilled: bool = False
+    width: float = 1.0
+
+
+PLAIN = Recipe()
+_costs = lru_cache(maxsize=64)(costs)
 
 
 @dataclass(frozen=True)
@@ -57,35 +82,39 @@ class Experiment:
     @cached_property
     def costs(self) -> Costs:
         """Parameters, and MACs of one second of audio."""
-        frames = round(1 / self.bank.hop_s)
-        specs = list(self.specs.values())
-        return costs(self.config.encoder, specs, self.bank.mels, frames)
+        return self.costs_of(self.config.encoder)
 
-    def trial(
-        self,
-        tree: SharingTree,
-        seed: int,
-        training: TrainingConfig | None = None,
-        distilled: bool = False,
-    ) -> Trial:
+    def costs_of(self, encoder: Encoder) -> Costs:
+        """The costs of networks with another encoder."""
+        frames = round(1 / self.bank.hop_s)
+        return _costs(encoder, tuple(self.specs.values()), self.bank.mels, frames)
+
+    def costs_at(self, width: float) -> Costs:
+        """The costs of networks whose encoder is ``width`` times as wide as configured.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such encoder.
+        """
+        return self.costs_of(encoder_at(self.config.encoder, width))
+
+    def trial(self, tree: SharingTree, seed: int, recipe: Recipe = PLAIN) -> Trial:
         """The trial that trains ``tree`` once.
 
-        Parameters
-        ----------
-        tree : SharingTree
-        seed : int
-        training : TrainingConfig, optional
-            Replaces the configured settings.
-        distilled : bool
-            Learn from the single-task models of all configured seeds as well.
+        Raises
+        ------
+        ConfigError
+            If there is no encoder of the recipe's width.
         """
+        distilled = recipe.distilled
         return Trial(
             tree=tree,
             tasks=tuple(self.specs[task] for task in tree.tasks),
             data={task: self.data[task].digest for task in tree.tasks},
             bank=self.bank.fingerprint,
-            encoder=self.config.encoder,
-            training=training or self.config.training,
+            encoder=encoder_at(self.config.encoder, recipe.width),
+            training=recipe.training or self.config.training,
             seed=seed,
             distillation=self.config.distillation if distilled else None,
             teachers={task: self._teachers[task] for task in tree.tasks} if distilled else {},

@@ -12,11 +12,13 @@ from small_cli import Ran, content, synergy
 from small_corpora import write_tone_project
 from small_tables import PAPER
 
+from synergy.encoders import Cnn8
 from synergy.errors import TrainingError
 from synergy.stages import synthesize as stage
 from synergy.synthesis import ARTable
 from synergy.synthesis.cells import Cell
 from synergy.tree import SharingTree
+from synergy.trials.store import TrialStore
 
 SERIAL = ("--executor", "serial")
 PAPER_TABLE = PAPER / "table3_pairwise_ar.csv"
@@ -288,6 +290,38 @@ def test_budgets_and_frontier(workspace):
     assert len(found.json["attempts"]) == 1
 
 
+def test_a_narrower_tree_is_smaller_and_has_teachers_of_full_width(workspace):
+    ran = synergy(
+        *("synthesize", "--workspace", workspace, "--max-ar", 100, "--distill", "--repair", 0),
+        *("--width", 0.5, "--json", *SERIAL),
+    )
+    assert ran.code == 0, ran.err
+    independent, flat, tree, distilled = ran.json["rows"]
+    names = [row["name"] for row in ran.json["rows"]]
+    assert names == [
+        *("independent", "flat, width 0.5"),
+        *("tree, width 0.5", "tree, width 0.5, distilled"),
+    ]
+    assert [row["width"] for row in ran.json["rows"]] == [1.0, 0.5, 0.5, 0.5]
+    assert ran.json["params"] == distilled["params"] == tree["params"] <= flat["params"]
+    found = json.loads((workspace / "tree.json").read_text())
+    assert (found["width"], found["params"]) == (0.5, tree["params"])
+
+    store = TrialStore(workspace / "trials")
+    trial = store.trial(distilled["digests"][0])
+    full = store.trial(independent["digests"][0])["encoder"]["channels"]
+    assert trial["encoder"]["channels"] == list(Cnn8(channels=full).widened(0.5).channels)
+    teachers = [digest for known in trial["teachers"].values() for digest in known]
+    assert sorted(teachers) == sorted(independent["digests"])
+    spec = json.loads((workspace / "model" / "spec.json").read_text())
+    assert spec["encoder"]["channels"] == trial["encoder"]["channels"]
+
+    wide = synergy("synthesize", "--workspace", workspace, "--frontier", "--json")
+    narrow = synergy("synthesize", "--workspace", workspace, "--frontier", "--width", 0.5, "--json")
+    sizes = [[row["params"] for row in ran.json["frontier"]] for ran in (wide, narrow)]
+    assert all(2.5 < more / less < 4 for more, less in zip(*sizes, strict=True))
+
+
 def test_the_certainty_of_the_tree_is_printed(workspace):
     ran = synergy("synthesize", "--workspace", workspace, "--no-train")
     assert "stability: the same tree comes out of " in ran.out
@@ -302,6 +336,9 @@ def test_the_certainty_of_the_tree_is_printed(workspace):
         (("pairwise", "--sweep", "lasy"), "found 'lasy'; did you mean 'lazy'"),
         (("synthesize", "--max-params", 100), "expected .*found 100"),
         (("synthesize", "--max-params", 100, "--max-ar", 2), "expected a threshold or a budget"),
+        (("synthesize", "--width", 0), "expected a width .*, found 0 times its channels"),
+        (("synthesize", "--width", "nan"), "found nan times"),
+        (("run", "--width", 1e6), r"found 1e\+06 times"),
         (("synthesize", "--train-frontier", "99"), "expected numbers of 1 to"),
         (("synthesize", "--train-frontier", "first"), "--train-frontier: expected numbers"),
     ],

@@ -100,6 +100,15 @@ FinalEpochs = Annotated[
         "sweep's budget; this one is exported then.",
     ),
 ]
+Width = Annotated[
+    float,
+    typer.Option(
+        "--width",
+        metavar="F",
+        help="Multiply the channels of the tree's blocks by F, such as 0.75: a smaller network of "
+        "the same shape. The single-task models and the pairs keep theirs.",
+    ),
+]
 SweepName = Annotated[
     str,
     typer.Option(

@@ -15,6 +15,7 @@ from synergy.cli.options import (
     SolverName,
     Strict,
     Tasks,
+    Width,
     Workers,
     WorkspaceFolder,
     check_name,
@@ -34,6 +35,7 @@ def plan(
     strict: Strict = False,
     distill: Distill = False,
     final_epochs: FinalEpochs = None,
+    width: Width = 1.0,
     config: Config = None,
     workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
     seed: Seed = None,
@@ -78,6 +80,7 @@ def plan(
         strict=strict,
         final_epochs=final_epochs,
         distilled=distill,
+        width=width,
     )
     with Reporter() as reporter:
         experiment = prepare(setup.config, setup.workers, reporter.preparing)

@@ -19,6 +19,7 @@ from synergy.cli.options import (
     Strict,
     SweepName,
     Tasks,
+    Width,
     Workers,
     WorkspaceFolder,
     check_name,
@@ -42,6 +43,7 @@ def run(
     distill: Distill = False,
     repair: Repair = DEFAULT_REPAIR,
     final_epochs: FinalEpochs = None,
+    width: Width = 1.0,
     config: Config = None,
     workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
     seed: Seed = None,
@@ -63,6 +65,7 @@ def run(
       synergy run
       synergy run --config examples/real_speech.yaml --workspace runs/real --max-ar 5
     """
+    from synergy.encoders import encoder_at
     from synergy.stages.search import Wanted
     from synergy.synthesis import SOLVERS
     from synergy.synthesis.sweeps import SWEEPS
@@ -81,6 +84,7 @@ def run(
         depths=swept,
         max_ar=max_ar,
     )
+    encoder_at(setup.config.encoder, width)  # refused before anything is trained
     chosen = setup.config.only(names or setup.config.tasks)
     from synergy.stages.pairwise import check_pairable
 
@@ -100,6 +104,7 @@ def run(
             final_epochs=final_epochs,
             distilled=distill,
             repair=repair,
+            width=width,
         )
         source, _ = session.workspace.table_files(distill)
         found = complete(session, pairs.table, wanted, source)

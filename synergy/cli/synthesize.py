@@ -24,6 +24,7 @@ from synergy.cli.options import (
     Seeds,
     SolverName,
     Strict,
+    Width,
     Workers,
     WorkspaceFolder,
     check_name,
@@ -88,6 +89,7 @@ def synthesize(
     distill: Distill = False,
     repair: Repair = DEFAULT_REPAIR,
     final_epochs: FinalEpochs = None,
+    width: Width = 1.0,
     config: Config = None,
     workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
     seed: Seed = None,
@@ -110,9 +112,11 @@ def synthesize(
     Example:
       synergy synthesize --max-ar 2.0 --distill
       synergy synthesize --max-params 52600
+      synergy synthesize --train-frontier 9 --distill --width 0.75
       synergy synthesize --frontier
       synergy synthesize --table ar_table.csv --max-ar 2.0 --no-train --json
     """
+    from synergy.encoders import encoder_at
     from synergy.stages.search import Wanted
     from synergy.synthesis import SOLVERS, ARTable
 
@@ -127,6 +131,7 @@ def synthesize(
         final_epochs=final_epochs,
         distilled=distill,
         repair=repair,
+        width=width,
     )
     only_find = no_train or (frontier and numbers is None)
     if table is None:
@@ -147,6 +152,7 @@ def synthesize(
         seeds=seeds,
     )
     _check_tasks(setup.config, known, table)
+    encoder_at(setup.config.encoder, width)  # refused before anything is trained
     if only_find:
         _only_find(setup, known, source, wanted, frontier, as_json)
         return
@@ -299,9 +305,9 @@ def _only_find(
         return
     with locked(setup) as held:
         synthesis, found = search_tree(table, setup.config, setup.config.max_ar, wanted)
-        found["table"] = str(source)
+        found["table"], found["width"] = str(source), wanted.width
         write_json_atomically(held.tree, found)
-    sure = certainty(source, synthesis, setup.config)
+    sure = certainty(source, synthesis, setup.config, wanted.width)
     found["certainty"] = sure and sure.to_json()
     _show(synthesis, table, found, as_json)
     if sure is not None and not as_json:
@@ -312,7 +318,7 @@ def _only_find(
 def _show_frontier(table: ARTable, config: RunConfig | None, wanted: Wanted, as_json: bool) -> None:
     from synergy.stages.search import frontier_rows, known_costs
 
-    known = known_costs(config, table.tasks)
+    known = known_costs(config, table.tasks, wanted.width)
     rows = frontier_rows(known.size, table, wanted)
     if as_json:
         told = [row.to_json(table.tasks) for row in rows]

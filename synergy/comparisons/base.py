@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from synergy.experiment import Experiment
+from synergy.experiment import Experiment, Recipe
 from synergy.seeding import digest
 from synergy.synthesis import ARTable
 from synergy.tree import SharingTree
@@ -237,7 +237,7 @@ def tree_contender(
     return Contender(
         name=name,
         trials=tuple(
-            (experiment.trial(tree, seed, distilled=distilled),)
+            (experiment.trial(tree, seed, Recipe(distilled=distilled)),)
             for seed in experiment.config.all_seeds
         ),
         params=params,

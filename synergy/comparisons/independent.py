@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synergy.comparisons.base import Contender, Field
+from synergy.experiment import Recipe
 from synergy.tree import SharingTree
 
 
@@ -49,7 +50,7 @@ def _contender(
         name=name,
         trials=tuple(
             tuple(
-                experiment.trial(SharingTree.single(task, depth), seed, distilled=distilled)
+                experiment.trial(SharingTree.single(task, depth), seed, Recipe(distilled=distilled))
                 for task in field.tasks
             )
             for seed in seeds

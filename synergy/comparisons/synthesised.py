@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from synergy.comparisons.base import Contender, Field, Repaired, tree_contender
+from synergy.experiment import Recipe
 from synergy.synthesis import Solver, synthesize
 
 
@@ -56,7 +57,7 @@ def _repaired(field: Field, repaired: Repaired) -> Contender:
     """The delivered tree; what was tried before it counts as its search."""
     seeds = field.experiment.config.all_seeds
     tried = (
-        field.experiment.trial(tree, seed, distilled=repaired.distilled).digest
+        field.experiment.trial(tree, seed, Recipe(distilled=repaired.distilled)).digest
         for tree in repaired.tried
         for seed in seeds
     )

@@ -5,9 +5,12 @@ Shapes: B batch, C channel, M mel, F frame.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from torch import nn
+
+from synergy.errors import ConfigError
 
 
 class Encoder(Protocol):
@@ -53,3 +56,24 @@ class Encoder(Protocol):
             If there is no encoder of that width.
         """
         ...
+
+
+def encoder_at(encoder: Encoder, width: float) -> Encoder:
+    """The encoder with ``width`` times its channels.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such encoder.
+    """
+    if width == 1.0:
+        return encoder
+    try:
+        if not 0 < width < math.inf:
+            raise ValueError("a width is a positive number")
+        return encoder.widened(width)
+    except ValueError as error:
+        raise ConfigError(
+            f"expected a width that encoder {encoder.name} can have, such as 0.75, found "
+            f"{width:g} times its channels"
+        ) from error

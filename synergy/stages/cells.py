@@ -10,6 +10,7 @@ import numpy as np
 
 from synergy.atomic import write_json_atomically
 from synergy.errors import WorkspaceError
+from synergy.experiment import Recipe
 from synergy.stages.baseline import Baselines
 from synergy.stages.outcome import Outcome, outcome_of, reduction
 from synergy.stages.resampling import LEVEL, Resampler
@@ -43,6 +44,7 @@ class CellTrainer:
         self.experiment = session.experiment
         self.baselines = baselines
         self.distilled = distilled
+        self._recipe = Recipe(distilled=distilled)
         self.resampler = Resampler(session.experiment, session.workspace.trials)
         self.trained = 0
         self._extra = self._remembered()
@@ -58,9 +60,7 @@ class CellTrainer:
     def trials(self, key: CellKey) -> list[Trial]:
         """The trials of a cell, one for each seed."""
         tree = self._tree(key)
-        return [
-            self.experiment.trial(tree, seed, distilled=self.distilled) for seed in self.seeds(key)
-        ]
+        return [self.experiment.trial(tree, seed, self._recipe) for seed in self.seeds(key)]
 
     def known(self, keys: Iterable[CellKey]) -> list[Cell]:
         """The cells among ``keys`` whose trials are all done."""
@@ -146,10 +146,10 @@ class CellTrainer:
     def _cell(self, key: CellKey, swept: Swept, singles: Swept) -> Cell:
         task_a, task_b, depth = key
         seeds = self._comparable(key)
-        pair = outcome_of(self.experiment, swept, self._tree(key), None, self.distilled, seeds)
+        pair = outcome_of(self.experiment, swept, self._tree(key), self._recipe, seeds)
         if not self.has(key):
             # an AR of fewer seeds than the others have would pass for one that can be compared
-            tried = outcome_of(self.experiment, swept, self._tree(key), None, self.distilled)
+            tried = outcome_of(self.experiment, swept, self._tree(key), self._recipe)
             alone = [self.baselines.outcomes[task] for task in (task_a, task_b)]
             errors = [error for outcome in (tried, *alone) for error in outcome.errors]
             reason = errors[0] if errors else "not trained"

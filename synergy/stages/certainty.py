@@ -71,7 +71,9 @@ class Certainty:
         }
 
 
-def certainty(table_file: Path, synthesis: Synthesis, config: RunConfig) -> Certainty | None:
+def certainty(
+    table_file: Path, synthesis: Synthesis, config: RunConfig, width: float = 1.0
+) -> Certainty | None:
     """Stability of a tree; None when its table has no bootstrap tables beside it.
 
     Tables that belong to another state of the AR table do not count.
@@ -84,7 +86,7 @@ def certainty(table_file: Path, synthesis: Synthesis, config: RunConfig) -> Cert
         samples = TableSamples.from_csv(samples_file, table)
     except TableError:
         return None
-    size = known_costs(config, table.tasks).size
+    size = known_costs(config, table.tasks, width).size
     found = stability(
         samples,
         synthesis.max_ar,

@@ -12,6 +12,7 @@ from synergy.atomic import write_json_atomically
 from synergy.comparisons import COMPARISONS, Contender
 from synergy.datasets.problems import did_you_mean
 from synergy.errors import ConfigError, SynergyError
+from synergy.experiment import Recipe
 from synergy.seeding import digest
 from synergy.stages.baseline import Baselines, baseline
 from synergy.stages.chance import chance
@@ -113,7 +114,7 @@ def compare(
 def _terms(session: Session, table: ARTable, tree: SharingTree) -> str:
     experiment = session.experiment
     # its teachers stand for the single-task models
-    trial = experiment.trial(tree, experiment.config.seed, distilled=True)
+    trial = experiment.trial(tree, experiment.config.seed, Recipe(distilled=True))
     return digest([trial.to_json(), [asdict(cell) for cell in table.cells]])
 
 
@@ -223,11 +224,11 @@ class _Judge:
         experiment, store = self.session.experiment, self.session.workspace.trials
         found: dict[str, Outcome] = {}
         for name, distilled in ((TREE, False), (TAUGHT, True)):
-            digests = [t.digest for t in trials_of(experiment, [tree], distilled=distilled)]
+            digests = [t.digest for t in trials_of(experiment, [tree], Recipe(distilled=distilled))]
             done = {d: store.result(d) for d in digests if store.is_done(d)}
             if len(done) == len(digests):
                 known = Swept(done, {}, 0)
-                found[name] = outcome_of(experiment, known, tree, distilled=distilled)
+                found[name] = outcome_of(experiment, known, tree, Recipe(distilled=distilled))
         return found
 
     def _seconds(self, digest: str) -> float:

@@ -12,6 +12,7 @@ import torch
 
 from synergy import __version__
 from synergy.atomic import write_json_atomically
+from synergy.encoders import encoder_at
 from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
 from synergy.export import CorpusFacts, ModelFacts, export_model
@@ -84,15 +85,17 @@ def complete(session: Session, table: ARTable, wanted: Wanted, source: Path) -> 
     experiment, workspace = session.experiment, session.workspace
     final = train_tree(session, table, wanted, source)
     synthesis = final.synthesis
-    found = synthesis_json(synthesis, table.tasks, experiment.costs.params(synthesis.tree))
-    found["table"] = str(source)
+    found = synthesis_json(
+        synthesis, table.tasks, experiment.costs_at(wanted.width).params(synthesis.tree)
+    )
+    found["table"], found["width"] = str(source), wanted.width
     write_json_atomically(workspace.tree, found)
     for note in synthesis.notes:
         session.progress.note(note)
     missed = ""
     if not wanted.has_budget:
         missed = nothing_shared(table, synthesis) or shortfall(final, synthesis.max_ar)
-    sure = certainty(source, synthesis, experiment.config)
+    sure = certainty(source, synthesis, experiment.config, wanted.width)
     told = final.to_json()
     write_json_atomically(
         workspace.summary,
@@ -160,11 +163,12 @@ def deliver(session: Session, synthesis: Synthesis, final: Final) -> Path:
 
     best = max(range(len(row.outcome.digests)), key=lambda place: (relative(place), -place))
     digest = row.outcome.digests[best]
+    encoder = encoder_at(config.encoder, row.width)
     result = workspace.trials.result(digest)
     with torch.device("meta"):
         network = TreeNetwork(
             synthesis.tree,
-            config.encoder,
+            encoder,
             [experiment.specs[task] for task in synthesis.tree.tasks],
             experiment.bank.mels,
         )
@@ -195,7 +199,7 @@ def deliver(session: Session, synthesis: Synthesis, final: Final) -> Path:
     )
     bank = experiment.bank
     export_model(
-        workspace.model, network.eval(), config.features, bank.mean, bank.std, about, config.encoder
+        workspace.model, network.eval(), config.features, bank.mean, bank.std, about, encoder
     )
     return workspace.model
 

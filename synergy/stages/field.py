@@ -9,6 +9,7 @@ from typing import Any
 
 from synergy.comparisons import Field, Probe, Probed, Repaired
 from synergy.errors import ShortfallError, SynergyError
+from synergy.experiment import Recipe
 from synergy.stages.baseline import Baselines
 from synergy.stages.cells import CellTrainer
 from synergy.stages.probes import measure_probes
@@ -87,7 +88,7 @@ def _repaired(session: Session, tree: SharingTree) -> Repaired | None:
         if tried[0] != tree or delivered == tree or delivered not in tried:
             return None
         known = [
-            experiment.trial(delivered, seed, distilled=bool(row["distilled"])).digest
+            experiment.trial(delivered, seed, Recipe(distilled=bool(row["distilled"]))).digest
             for seed in experiment.config.all_seeds
         ]
         if list(row["digests"]) != known:

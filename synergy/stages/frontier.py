@@ -11,6 +11,7 @@ from synergy.errors import ConfigError
 from synergy.stages.measure import Bench, Row, Variant
 from synergy.stages.search import FrontierRow, Wanted, frontier_rows
 from synergy.stages.sweep import Session
+from synergy.stages.synthesize import variants
 from synergy.synthesis.ar_table import ARTable
 
 
@@ -60,7 +61,7 @@ def train_frontier(
     ShortfallError
         If a model could not be trained with any seed.
     """
-    rows = frontier_rows(session.experiment.costs, table, wanted)
+    rows = frontier_rows(session.experiment.costs_at(wanted.width), table, wanted)
     unknown = [number for number in numbers if not 1 <= number <= len(rows)]
     if unknown:
         raise ConfigError(
@@ -69,9 +70,9 @@ def train_frontier(
         )
     bench = Bench.of(session, table.tasks)
     chosen = sorted(set(numbers))
-    taught = ", distilled" if wanted.distilled else ""
+    way = variants(session.experiment, wanted)[-1]
     planned = [
-        (rows[n - 1].synthesis.tree, Variant(f"tree {n}{taught}", None, wanted.distilled))
+        (rows[n - 1].synthesis.tree, Variant(way.name.replace("tree", f"tree {n}", 1), way.recipe))
         for n in chosen
     ]
     measured, trained = bench.measure("trees of the frontier", planned)

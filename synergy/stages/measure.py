@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from synergy.errors import ShortfallError
-from synergy.experiment import Experiment
+from synergy.experiment import PLAIN, Recipe
+from synergy.network import Costs
 from synergy.stages.baseline import Baselines, baseline
 from synergy.stages.outcome import REPORTED, Outcome, failed, interval, outcome_of, reduction
 from synergy.stages.resampling import Resampler
 from synergy.stages.sweep import Session, sweep, trials_of
-from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 
 
@@ -34,6 +34,8 @@ class Row:
         Length of its training.
     distilled : bool
         Whether it learned from the single-task models too.
+    width : float
+        How wide its encoder is, as a multiple of the configured one.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Row:
     ar_interval: Mapping[str, tuple[float, float]]
     epochs: int
     distilled: bool = False
+    width: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
         """The row as JSON values, scores averaged over the seeds."""
@@ -53,6 +56,7 @@ class Row:
             "macs": self.macs,
             "epochs": self.epochs,
             "distilled": self.distilled,
+            "width": self.width,
             "ar_pct": dict(self.ar_pct),
             "ar_low": {split: low for split, (low, _) in self.ar_interval.items()},
             "ar_high": {split: high for split, (_, high) in self.ar_interval.items()},
@@ -66,8 +70,7 @@ class Variant:
     """One way of training a tree."""
 
     name: str
-    training: TrainingConfig | None = None
-    distilled: bool = False
+    recipe: Recipe = PLAIN
 
 
 @dataclass(frozen=True)
@@ -111,29 +114,31 @@ class Bench:
         trials = [
             trial
             for tree, variant in planned
-            for trial in trials_of(experiment, [tree], variant.training, variant.distilled)
+            for trial in trials_of(experiment, [tree], variant.recipe)
         ]
         swept = sweep(self.session, title, trials)
         outcomes = [
-            outcome_of(experiment, swept, tree, variant.training, variant.distilled)
-            for tree, variant in planned
+            outcome_of(experiment, swept, tree, variant.recipe) for tree, variant in planned
         ]
         if problems := failed(outcomes):
             raise ShortfallError("; ".join(problems))
         singles = self.baselines.outcomes
-        rows = [
-            Row(
+        rows: list[Row] = []
+        for (tree, variant), outcome in zip(planned, outcomes, strict=True):
+            recipe = variant.recipe
+            costs = experiment.costs_at(recipe.width)
+            row = Row(
                 name=variant.name,
                 outcome=outcome,
-                params=experiment.costs.params(tree),
-                macs=experiment.costs.macs(tree),
+                params=costs.params(tree),
+                macs=costs.macs(tree),
                 ar_pct={s: reduction(singles, outcome, s) for s in REPORTED},
                 ar_interval={s: interval(self.resampler, singles, outcome, s) for s in REPORTED},
-                epochs=(variant.training or experiment.config.training).epochs,
-                distilled=variant.distilled,
+                epochs=(recipe.training or experiment.config.training).epochs,
+                distilled=recipe.distilled,
+                width=recipe.width,
             )
-            for (tree, variant), outcome in zip(planned, outcomes, strict=True)
-        ]
+            rows.append(row)
         return rows, swept.trained
 
     def independent(self) -> Row:
@@ -157,10 +162,8 @@ class Bench:
         )
 
 
-def flat_of_size(experiment: Experiment, tree: SharingTree) -> SharingTree:
+def flat_of_size(costs: Costs, tree: SharingTree) -> SharingTree:
     """The flat model with the fewest parameters that are not fewer than the tree's."""
-    tasks, depth = tree.tasks, experiment.config.encoder.depth
-    flats = [SharingTree.flat(tasks, shared, depth) for shared in range(depth + 1)]
-    least = experiment.costs.params(tree)
-    enough = [flat for flat in flats if experiment.costs.params(flat) >= least]
-    return min(enough, key=experiment.costs.params)
+    flats = [SharingTree.flat(tree.tasks, shared, tree.depth) for shared in range(tree.depth + 1)]
+    least = costs.params(tree)
+    return min((flat for flat in flats if costs.params(flat) >= least), key=costs.params)

@@ -8,11 +8,10 @@ from statistics import fmean, stdev
 from typing import Any
 
 from synergy.datasets.base import Split
-from synergy.experiment import Experiment
+from synergy.experiment import PLAIN, Experiment, Recipe
 from synergy.stages.resampling import Resampler
 from synergy.stages.sweep import Swept
 from synergy.synthesis.ar_table import accuracy_reduction
-from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 
 REPORTED: tuple[Split, ...] = ("valid", "test")
@@ -70,14 +69,12 @@ def outcome_of(
     experiment: Experiment,
     swept: Swept,
     tree: SharingTree,
-    training: TrainingConfig | None = None,
-    distilled: bool = False,
+    recipe: Recipe = PLAIN,
     seeds: Sequence[int] = (),
 ) -> Outcome:
     """Collect the seeds of ``tree`` from what was swept; ``seeds`` replace the configured ones."""
     digests = [
-        experiment.trial(tree, seed, training, distilled).digest
-        for seed in seeds or experiment.config.all_seeds
+        experiment.trial(tree, seed, recipe).digest for seed in seeds or experiment.config.all_seeds
     ]
     done = [swept.results[digest] for digest in digests if digest in swept.results]
     scores = {

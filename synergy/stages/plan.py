@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from synergy.errors import WorkspaceError
-from synergy.experiment import Experiment
-from synergy.network import build_network
+from synergy.experiment import Experiment, Recipe
+from synergy.network import Costs, build_network
 from synergy.stages.baseline import baseline
 from synergy.stages.cells import CellTrainer
 from synergy.stages.measure import Variant, flat_of_size
@@ -166,7 +166,7 @@ def plan(
     wanted = wanted or Wanted()
     tree, flat = _last_models(experiment, workspace, tasks, depths, wanted)
     ways = variants(experiment, wanted)
-    last = [(flat, Variant("flat")), *((tree, way) for way in ways)]
+    last = [(flat, Variant("flat", ways[0].recipe)), *((tree, way) for way in ways)]
     stages = _stages(experiment, tasks, depths, last, wanted.distilled)
     store = TrialStore(workspace / "trials")
     every = list(itertools.chain.from_iterable(stages.values()))
@@ -191,7 +191,7 @@ def plan(
     single = SharingTree.single(tasks[0], experiment.config.encoder.depth)
     per_clip = _TRAINING_PASSES * experiment.config.training.crop_s * experiment.costs.macs(single)
     sweeps = _sweeps(experiment, workspace, tasks, depths, workers, speed, wanted.distilled)
-    repair = trials_of(experiment, [tree], ways[-1].training, ways[-1].distilled)
+    repair = trials_of(experiment, [tree], ways[-1].recipe)
     each = [work(experiment, trial) / speed for trial in repair]
     return Plan(
         stages=tuple(plans),
@@ -225,7 +225,7 @@ def _sweeps(
     known = known_cells(goal, _cells_done(experiment, workspace, goal, distilled))
     cells = [key for key in goal.cells() if key not in known] or list(goal.cells())
     trees = [SharingTree.flat(key[:2], key[2], config.encoder.depth) for key in cells]
-    trials = [experiment.trial(tree, config.seed, distilled=distilled) for tree in trees]
+    trials = [experiment.trial(tree, config.seed, Recipe(distilled=distilled)) for tree in trees]
     mean = fmean(work(experiment, trial) for trial in trials) / speed
     # seeds of one cell are trained side by side, so workers take several cells only beyond them
     batch = max(1, -(-workers // config.seeds))
@@ -264,7 +264,8 @@ def work(experiment: Experiment, trial: Trial) -> float:
     training, tree = trial.training, trial.tree
     seconds = training.steps * training.clips_per_task * training.crop_s * _TRAINING_PASSES
     every = trial.distillation is not None
-    macs = _macs_per_clip(experiment, tree, every=every) * seconds
+    costs = experiment.costs_of(trial.encoder)
+    macs = _macs_per_clip(experiment, costs, tree, every=every) * seconds
     # Clips to measure on are run once as well for all tasks that have them.
     measured = {
         split: {int(clip) for task in tree.tasks for clip in experiment.data[task].clips[split]}
@@ -275,7 +276,7 @@ def work(experiment: Experiment, trial: Trial) -> float:
     for split, times in (("valid", training.epochs + 1), ("test", 1)):
         frames = sum(len(features[number]) for number in measured[split])
         seconds += times * frames * hop_s / len(_streams(experiment, tree.tasks))
-    return macs + _macs_per_clip(experiment, tree) * seconds
+    return macs + _macs_per_clip(experiment, costs, tree) * seconds
 
 
 def _streams(experiment: Experiment, tasks: Sequence[str]) -> set[int]:
@@ -283,12 +284,13 @@ def _streams(experiment: Experiment, tasks: Sequence[str]) -> set[int]:
     return {experiment.data[task].stream for task in tasks}
 
 
-def _macs_per_clip(experiment: Experiment, tree: SharingTree, *, every: bool = False) -> float:
+def _macs_per_clip(
+    experiment: Experiment, costs: Costs, tree: SharingTree, *, every: bool = False
+) -> float:
     """MACs for one second of audio of each task; a clip that several tasks draw is run once.
 
     With ``every``, clips run through all branches, as those with teachers do.
     """
-    costs = experiment.costs
     if every:
         return float(len(_streams(experiment, tree.tasks)) * costs.macs(tree))
     total = float(sum(costs.head_macs[task] for task in tree.tasks))
@@ -315,7 +317,7 @@ def _stages(
     ]
     models: dict[str, Sequence[tuple[SharingTree, Variant]]] = {
         "baseline": [(tree, Variant("single")) for tree in singles],
-        "pairwise": [(tree, Variant("pair", distilled=distilled)) for tree in pairs],
+        "pairwise": [(tree, Variant("pair", Recipe(distilled=distilled))) for tree in pairs],
         "synthesize": last,
     }
     seen: set[str] = set()
@@ -323,7 +325,7 @@ def _stages(
     for name, trained in models.items():
         stages[name] = []
         for seed, (shape, way) in itertools.product(experiment.config.all_seeds, trained):
-            trial = experiment.trial(shape, seed, way.training, way.distilled)
+            trial = experiment.trial(shape, seed, way.recipe)
             if trial.digest not in seen:
                 seen.add(trial.digest)
                 stages[name].append(trial)
@@ -347,7 +349,7 @@ def _last_models(
         table = None
     if table is not None and sorted(table.tasks) == sorted(tasks):
         tree = find_tree(experiment, table, wanted).tree
-        return tree, flat_of_size(experiment, tree)
+        return tree, flat_of_size(experiment.costs_at(wanted.width), tree)
     middle = sorted(depths)[len(depths) // 2]
     blocks = experiment.config.encoder.depth
     return SharingTree.flat(tasks, middle, blocks), SharingTree.flat(tasks, middle - 1, blocks)
@@ -381,4 +383,4 @@ def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
     finally:
         torch.set_num_threads(threads)
     clips = steps * config.training.clips_per_task * config.training.crop_s
-    return _TRAINING_PASSES * clips * _macs_per_clip(experiment, tree) / seconds
+    return _TRAINING_PASSES * clips * _macs_per_clip(experiment, experiment.costs, tree) / seconds

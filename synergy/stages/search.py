@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from synergy.config import RunConfig
-from synergy.encoders import Cnn8
+from synergy.encoders import Cnn8, encoder_at
 from synergy.errors import ConfigError
 from synergy.network import Costs, costs
 from synergy.synthesis.ar_table import ARTable
@@ -37,6 +37,9 @@ class Wanted:
         Train the tree with the single-task models as teachers, beside the plain training.
     repair : int
         Rounds of lowering a cap and solving again while the trained tree misses the threshold.
+    width : float
+        By which the channels of the tree's encoder are multiplied; the single-task models and
+        the pairs of the table keep theirs.
     """
 
     solver: Solver = "recursive"
@@ -46,6 +49,7 @@ class Wanted:
     final_epochs: int | None = None
     distilled: bool = False
     repair: int = 0
+    width: float = 1.0
 
     @property
     def has_budget(self) -> bool:
@@ -157,7 +161,7 @@ class KnownCosts:
     whole: bool
 
 
-def known_costs(config: RunConfig | None, tasks: Sequence[str]) -> KnownCosts:
+def known_costs(config: RunConfig | None, tasks: Sequence[str], width: float = 1.0) -> KnownCosts:
     """What the settings alone tell of the costs.
 
     Parameters
@@ -166,8 +170,15 @@ def known_costs(config: RunConfig | None, tasks: Sequence[str]) -> KnownCosts:
         Its encoder has the block sizes; the default encoder without it. Decoders count when the
         configuration spells out the classes of all ``tasks``.
     tasks : sequence of str
+    width : float
+        By which the encoder's channels are multiplied.
+
+    Raises
+    ------
+    ConfigError
+        If there is no encoder of that width.
     """
-    encoder = config.encoder if config is not None else Cnn8()
+    encoder = encoder_at(config.encoder if config is not None else Cnn8(), width)
     specs = None if config is None else _specs(config, tasks)
     size = costs(encoder, specs or [], config.features.mels if config else _MELS, _FRAMES)
     if specs is None:
@@ -198,9 +209,9 @@ def search_tree(
     Raises
     ------
     TableError, ConfigError
-        As `search`; also for budgets while decoders are not known.
+        As `search` and `known_costs`; also for budgets while decoders are not known.
     """
-    known = known_costs(config, table.tasks)
+    known = known_costs(config, table.tasks, wanted.width)
     if wanted.has_budget and not known.whole:
         raise ConfigError(
             "a budget is for the whole network, and the sizes of the decoders are not known: name "

@@ -14,9 +14,8 @@ import yaml
 
 from synergy.config import RunConfig
 from synergy.errors import WorkspaceError
-from synergy.experiment import Experiment, prepare
+from synergy.experiment import PLAIN, Experiment, Recipe, prepare
 from synergy.stages.progress import Progress
-from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.trials.executors import EXECUTORS, Job
 from synergy.trials.teachers import load_soft_labels
@@ -154,14 +153,11 @@ def train_one(payload: _Payload, report: Callable[[Any], None]) -> None:
 
 
 def trials_of(
-    experiment: Experiment,
-    trees: Sequence[SharingTree],
-    training: TrainingConfig | None = None,
-    distilled: bool = False,
+    experiment: Experiment, trees: Sequence[SharingTree], recipe: Recipe = PLAIN
 ) -> list[Trial]:
     """The trials of ``trees``, all trees of one seed before the next seed."""
     return [
-        experiment.trial(tree, seed, training, distilled)
+        experiment.trial(tree, seed, recipe)
         for seed in experiment.config.all_seeds
         for tree in trees
     ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from synergy.errors import TableError, WorkspaceError
-from synergy.experiment import Experiment
+from synergy.experiment import Experiment, Recipe
 from synergy.stages.measure import Bench, Row, Variant, flat_of_size
 from synergy.stages.repair import Lowered, Repair
 from synergy.stages.search import Wanted, search
@@ -90,16 +90,23 @@ class Final:
         }
 
 
+def scaled(wanted: Wanted) -> str:
+    """What the names of models say of their width: nothing, if it is the configured one."""
+    return "" if wanted.width == 1.0 else f", width {wanted.width:g}"
+
+
 def variants(experiment: Experiment, wanted: Wanted) -> list[Variant]:
     """The ways in which the found tree is trained; the last one is exported."""
-    found = [Variant("tree")]
-    taught = ", distilled" if wanted.distilled else ""
+    plain = Recipe(width=wanted.width)
+    found = [Variant(f"tree{scaled(wanted)}", plain)]
     if wanted.distilled:
-        found.append(Variant(f"tree{taught}", None, True))
+        name = f"{found[0].name}, distilled"
+        found.append(Variant(name, replace(plain, distilled=True)))
     if wanted.final_epochs is not None:
         longer = experiment.config.training.model_copy(update={"epochs": wanted.final_epochs})
-        name = f"tree{taught}, {wanted.final_epochs} epochs"
-        found.append(Variant(name, longer, wanted.distilled))
+        name, recipe = found[-1].name, found[-1].recipe
+        recipe = replace(recipe, training=longer)
+        found.append(Variant(f"{name}, {wanted.final_epochs} epochs", recipe))
     return found
 
 
@@ -145,7 +152,7 @@ def find_tree(
     TableError
         If the table has tasks that the experiment does not have.
     ConfigError
-        If a budget is too small.
+        If a budget is too small, or no encoder has the width.
     """
     unknown = [task for task in table.tasks if task not in experiment.tasks]
     if unknown:
@@ -153,7 +160,7 @@ def find_tree(
             f"the AR table has the tasks {', '.join(unknown)}, which the configuration lacks; "
             "use the configuration that the table was made with"
         )
-    return search(experiment.costs, table, experiment.config.max_ar, wanted, caps)
+    return search(experiment.costs_at(wanted.width), table, experiment.config.max_ar, wanted, caps)
 
 
 def train_tree(session: Session, table: ARTable, wanted: Wanted, source: Path) -> Final:
@@ -207,7 +214,11 @@ def train_tree(session: Session, table: ARTable, wanted: Wanted, source: Path) -
         repair.measure(lowered)
     best = min(attempts, key=lambda attempt: (not attempt.keeps, attempt.row.ar_pct["valid"]))
     tree = best.synthesis.tree
-    planned = [(flat_of_size(experiment, tree), Variant("flat")), *((tree, way) for way in ways)]
+    flat = flat_of_size(experiment.costs_at(wanted.width), tree)
+    planned = [
+        (flat, Variant(f"flat{scaled(wanted)}", ways[0].recipe)),
+        *((tree, way) for way in ways),
+    ]
     rows, ran = bench.measure("the tree and the flat model", planned)
     trained += ran + repair.trained
     return Final((bench.independent(), *rows), tuple(attempts), best.synthesis, trained)

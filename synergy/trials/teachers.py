@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from synergy.atomic import partial_path
 from synergy.datasets.bank import ClipBank, TaskData
+from synergy.encoders import ENCODERS
 from synergy.errors import WorkspaceError
 from synergy.network import build_network
 from synergy.seeding import digest
@@ -142,10 +144,12 @@ def _ask(
             f"{store.path(teacher)}: expected a single-task model of {spec.name} as a teacher, "
             f"found {known['notation']}"
         )
-    network = build_network(tree, trial.encoder, [spec], bank.mels, trial.seed)
     try:
+        # its own: a student may be narrower
+        encoder = ENCODERS[known["encoder"]["name"]].model_validate(known["encoder"])
+        network = build_network(tree, encoder, [spec], bank.mels, trial.seed)
         network.load_state_dict(store.weights(teacher))
-    except RuntimeError as error:
+    except (RuntimeError, KeyError, ValidationError) as error:
         folder = store.path(teacher)
         raise WorkspaceError(
             f"{folder} holds the weights of another network; delete the folder and run the same "
