@@ -6,7 +6,7 @@ Shapes: B batch, C channel, M mel, F frame, E frame of the encoder's output.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
@@ -264,3 +264,25 @@ def costs(encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, frames: int) -
         head_params={name: params for name, (params, _) in heads.items()},
         head_macs={name: macs for name, (_, macs) in heads.items()},
     )
+
+
+@dataclass(frozen=True)
+class KnownCosts:
+    """Costs as far as they are known; ``whole`` tells whether the decoders are counted."""
+
+    size: Costs
+    whole: bool
+
+
+def known_costs(
+    encoder: Encoder, specs: Sequence[TaskSpec], tasks: Sequence[str], mels: int, frames: int
+) -> KnownCosts:
+    """`costs` of networks for ``tasks``, of which ``specs`` may be missing.
+
+    Unless all are there, decoders count as nothing.
+    """
+    size = costs(encoder, specs, mels, frames)
+    if set(size.head_params) >= set(tasks):
+        return KnownCosts(size, whole=True)
+    nothing = dict.fromkeys(tasks, 0)
+    return KnownCosts(replace(size, head_params=nothing, head_macs=nothing), whole=False)

@@ -79,7 +79,8 @@ def test_every_number_is_a_count_of_tables(samples, costs, solver, strict, data)
     for place, cell in enumerate(table.cells):
         pair, depth = (cell.task_a, cell.task_b), cell.shared_depth
         passes = sum(bool(ar[place] <= 1.5) for ar in rows)
-        assert found.admissible[pair][depth] == passes / len(rows)
+        share = None if cell.ar_pct is None else passes / len(rows)
+        assert found.admissible[pair].get(depth) == share
         reached = sum(graph.edges[pair]["weight"] >= depth for graph in graphs)
         assert found.at_least[pair][depth] == reached / len(rows)
 
@@ -152,14 +153,15 @@ def test_a_level_says_what_is_uncertain():
     assert stability(samples, 2.0, COSTS, level=0.75).repeat == ()
 
 
-def test_skipped_and_failed_cells_never_pass():
+def test_skipped_and_failed_cells_never_pass_and_are_no_zeros():
     cells = [Cell.skipped("a", "b", 4, "not needed"), Cell("a", "b", 5, None, "failed")]
     table = ARTable.from_cells([*cells, Cell("a", "b", 6, 2.0)])
     ar = np.array([[math.nan, math.nan, value] for value in (1.0, 3.0)])
     found = stability(TableSamples(table, ar), 2.0, COSTS)
-    assert found.admissible["a", "b"] == {4: 0.0, 5: 0.0, 6: 0.5}
+    assert found.admissible["a", "b"] == {6: 0.5}
     assert found.at_least["a", "b"] == {4: 0.5, 5: 0.5, 6: 0.5}
     assert [cell.key for cell in found.repeat] == [("a", "b", 6)]
+    assert found.skipped == 1 and "skipped (1)" in found.caveat
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,10 @@ def stability_text(found: Certainty) -> str:
     ]
     for a, b, weight in found.weights:
         chances = ", ".join(f"{d}: {100 * p:.0f} %" for d, p in stable.admissible[a, b].items())
-        lines.append(f"  {a}, {b} (shares up to {weight}): passes at {chances}")
+        passes = f"passes at {chances}" if chances else "not measured"
+        lines.append(f"  {a}, {b} (shares up to {weight}): {passes}")
+    if stable.caveat:
+        lines.append(f"  {stable.caveat}")
     if found.is_sure:
         return "\n".join(lines)
     for notation, share in stable.trees[:_SHOWN_TREES]:

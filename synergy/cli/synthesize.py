@@ -316,9 +316,9 @@ def _only_find(
 
 
 def _show_frontier(table: ARTable, config: RunConfig | None, wanted: Wanted, as_json: bool) -> None:
-    from synergy.stages.search import frontier_rows, known_costs
+    from synergy.stages.search import costs_from_settings, frontier_rows
 
-    known = known_costs(config, table.tasks, wanted.width)
+    known = costs_from_settings(config, table.tasks, wanted.width)
     rows = frontier_rows(known.size, table, wanted)
     if as_json:
         told = [row.to_json(table.tasks) for row in rows]

@@ -12,37 +12,28 @@ from synergy.errors import SynergyError
 from synergy.report.reading import Sources, understanding
 
 if TYPE_CHECKING:
-    from synergy.tree import SharingTree
+    from synergy.network import Costs
 
 _MELS, _FRAMES = 64, 100  # of one second, where no configuration says
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Parameters and MACs of one second of audio.
+    """What blocks and decoders cost.
 
     Attributes
     ----------
-    blocks, block_macs : tuple of int, length D
-    heads, head_macs : dict of task to int
-        Of the decoders; {} unless those of all tasks are known.
+    costs : Costs
+        Parameters, and MACs of one second of audio.
+    whole : bool
+        Whether the decoders are known; they count as nothing otherwise.
     assumed : bool
         Whether this is the default encoder because the workspace names none.
     """
 
-    blocks: tuple[int, ...]
-    block_macs: tuple[int, ...]
-    heads: Mapping[str, int]
-    head_macs: Mapping[str, int]
+    costs: Costs
+    whole: bool
     assumed: bool
-
-    def params(self, tree: SharingTree) -> int:
-        """Parameters of a tree, with its decoders where they are known."""
-        return int(tree.cost(self.blocks)) + sum(self.heads.get(t, 0) for t in tree.tasks)
-
-    def macs(self, tree: SharingTree) -> int:
-        """MACs of a tree, with its decoders where they are known."""
-        return int(tree.cost(self.block_macs)) + sum(self.head_macs.get(t, 0) for t in tree.tasks)
 
 
 def sizes_of(sources: Sources, tasks: Sequence[str]) -> Sizes:
@@ -54,7 +45,7 @@ def sizes_of(sources: Sources, tasks: Sequence[str]) -> Sizes:
         If the encoder in the workspace is none that this version knows.
     """
     from synergy.encoders import ENCODERS
-    from synergy.network import costs
+    from synergy.network import known_costs
     from synergy.tasks import TASK_KINDS, TaskSpec
 
     settings = _encoder(sources)
@@ -73,15 +64,8 @@ def sizes_of(sources: Sources, tasks: Sequence[str]) -> Sizes:
             for task in tasks
             if task in known and known[task]["kind"] in TASK_KINDS
         ]
-        found = costs(encoder, specs, mels, frames)
-    complete = len(specs) == len(tasks)
-    return Sizes(
-        blocks=found.block_params,
-        block_macs=found.block_macs,
-        heads=found.head_params if complete else {},
-        head_macs=found.head_macs if complete else {},
-        assumed=not settings,
-    )
+        found = known_costs(encoder, specs, tasks, mels, frames)
+    return Sizes(found.size, found.whole, assumed=not settings)
 
 
 def _encoder(sources: Sources) -> Mapping[str, Any]:

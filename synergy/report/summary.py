@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synergy.errors import SynergyError
 from synergy.report import cells, measured
 from synergy.report.provenance import provenance
 from synergy.report.reading import Sources, read, understanding
-from synergy.report.sizes import Sizes, sizes_of
+from synergy.report.sizes import sizes_of
 from synergy.report.trainings import Trainings
 from synergy.report.trees import Trees, trees_of
 from synergy.synthesis.stability import stability
 from synergy.tree import SharingTree
 from synergy.workspace import Workspace
+
+if TYPE_CHECKING:
+    from synergy.network import Costs
 
 
 def summarise(workspace: Workspace) -> dict[str, Any]:
@@ -49,22 +52,22 @@ def summarise(workspace: Workspace) -> dict[str, Any]:
     sizes = sizes_of(sources, list(dict.fromkeys([*covered, *(tree.tasks if tree else ())])))
     trainings = Trainings(sources, tasks)
     rows = measured.final_rows(sources)
-    trees, obstacle = _trees(sources, main, sizes)
-    final = _final(sources, tree, sizes, rows, tasks)
+    trees, obstacle = _trees(sources, main, sizes.costs)
+    final = _final(sources, tree, sizes.costs, rows, tasks)
     return {
         "tasks": tasks,
         "max_ar": max_ar,
         "final": final,
         "tables": cells.tables(sources, trainings, max_ar, tree),
         "sizes": {
-            "blocks": list(sizes.blocks),
-            "heads": dict(sizes.heads),
+            "blocks": list(sizes.costs.block_params),
+            "heads": dict(sizes.costs.head_params) if sizes.whole else {},
             "assumed": sizes.assumed,
-            "whole": _whole(sizes, covered),
+            "whole": _whole(sizes.costs, covered),
         },
-        "trees": _trees_json(trees, sizes, covered, max_ar),
+        "trees": _trees_json(trees, sizes.costs, covered, max_ar),
         "no_trees": obstacle,
-        "stability": _stability(sources, main, sizes, trees, max_ar),
+        "stability": _stability(sources, main, sizes.costs, trees, max_ar),
         "baselines": measured.baseline_rows(trainings, tasks),
         "rows": rows,
         "attempts": measured.attempts(sources),
@@ -105,15 +108,15 @@ def _max_ar(sources: Sources) -> float | None:
         return None if told is None else float(told)
 
 
-def _whole(sizes: Sizes, tasks: Sequence[str]) -> int:
+def _whole(costs: Costs, tasks: Sequence[str]) -> int:
     """Parameters of independent models."""
-    return len(tasks) * sum(sizes.blocks) + sum(sizes.heads.get(task, 0) for task in tasks)
+    return len(tasks) * sum(costs.block_params) + sum(costs.head_params[t] for t in tasks)
 
 
 def _final(
     sources: Sources,
     tree: SharingTree | None,
-    sizes: Sizes,
+    costs: Costs,
     rows: Sequence[dict[str, Any]],
     order: Sequence[str],
 ) -> dict[str, Any] | None:
@@ -125,14 +128,14 @@ def _final(
         told = sources.tree
         is_trained = bool(rows) and (summary.get("synthesis") or {}).get("tree") == told["tree"]
         row = rows[-1] if is_trained else None
-        whole = (rows[0]["params"] if is_trained else 0) or _whole(sizes, tree.tasks)
-        params = (row or {}).get("params") or told.get("params") or sizes.params(tree)
+        whole = (rows[0]["params"] if is_trained else 0) or _whole(costs, tree.tasks)
+        params = (row or {}).get("params") or told.get("params") or costs.params(tree)
         return {
             "tree": told["tree"],
             "notation": tree.notation([task for task in order if task in tree.tasks]),
             "tasks": [task for task in order if task in tree.tasks],
             "params": params,
-            "macs": (row or {}).get("macs") or sizes.macs(tree),
+            "macs": (row or {}).get("macs") or costs.macs(tree),
             "share_pct": 100 * params / whole,
             "independent_params": whole,
             "predicted_ar_pct": float(told["predicted_ar_pct"]),
@@ -148,20 +151,20 @@ def _final(
         }
 
 
-def _trees(sources: Sources, main: str | None, sizes: Sizes) -> tuple[Trees | None, str]:
+def _trees(sources: Sources, main: str | None, costs: Costs) -> tuple[Trees | None, str]:
     """The trees of all thresholds, or why there are none."""
     if main is None:
         return None, ""
     told = sources.tree or {}
     solver, strict = str(told.get("solver", "recursive")), bool(told.get("strict", False))
     try:
-        return trees_of(sources.tables[main], sizes, solver, strict), ""
+        return trees_of(sources.tables[main], costs, solver, strict), ""
     except SynergyError as error:  # such as names that no tree can hold
         return None, str(error)
 
 
 def _trees_json(
-    trees: Trees | None, sizes: Sizes, order: Sequence[str], max_ar: float | None
+    trees: Trees | None, costs: Costs, order: Sequence[str], max_ar: float | None
 ) -> dict[str, Any] | None:
     if trees is None:
         return None
@@ -176,8 +179,8 @@ def _trees_json(
                 "notation": found.synthesis.tree.notation(order),
                 "low": found.low,
                 "high": found.high,
-                "params": sizes.params(found.synthesis.tree),
-                "macs": sizes.macs(found.synthesis.tree),
+                "params": costs.params(found.synthesis.tree),
+                "macs": costs.macs(found.synthesis.tree),
                 "predicted_ar_pct": found.synthesis.predicted_ar_pct,
                 "provably_optimal": found.synthesis.provably_optimal,
             }
@@ -187,17 +190,18 @@ def _trees_json(
 
 
 def _stability(
-    sources: Sources, main: str | None, sizes: Sizes, trees: Trees | None, max_ar: float | None
+    sources: Sources, main: str | None, costs: Costs, trees: Trees | None, max_ar: float | None
 ) -> dict[str, Any] | None:
     """How often resampled tables give the same tree, where there are resampled tables."""
     if main is None or main not in sources.samples or trees is None or max_ar is None:
         return None
     samples = sources.samples[main]
-    depth = len(sizes.blocks)
-    found = stability(samples, max_ar, sizes.blocks, depth, trees.solver, trees.strict)
+    depth = len(costs.block_params)
+    found = stability(samples, max_ar, costs.block_params, depth, trees.solver, trees.strict)
     return {
         "samples": len(samples.ar),
         "tree_share": found.tree_share,
+        "caveat": found.caveat,
         "trees": [{"notation": notation, "share": share} for notation, share in found.trees],
         "at_least": [
             {"task_a": a, "task_b": b, "shares": {str(d): share for d, share in by.items()}}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synergy.errors import ConfigError
-from synergy.report.sizes import Sizes
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.frontier import FrontierTree, frontier
 from synergy.synthesis.synthesize import Solver
 from synergy.synthesis.task_graph import task_graph
+
+if TYPE_CHECKING:
+    from synergy.network import Costs
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Trees:
         return max(n for n, stop in enumerate(self.stops) if stop.low <= max_ar or n == 0)
 
 
-def trees_of(table: ARTable, sizes: Sizes, solver: str, strict: bool) -> Trees:
+def trees_of(table: ARTable, costs: Costs, solver: str, strict: bool) -> Trees:
     """Solve a table at every threshold that makes a difference.
 
     Raises
@@ -76,12 +78,12 @@ def trees_of(table: ARTable, sizes: Sizes, solver: str, strict: bool) -> Trees:
     TableError, TreeError
         If a task has a name that no tree can hold, or a depth is larger than the encoder's.
     """
-    depth = len(sizes.blocks)
+    depth = len(costs.block_params)
     if solver == "exact":
         with suppress(ConfigError):  # too many tasks for it
-            found = frontier(table, sizes.blocks, depth, "exact", strict)
+            found = frontier(table, costs.block_params, depth, "exact", strict)
             return Trees("exact", strict, found, _stops(table, found))
-    found = frontier(table, sizes.blocks, depth, "recursive", strict)
+    found = frontier(table, costs.block_params, depth, "recursive", strict)
     return Trees("recursive", strict, found, _stops(table, found))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from synergy.config import RunConfig
 from synergy.errors import TableError
-from synergy.stages.search import known_costs
+from synergy.stages.search import costs_from_settings
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.resampling import TableSamples
 from synergy.synthesis.stability import Stability, stability
@@ -46,6 +46,7 @@ class Certainty:
         return {
             "samples": self.samples,
             "tree_share": found.tree_share,
+            "skipped": found.skipped,
             "trees": [{"notation": notation, "share": share} for notation, share in found.trees],
             "pairs": [
                 {
@@ -86,7 +87,7 @@ def certainty(
         samples = TableSamples.from_csv(samples_file, table)
     except TableError:
         return None
-    size = known_costs(config, table.tasks, width).size
+    size = costs_from_settings(config, table.tasks, width).size
     found = stability(
         samples,
         synthesis.max_ar,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from synergy.config import RunConfig
 from synergy.encoders import Cnn8, encoder_at
 from synergy.errors import ConfigError
-from synergy.network import Costs, costs
+from synergy.network import Costs, KnownCosts, known_costs
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.budget import Budget, within_budgets
 from synergy.synthesis.frontier import frontier
@@ -153,15 +153,9 @@ def frontier_rows(size: Costs, table: ARTable, wanted: Wanted) -> list[FrontierR
     ]
 
 
-@dataclass(frozen=True)
-class KnownCosts:
-    """Costs without recordings; ``whole`` tells whether the decoders are counted."""
-
-    size: Costs
-    whole: bool
-
-
-def known_costs(config: RunConfig | None, tasks: Sequence[str], width: float = 1.0) -> KnownCosts:
+def costs_from_settings(
+    config: RunConfig | None, tasks: Sequence[str], width: float = 1.0
+) -> KnownCosts:
     """What the settings alone tell of the costs.
 
     Parameters
@@ -179,12 +173,9 @@ def known_costs(config: RunConfig | None, tasks: Sequence[str], width: float = 1
         If there is no encoder of that width.
     """
     encoder = encoder_at(config.encoder if config is not None else Cnn8(), width)
-    specs = None if config is None else _specs(config, tasks)
-    size = costs(encoder, specs or [], config.features.mels if config else _MELS, _FRAMES)
-    if specs is None:
-        nothing = dict.fromkeys(tasks, 0)
-        size = replace(size, head_params=nothing, head_macs=nothing)
-    return KnownCosts(size, specs is not None)
+    specs = _specs(config, tasks) if config is not None else []
+    mels = config.features.mels if config is not None else _MELS
+    return known_costs(encoder, specs, tasks, mels, _FRAMES)
 
 
 def search_tree(
@@ -196,7 +187,7 @@ def search_tree(
     ----------
     table : ARTable
     config : RunConfig, optional
-        See `known_costs`.
+        See `costs_from_settings`.
     max_ar : float, optional
         In percent; the configuration's, else 2.
     wanted : Wanted
@@ -209,9 +200,9 @@ def search_tree(
     Raises
     ------
     TableError, ConfigError
-        As `search` and `known_costs`; also for budgets while decoders are not known.
+        As `search` and `costs_from_settings`; also for budgets while decoders are not known.
     """
-    known = known_costs(config, table.tasks, wanted.width)
+    known = costs_from_settings(config, table.tasks, wanted.width)
     if wanted.has_budget and not known.whole:
         raise ConfigError(
             "a budget is for the whole network, and the sizes of the decoders are not known: name "
@@ -270,16 +261,14 @@ def nothing_shared(table: ARTable, synthesis: Synthesis) -> str:
     )
 
 
-def _specs(config: RunConfig, tasks: Sequence[str]) -> list[TaskSpec] | None:
-    """What is known of the tasks without their recordings; None unless it is all."""
+def _specs(config: RunConfig, tasks: Sequence[str]) -> list[TaskSpec]:
+    """The tasks of which kind and classes are known without their recordings."""
     specs: list[TaskSpec] = []
     for name in tasks:
         task = config.tasks.get(name)
         if task is None:
-            return None
+            continue
         per_frame = TASK_KINDS[task.kind].per_frame
-        classes = task.classes or (("active",) if per_frame else None)
-        if classes is None:
-            return None
-        specs.append(TaskSpec(name, task.kind, classes))
+        if classes := task.classes or (("active",) if per_frame else None):
+            specs.append(TaskSpec(name, task.kind, classes))
     return specs

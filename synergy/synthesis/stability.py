@@ -67,11 +67,14 @@ class Stability:
     trees : tuple of (str, float)
         Every tree that came out, in notation, with its share; the most frequent first.
     admissible : mapping of pair to mapping of depth to float
-        Share of the resampled tables in which the pair passes at that depth.
+        Share of the resampled tables in which the pair passes at that depth; depths that were
+        not measured are absent.
     at_least : mapping of pair to mapping of depth to float
         Share in which its weight is that depth or more.
     repeat : tuple of Repeat
         Cells whose outcome is uncertain and can change the tree, by falling score.
+    skipped : int
+        Cells that a sweep skipped. They pass in no resampled table.
     """
 
     tree_share: float
@@ -79,6 +82,17 @@ class Stability:
     admissible: Mapping[Pair, Mapping[int, float]]
     at_least: Mapping[Pair, Mapping[int, float]]
     repeat: tuple[Repeat, ...]
+    skipped: int
+
+    @property
+    def caveat(self) -> str:
+        """What a reader of the shares must know, one sentence; empty if there is nothing."""
+        if not self.skipped:
+            return ""
+        return (
+            f"Cells that the sweep skipped ({self.skipped}) count as not passing, so a pair that "
+            "misses falls further here than in a full table."
+        )
 
 
 def stability(
@@ -144,9 +158,13 @@ def stability(
             (notation, times / count)
             for notation, times in sorted(found.items(), key=lambda item: (-item[1], item[0]))
         ),
-        admissible=_by_pair(table, shares),
+        admissible={
+            (a, b): {d: share for d, share in by.items() if table.cell(a, b, d).ar_pct is not None}
+            for (a, b), by in _by_pair(table, shares).items()
+        },
         at_least=_by_pair(table, _at_least(passes & (usable[:, None] & bits > 0)).mean(axis=0)),
         repeat=tuple(sorted(repeat, key=lambda cell: -cell.score)),
+        skipped=sum(cell.status == "skipped" for cell in table.cells),
     )
 
 
