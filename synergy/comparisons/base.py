@@ -48,6 +48,8 @@ class Probe:
     work : ProbeWork
     units : int
         How much there is to do, as `work` counts it.
+    trains : bool
+        Whether the probe is a training.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Probe:
     settings: Mapping[str, float]
     work: ProbeWork
     units: int
+    trains: bool = False
 
     @cached_property
     def digest(self) -> str:

@@ -74,6 +74,7 @@ class TaskAffinityGrouping:
                 {"every": self.every},
                 measure_affinities,
                 config.training.steps,
+                trains=True,
             )
             for seed in config.all_seeds
         ]

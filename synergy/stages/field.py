@@ -73,7 +73,9 @@ class SessionField:
         return swept.results
 
     def _measure(self, title: str, probes: Sequence[Probe]) -> Sequence[Probed]:
-        return measure_probes(self.session, title, probes)
+        measured, trained = measure_probes(self.session, title, probes)
+        self.trained += trained
+        return measured
 
 
 def _repaired(session: Session, tree: SharingTree) -> Repaired | None:

@@ -15,13 +15,20 @@ import torch
 from synergy.atomic import write_json_atomically
 from synergy.comparisons import Probe, Probed
 from synergy.errors import ShortfallError
-from synergy.stages.sweep import Session, experiment_of
+from synergy.stages.sweep import Session, experiment_as_planned
 from synergy.trials.executors import EXECUTORS, Job
 from synergy.workspace import Workspace
 
 
-def measure_probes(session: Session, title: str, probes: Sequence[Probe]) -> tuple[Probed, ...]:
-    """What probes give, in their order; those that were measured before are read.
+def measure_probes(
+    session: Session, title: str, probes: Sequence[Probe]
+) -> tuple[tuple[Probed, ...], int]:
+    """Measure what is missing of some probes; those that were measured before are read.
+
+    Returns
+    -------
+    (tuple of Probed, int)
+        What the probes give, in their order, and how many trainings ran for it.
 
     Raises
     ------
@@ -44,7 +51,7 @@ def measure_probes(session: Session, title: str, probes: Sequence[Probe]) -> tup
         config = session.experiment.config.to_yaml()
         executor = EXECUTORS[session.executor](min(session.workers, len(missing)))
         jobs = [
-            Job(digest, _Payload(config, session.workspace.folder, probe))
+            Job(digest, Payload(config, session.workspace.folder, probe))
             for digest, probe in missing.items()
         ]
         session.progress.preparing(title, 0, total)
@@ -62,11 +69,12 @@ def measure_probes(session: Session, title: str, probes: Sequence[Probe]) -> tup
         session.progress.end()
     if errors:
         raise ShortfallError("; ".join(dict.fromkeys(errors)))
-    return tuple(found for probe in probes if (found := known[probe.digest]) is not None)
+    trained = sum(probe.trains for probe in missing.values())
+    return tuple(found for p in probes if (found := known[p.digest]) is not None), trained
 
 
 @dataclass(frozen=True)
-class _Payload:
+class Payload:
     """What a worker gets: it prepares the experiment itself, once."""
 
     config: str
@@ -74,10 +82,17 @@ class _Payload:
     probe: Probe
 
 
-def measure_one(payload: _Payload, report: Callable[[Any], None]) -> Probed:
-    """Measure one probe; runs in a worker."""
+def measure_one(payload: Payload, report: Callable[[Any], None]) -> Probed:
+    """Measure one probe; runs in a worker.
+
+    Raises
+    ------
+    WorkspaceError
+        If the data is no longer what the probe was planned for.
+    """
     torch.set_num_threads(1)
-    experiment, probe = experiment_of(payload.config), payload.probe
+    probe = payload.probe
+    experiment = experiment_as_planned(payload.config, probe.trials)
     store = Workspace(payload.workspace).trials
     started = time.perf_counter()
     result = probe.work(probe, experiment, store, report)

@@ -80,7 +80,7 @@ def sweep(session: Session, title: str, trials: Sequence[Trial]) -> Swept:
     if missing:
         config = session.experiment.config.to_yaml()
         jobs = [
-            Job(digest, _Payload(config, session.workspace.folder, trial))
+            Job(digest, Payload(config, session.workspace.folder, trial))
             for digest, trial in missing.items()
         ]
         executor = EXECUTORS[session.executor](min(session.workers, len(jobs)))
@@ -110,7 +110,7 @@ def label(trial: Trial) -> str:
 
 
 @dataclass(frozen=True)
-class _Payload:
+class Payload:
     """What a worker gets: it prepares the experiment itself, once."""
 
     config: str
@@ -118,13 +118,27 @@ class _Payload:
     trial: Trial
 
 
+def experiment_as_planned(config: str, trials: Sequence[Trial]) -> Experiment:
+    """The experiment of a configuration in YAML, in a worker, for trials planned elsewhere.
+
+    Raises
+    ------
+    WorkspaceError
+        If the data is no longer what the trials were planned for.
+    """
+    experiment = _prepared(config)
+    if any(trial.bank != experiment.bank.fingerprint for trial in trials):
+        raise WorkspaceError("a corpus changed while the command ran; start the command again")
+    return experiment
+
+
 @lru_cache(maxsize=1)
-def experiment_of(config: str) -> Experiment:
-    """The experiment of a configuration in YAML; a worker prepares it once."""
+def _prepared(config: str) -> Experiment:
+    """A worker prepares its experiment once."""
     return prepare(RunConfig.model_validate(yaml.safe_load(config)))
 
 
-def train_one(payload: _Payload, report: Callable[[Any], None]) -> None:
+def train_one(payload: Payload, report: Callable[[Any], None]) -> None:
     """Train and store one trial; runs in a worker.
 
     Raises
@@ -133,10 +147,8 @@ def train_one(payload: _Payload, report: Callable[[Any], None]) -> None:
         If the data is no longer what the trial was planned for.
     """
     torch.set_num_threads(1)
-    experiment = experiment_of(payload.config)
     trial = payload.trial
-    if trial.bank != experiment.bank.fingerprint:
-        raise WorkspaceError("a corpus changed while the command ran; start the command again")
+    experiment = experiment_as_planned(payload.config, [trial])
     store = Workspace(payload.workspace).trials
     soft_labels = load_soft_labels(trial, store, experiment.bank, experiment.data)
     digests = trial.pruning.digests if trial.pruning else ()
