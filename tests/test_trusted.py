@@ -218,6 +218,19 @@ def test_a_tree_that_misses_the_threshold_is_repaired(workspace, monkeypatch):
     assert SharingTree.parse(second["notation"], 8).shared_depth(one, other) <= depth
     assert f"{one} and {other} may now share at most {depth} blocks" in ran.err
     assert ran.json["notation"] == second["notation"]
+
+    # the stability is that of the repaired tree, under its caps
+    (cap,) = ran.json["caps"]
+    assert ({cap["task_a"], cap["task_b"]}, cap["blocks"]) == ({one, other}, depth)
+    sure = ran.json["certainty"]
+    shares = {entry["notation"]: entry["share"] for entry in sure["trees"]}
+    assert sure["tree_share"] == shares.get(second["notation"], 0.0)
+    assert first["notation"] not in shares
+    page = synergy("report", "--workspace", workspace)
+    assert page.code == 0, page.err
+    words = f"{min(one, other)} and {max(one, other)} sharing at most {depth} blocks"
+    assert words in (workspace / "report.html").read_text()
+
     text = synergy("synthesize", "--workspace", workspace, "--max-ar", 60, *SERIAL).out
     assert "Attempts" not in text  # nothing missed this time
 

@@ -197,8 +197,10 @@ def _stability(
         return None
     samples = sources.samples[main]
     depth = len(costs.block_params)
-    found = stability(samples, max_ar, costs.block_params, depth, trees.solver, trees.strict)
+    caps = _caps(sources)
+    found = stability(samples, max_ar, costs.block_params, depth, trees.solver, trees.strict, caps)
     return {
+        "caps": [[*sorted(pair), cap] for pair, cap in caps.items()],
         "samples": len(samples.ar),
         "tree_share": found.tree_share,
         "caveat": found.caveat,
@@ -208,6 +210,16 @@ def _stability(
             for (a, b), by in found.at_least.items()
         ],
     }
+
+
+def _caps(sources: Sources) -> dict[frozenset[str], int]:
+    """Pairs that a repair of the tree lets share no more than so many blocks."""
+    told = sources.tree or {}
+    with understanding(sources.folder / "tree.json", "synthesize"):
+        return {
+            frozenset((str(cap["task_a"]), str(cap["task_b"]))): int(cap["blocks"])
+            for cap in told.get("caps") or ()
+        }
 
 
 def _missing(sources: Sources, is_trained: bool) -> list[dict[str, str]]:

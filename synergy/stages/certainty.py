@@ -95,5 +95,6 @@ def certainty(
         config.encoder.depth,
         synthesis.solver,
         synthesis.strict,
+        {frozenset((a, b)): cap for a, b, cap in synthesis.caps},
     )
     return Certainty(found, len(samples.ar), synthesis.weights)

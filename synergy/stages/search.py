@@ -242,6 +242,7 @@ def synthesis_json(
         "exact_params": None if exact is None else round(exact),
         "provably_optimal": synthesis.provably_optimal,
         "weights": [{"task_a": a, "task_b": b, "blocks": w} for a, b, w in synthesis.weights],
+        "caps": [{"task_a": a, "task_b": b, "blocks": w} for a, b, w in synthesis.caps],
         "notes": list(synthesis.notes),
     }
 

@@ -53,6 +53,8 @@ class Synthesis:
         `tree`.
     notes : tuple of str
         What a reader should know about the result, one sentence each.
+    caps : tuple of (str, str, int)
+        Pairs that may share no more than so many blocks, whatever the table says.
     """
 
     tree: SharingTree
@@ -66,6 +68,7 @@ class Synthesis:
     exact_cost: float | None
     provably_optimal: bool
     notes: tuple[str, ...]
+    caps: tuple[tuple[str, str, int], ...] = ()
 
 
 def synthesize(
@@ -200,6 +203,11 @@ class Problem:
                 *failure_notes(self.table),
                 *(self._recursion_notes(optimal) if solver == "recursive" else ()),
                 *self._skipped_notes(exact_cost),
+            ),
+            caps=tuple(
+                (a, b, self.caps[frozenset((a, b))])
+                for a, b in self.table.pairs()
+                if frozenset((a, b)) in self.caps
             ),
         )
 
