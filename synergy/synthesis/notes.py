@@ -38,7 +38,7 @@ def depth_notes(table: ARTable, max_ar: float, shared: Mapping[frozenset[str], i
         if not depth or (cell := table.cell(a, b, depth)).passes(max_ar):
             continue
         if cell.ar_pct is not None:
-            found = f"has an AR of {cell.ar_pct:g} %"
+            found = f"has an AR of {cell.ar_pct:.4g} %"
         elif cell.status == "skipped":
             found = "was not trained and has no AR"
         else:
