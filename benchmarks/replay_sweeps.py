@@ -43,7 +43,7 @@ def main() -> None:
     thresholds = given.max_ar or sorted(
         {cell.ar_pct for cell in whole.cells if cell.ar_pct is not None}
     )
-    table = Table(title=f"{given.workspace}: cells and hours of training by sweep")
+    table = Table(title=f"{given.workspace}: cells and minutes of training by sweep")
     for name in ("max AR %", "sweep", "cells", "of full", "minutes", "encoder params", "of full"):
         table.add_column(name, justify="right")
     sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])

@@ -186,7 +186,10 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     if isinstance(value, BaseModel):
-        return "see below"
+        numbers = value.model_dump()
+        if not all(isinstance(number, int) for number in numbers.values()):
+            return "see below"
+        return f"`{{{', '.join(f'{name}: {number}' for name, number in numbers.items())}}}`"
     if isinstance(value, tuple):
         return f"`{list(value)}`"
     return "-" if value in (None, {}, ()) else f"`{value}`"
@@ -198,16 +201,16 @@ COMPARED_HEAD = """\
 # The tree against others
 
 What `synergy compare` measured: every method has the same data, steps, seeds and encoder (LTH and
-LT4REC prune a wider one), and those that choose a size get at most the parameters of the tree
+LT4REC start from a wider one), and those that choose a size get at most the parameters of the tree
 that the recursion finds. Scores are means over the seeds with their standard deviation, in
 percent; AR, the accuracy reduction, is the largest relative loss of a task against the
 independent models, with its 95 % bootstrap interval over seeds and speakers. The last two columns
 are the AR minus that of the tree, plain and distilled, resampled in pairs. Intervals over a few
 seeds are too narrow, and on validation the tree was chosen on the same clips: they describe, they
 are no test. Validation decided, test is only reported. Masks save no MACs on dense hardware; the
-column with masks counts a bit for each weight that they cover. Trainings are all that a line
-needs from nothing, its time is theirs one after the other, two running at a time.
-What follows from the numbers stands in [results.md](results.md).
+column with masks counts a bit for each weight that they cover. Trainings counts all that a line
+needs when it is started from nothing; hours are the sum of their durations, measured while two ran
+at a time. What follows from the numbers stands in [results.md](results.md).
 """
 
 CORPORA = {

@@ -56,10 +56,10 @@ def compare(
     """Train and measure what the paper and the field compare with.
 
     Needs the AR table of `synergy pairwise`. All methods get the same data, steps, seeds and
-    encoder (those that prune a wider one); those that choose a size get at most the parameters of
-    the tree that the recursion finds at --max-ar. A method that cannot be trained becomes a line
-    with its reason. Writes comparisons.json into the workspace, beside what earlier commands
-    measured on the same terms.
+    encoder (those that prune start from a wider one); those that choose a size get at most the
+    parameters of the tree that the recursion finds at --max-ar. A method that cannot be trained
+    becomes a line with its reason. Writes comparisons.json into the workspace, beside what earlier
+    commands measured on the same terms.
 
     \b
     Example:

@@ -33,7 +33,11 @@ WorkspaceFolder = Annotated[
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", metavar="N", help="First seed, instead of the configuration's."),
+    typer.Option(
+        "--seed",
+        metavar="N",
+        help="First seed, instead of the configuration's; kept like --max-ar.",
+    ),
 ]
 Seeds = Annotated[
     int | None,
@@ -41,7 +45,7 @@ Seeds = Annotated[
         "--seeds",
         metavar="K",
         help="Train everything with K seeds, counted up from the first one, instead of the "
-        "configuration's number; scores are averaged.",
+        "configuration's number; scores are averaged; kept in config.yaml.",
     ),
 ]
 Workers = Annotated[
@@ -78,7 +82,8 @@ Depths = Annotated[
     typer.Option(
         "--depths",
         metavar="DEPTHS",
-        help="Shared depths to sweep, such as 4-8 or 4,6,8, instead of the configuration's.",
+        help="Shared depths to sweep, such as 4-8 or 4,6,8, instead of the configuration's; kept "
+        "in config.yaml.",
     ),
 ]
 MaxAr = Annotated[
@@ -87,7 +92,7 @@ MaxAr = Annotated[
         "--max-ar",
         metavar="PCT",
         help="Largest accuracy reduction in percent: of pairs that may share, and of the trained "
-        "tree. Replaces the one in the workspace's config.yaml.",
+        "tree. A command that trains keeps it in the workspace's config.yaml.",
     ),
 ]
 FinalEpochs = Annotated[
@@ -116,7 +121,8 @@ SweepName = Annotated[
         metavar="NAME",
         help="full: every pair at every depth; scan: each pair from the deepest depth up to the "
         "first that passes --max-ar; lazy: only what the smallest tree rests on, assuming that AR "
-        "grows with depth. --strict, --frontier and TreeMTL need what the last two skip.",
+        "grows with depth, for --solver exact. --strict, --frontier and TreeMTL need what the last "
+        "two skip.",
     ),
 ]
 Distill = Annotated[

@@ -43,7 +43,9 @@ def plan(
     workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell how much `run` has to train, and how long it takes, with every sweep of the pairs.
+    """Tell how much there is to train, and how long it takes.
+
+    Counts what `run` would do, with every sweep of the pairs.
 
     Trains nothing and writes nothing into the workspace; features that are missing are computed.
     The time comes from finished trainings of the workspace, else from a probe of a few seconds.

@@ -23,7 +23,7 @@ def predict(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", help="Recordings: WAV, FLAC, OGG or MP3.", show_default=False
+            metavar="FILE", help="Recordings: WAV, FLAC, OGG or MP3.", show_default=False
         ),
     ],
     threshold: Annotated[

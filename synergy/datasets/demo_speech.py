@@ -62,7 +62,7 @@ class EspeakVoice:
         if importlib.util.find_spec("espeakng_loader") is None:
             raise MissingExtraError(
                 "The embedded corpus demo_speech is spoken by eSpeak NG, which is not installed: "
-                'run pip install "synergy[demo]" (in a clone: pip install -e ".[demo]").'
+                'run pip install -e ".[demo]" in the clone, or pip install "espeakng-loader".'
             )
         # By its path instead of its name, so that it imports nothing else of this package.
         driver = Path(__file__).with_name("espeak.py")
