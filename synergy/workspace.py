@@ -6,10 +6,11 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -211,3 +212,9 @@ class Workspace:
             elif is_partial(path):
                 path.unlink(missing_ok=True)
         self.trials.clean()
+
+
+def same_network(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two trees, as ``tree.json`` has them, are of one shape and width."""
+    shapes = [(told.get("tree"), told.get("width", 1.0)) for told in (one, other)]
+    return shapes[0] == shapes[1]

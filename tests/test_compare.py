@@ -56,6 +56,11 @@ def written(session: Session) -> Mapping[str, Any]:
     return json.loads(session.workspace.comparisons.read_text())
 
 
+def written_note(session: Session, name: str) -> str:
+    (row,) = [row for row in written(session)["rows"] if row["name"] == name]
+    return row["note"]
+
+
 def rows_of(session: Session, table: ARTable, *methods: str) -> dict[str, ComparedRow]:
     return {row.name: row for row in compare(session, table, TREE, methods).rows}
 
@@ -343,7 +348,11 @@ def test_a_delivered_tree_is_compared_where_it_was_repaired(
     experiment = session.experiment
     digests = [experiment.trial(tried[1], 0, Recipe(distilled=distilled)).digest]
     summary = {
-        "synthesis": {"tree": tried[1].to_json()},
+        "synthesis": {
+            "tree": tried[1].to_json(),
+            "max_ar": experiment.config.max_ar,
+            "table": str(session.workspace.ar_table),
+        },
         "attempts": [{"notation": tree.notation()} for tree in tried],
         "rows": [{"distilled": distilled, "digests": digests}],
     }
@@ -358,11 +367,17 @@ def test_a_delivered_tree_is_compared_where_it_was_repaired(
     assert rows[name].notation == tried[1].notation(trained[1].tasks)
     assert rows[name].trainings == 3 + 6 + 2  # the tree that missed was trained as well
     assert not rows[name].error
+    assert "tree 2 of 2 of the repair" in written_note(session, name)
     # a tree of other settings, one that needed no repair, and a damaged file
     for change in ({"rows": [{"distilled": distilled, "digests": ["other"]}]}, {"rows": []}):
         file.write_text(json.dumps({**summary, **change}))
         assert name not in rows_of(session, trained[1], "recursive")
-    file.write_text(json.dumps({**summary, "synthesis": {"tree": TREE.to_json()}}))
+    others = {"tree": TREE.to_json()}, {"max_ar": 1.0}, {"table": "ar_table_distilled.csv"}
+    for other in others:
+        found = {**summary["synthesis"], **other}
+        file.write_text(json.dumps({**summary, "synthesis": found}))
+        assert name not in rows_of(session, trained[1], "recursive")
+    file.write_text(json.dumps({**summary, "synthesis": {}}))
     assert name not in rows_of(session, trained[1], "recursive")
     file.write_text("{")
     assert name not in rows_of(session, trained[1], "recursive")

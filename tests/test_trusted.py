@@ -8,14 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from small_cli import Ran, content, synergy
 from small_corpora import write_tone_project
 from small_tables import PAPER
 
+from synergy.config import load_config
 from synergy.encoders import Cnn8
 from synergy.errors import TrainingError
+from synergy.network import Costs
 from synergy.stages import synthesize as stage
-from synergy.synthesis import ARTable
+from synergy.stages.search import Wanted, costs_from_settings, nothing_shared, search
+from synergy.synthesis import ARTable, synthesize
 from synergy.synthesis.cells import Cell
 from synergy.tree import SharingTree
 from synergy.trials.store import TrialStore
@@ -169,6 +173,104 @@ def test_plan_tells_what_every_sweep_costs(paired):
     assert "sweep expected at least at most time" in text
 
 
+def test_plan_counts_the_trainings_of_cells_that_are_half_done(workspace):
+    ran, cells = synergy("plan", "--workspace", workspace, "--seeds", 3, "--json"), 6
+    full, scan, lazy = ran.json["sweeps"]
+    assert full["least"] == full["most"] == full["expected"] == cells  # the third seed of each
+    assert scan["most"] <= cells and lazy["most"] <= cells
+    (pairs,) = [stage for stage in ran.json["stages"] if stage["name"] == "pairwise"]
+    assert pairs["trainings"] - pairs["done"] == cells
+
+
+def test_plan_trains_nothing_for_a_refined_cell_that_lacks_a_model(workspace):
+    at = max(c.ar_pct or 0.0 for c in ARTable.from_csv(workspace / "ar_table.csv").cells) / 2
+    ran = synergy("pairwise", "--workspace", workspace, "--refine", 1, "--max-ar", at, *SERIAL)
+    assert ran.code == 0, ran.err
+    store = TrialStore(workspace / "trials")
+    (lost, *_) = [
+        digest
+        for digest in store.done()
+        if store.trial(digest)["seed"] == 2 and len(store.trial(digest)["tasks"]) == 1
+    ]
+    shutil.rmtree(store.path(lost))
+    before = content(workspace)
+    assert synergy("plan", "--workspace", workspace).code == 0
+    assert content(workspace) == before
+
+
+def test_refining_what_a_sweep_left_trains_no_skipped_cell(workspace):
+    table = ARTable.from_csv(workspace / "ar_table.csv")
+    at = max(cell.ar_pct or 0.0 for cell in table.cells) / 2
+    shallow = min(table.depths)
+    cells = [
+        Cell.skipped(*cell.key, "not needed: a deeper cell passes")
+        if cell.shared_depth == shallow
+        else cell
+        for cell in table.cells
+    ]
+    ARTable.from_cells(cells).to_csv(workspace / "ar_table.csv")
+    ran = synergy(
+        *("pairwise", "--workspace", workspace, "--refine", 1, "--max-ar", at, "--json"), *SERIAL
+    )
+    assert ran.code == 0, ran.err
+    status = {(c["shared_depth"] == shallow, c["status"]) for c in ran.json["table"]}
+    assert status == {(True, "skipped"), (False, "measured")}
+    assert ran.json["trained"] <= 3  # a pair and its two models of a third seed
+    full = synergy(
+        *("pairwise", "--workspace", workspace, "--refine", 1, "--sweep", "full", "--json"), *SERIAL
+    )
+    assert {cell["status"] for cell in full.json["table"]} == {"measured"}
+
+
+def test_stability_needs_the_samples_of_this_table(workspace):
+    arguments = ("synthesize", "--workspace", workspace, "--no-train", "--json")
+    assert synergy(*arguments).json["certainty"]["samples"] == 1000
+    table = ARTable.from_csv(workspace / "ar_table.csv")
+    first, *rest = table.cells
+    moved = replace(first, ar_high=(first.ar_high or 0.0) + 1)
+    ARTable.from_cells([moved, *rest]).to_csv(workspace / "ar_table.csv")
+    assert synergy(*arguments).json["certainty"] is None
+
+
+def test_a_budget_counts_the_tasks_of_the_table_only():
+    table = ARTable.from_cells([Cell("a", "b", 4, 1.0), Cell("a", "b", 8, 3.0)])
+    blocks = (100,) * 8
+    heads = {"a": 10, "b": 20, "c": 1000}
+    size = Costs(blocks, blocks, heads, heads)
+    found = search(size, table, 2.0, Wanted(max_params=1230))
+    assert found.tree == SharingTree.parse("{a,b}@4", 8)
+    assert search(size, table, 2.0, Wanted(max_macs=1230)).tree == found.tree
+
+
+def test_a_repair_that_takes_all_sharing_away_did_not_miss_the_threshold():
+    table = ARTable.from_cells([Cell("a", "b", 4, 0.5), Cell("a", "b", 8, 3.0)])
+    capped = synthesize(table, 2.0, (1,) * 8, caps={frozenset(("a", "b")): 0})
+    assert not any(blocks for _, _, blocks in capped.weights)
+    assert nothing_shared(table, capped) == ""
+    assert "no pair keeps an AR of 0.1 %" in nothing_shared(table, synthesize(table, 0.1, (1,) * 8))
+
+
+def test_a_budget_that_needs_no_sharing_is_no_failure(tmp_path):
+    config = tmp_path / "synergy.yaml"
+    settings = yaml.safe_load(load_config(None).to_yaml())
+    for task in settings["tasks"].values():
+        if task["kind"] == "clip_classification":
+            task["classes"] = ["one", "other"]
+    config.write_text(yaml.safe_dump(settings))
+    table = ("--table", PAPER_TABLE, "--config", config, "--no-train", "--json")
+    ran = synergy("synthesize", *table, "--max-params", 10**7)
+    assert ran.code == 0, ran.err
+    assert ran.json["notation"] == "{gc,ac,scr,vad}@0"
+
+
+def test_costs_from_settings_follow_the_hop():
+    config = load_config(None)
+    features = config.features.model_copy(update={"hop_ms": 2 * config.features.hop_ms})
+    slower = config.model_copy(update={"features": features})
+    macs = [sum(costs_from_settings(c, ["gc"]).size.block_macs) for c in (config, slower)]
+    assert 1.9 < macs[0] / macs[1] < 2.1
+
+
 def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
     plain = (workspace / "ar_table.csv").read_bytes()
     ran = synergy("pairwise", "--workspace", workspace, "--distill", "--json", *SERIAL)
@@ -189,6 +291,16 @@ def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
     found = synergy("synthesize", "--workspace", workspace, "--distill", "--repair", 0, *SERIAL)
     assert found.code in (0, 1), found.err
     assert f"AR table: {workspace / 'ar_table_distilled.csv'}" in found.out
+    (workspace / "ar_table.csv").unlink()
+    shown = synergy("show", "--workspace", workspace)
+    assert "distilled pairs:" in shown.out and "no AR table yet" not in shown.out
+    state = synergy("show", "--workspace", workspace, "--json").json
+    assert state["table"] is None and state["table_distilled"]["measured"] == 6
+    assert state["tree_is_trained"] and state["model_is_current"]
+    narrow = ("synthesize", "--workspace", workspace, "--no-train", "--distill", "--width", 0.5)
+    assert synergy(*narrow).code in (0, 1)
+    state = synergy("show", "--workspace", workspace, "--json").json
+    assert not state["tree_is_trained"]
     summary = json.loads((workspace / "summary.json").read_text())
     assert [row["name"] for row in summary["rows"]] == [
         *("independent", "flat", "tree", "tree, distilled")
@@ -351,6 +463,7 @@ def test_the_certainty_of_the_tree_is_printed(workspace):
         (("synthesize", "--max-params", 100, "--max-ar", 2), "expected a threshold or a budget"),
         (("synthesize", "--width", 0), "expected a width .*, found 0 times its channels"),
         (("synthesize", "--width", "nan"), "found nan times"),
+        (("synthesize", "--width", "1e308"), "found 1e\\+308 times"),
         (("run", "--width", 1e6), r"found 1e\+06 times"),
         (("synthesize", "--train-frontier", "99"), "expected numbers of 1 to"),
         (("synthesize", "--train-frontier", "first"), "--train-frontier: expected numbers"),

@@ -115,14 +115,14 @@ Width = Annotated[
     ),
 ]
 SweepName = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--sweep",
         metavar="NAME",
-        help="full: every pair at every depth; scan: each pair from the deepest depth up to the "
-        "first that passes --max-ar; lazy: only what the smallest tree rests on, assuming that AR "
-        "grows with depth, for --solver exact. --strict, --frontier and TreeMTL need what the last "
-        "two skip.",
+        help="full, the default: every pair at every depth; scan: each pair from the deepest depth "
+        "up to the first that passes --max-ar; lazy: only what the smallest tree rests on, "
+        "assuming that AR grows with depth, for --solver exact. --strict, --frontier and TreeMTL "
+        "need what the last two skip.",
     ),
 ]
 Distill = Annotated[

@@ -38,7 +38,8 @@ Refine = Annotated[
         metavar="N",
         min=0,
         help="Spend N further trainings of pairs, one seed at a time, on the cells whose interval "
-        "straddles --max-ar and whose outcome can change the tree. Needs a table.",
+        "straddles --max-ar and whose outcome can change the tree. Needs a table; with --sweep, "
+        "--tasks or --depths that is brought up to date first.",
     ),
 ]
 
@@ -47,7 +48,7 @@ def pairwise(
     tasks: Tasks = None,
     depths: Depths = None,
     max_ar: MaxAr = None,
-    sweep: SweepName = "full",
+    sweep: SweepName = None,
     refine: Refine = 0,
     distill: Distill = False,
     config: Config = None,
@@ -74,8 +75,11 @@ def pairwise(
     """
     from synergy.synthesis.sweeps import SWEEPS
 
-    check_name("--sweep", sweep, list(SWEEPS))
+    if sweep is not None:
+        check_name("--sweep", sweep, list(SWEEPS))
     names, swept = parse_tasks(tasks), parse_depths(depths)
+    if sweep is None and (names or swept):
+        sweep = "full"
     setup = set_up(
         "synergy pairwise",
         config,

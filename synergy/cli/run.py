@@ -37,7 +37,7 @@ def run(
     tasks: Tasks = None,
     depths: Depths = None,
     max_ar: MaxAr = None,
-    sweep: SweepName = "full",
+    sweep: SweepName = None,
     solver: SolverName = "recursive",
     strict: Strict = False,
     distill: Distill = False,
@@ -71,7 +71,8 @@ def run(
     from synergy.synthesis.sweeps import SWEEPS
 
     check_name("--solver", solver, list(SOLVERS))
-    check_name("--sweep", sweep, list(SWEEPS))
+    if sweep is not None:
+        check_name("--sweep", sweep, list(SWEEPS))
     names, swept = parse_tasks(tasks), parse_depths(depths)
     setup = set_up(
         "synergy run",
@@ -113,7 +114,7 @@ def run(
         write_json({"workspace": str(setup.workspace), **both})
     else:
         write(delivery_text(found, chosen))
-        write(f"\nIn {setup.workspace}:\n{_WHERE}")
+        write(f"\nIn {setup.workspace}:\n{_WHERE.format(table=source.name)}")
     if found.shortfall and max_ar is not None:
         raise ShortfallError(found.shortfall)
     if found.shortfall:
@@ -122,7 +123,7 @@ def run(
 
 _WHERE = """\
   config.yaml   every setting, defaults included
-  ar_table.csv  accuracy reduction of every pair at every shared depth, with intervals
+  {table}  accuracy reduction of every pair at every shared depth, with intervals
   tree.json     the sharing tree
   summary.json  scores, sizes and notes on the data
   model/        the trained network: model.py, weights.safetensors, spec.json, README.md

@@ -44,11 +44,12 @@ def _text(state: State) -> str:
         f"{trials['larger']} of more tasks{took}",
     ]
     order: tuple[str, ...] = ()
-    if state.table is None:
+    if not state.tables:
         parts.append("no AR table yet: synergy pairwise")
-    else:
-        order = state.table.tasks
-        parts.append(rendered(ar_table(state.table)))
+    for kind, table in state.tables.items():
+        order = order or table.tasks
+        parts += ["distilled pairs:"] if kind == "distilled" else []
+        parts.append(rendered(ar_table(table)))
     if state.tree is None:
         parts.append("no tree yet: synergy synthesize")
     else:

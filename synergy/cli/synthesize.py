@@ -288,7 +288,8 @@ def _without_workspace(
         return
     synthesis, found = search_tree(table, settings, max_ar, wanted)
     _show(synthesis, table, found, as_json)
-    _refuse_nothing(table, synthesis)
+    if not wanted.has_budget:
+        _refuse_nothing(table, synthesis)
 
 
 def _only_find(
@@ -312,7 +313,8 @@ def _only_find(
     _show(synthesis, table, found, as_json)
     if sure is not None and not as_json:
         write("\n" + stability_text(sure))
-    _refuse_nothing(table, synthesis)
+    if not wanted.has_budget:
+        _refuse_nothing(table, synthesis)
 
 
 def _show_frontier(table: ARTable, config: RunConfig | None, wanted: Wanted, as_json: bool) -> None:

@@ -67,5 +67,8 @@ def _repaired(field: Field, repaired: Repaired) -> Contender:
         repaired.tree,
         search=field.table_digests.union(tried),
         distilled=repaired.distilled,
-        note=f"tree {len(repaired.tried)} of the repair, chosen on validation",
+        note=(
+            f"tree {repaired.tried.index(repaired.tree) + 1} of {len(repaired.tried)} of the "
+            "repair, chosen on validation"
+        ),
     )

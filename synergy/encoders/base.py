@@ -72,7 +72,7 @@ def encoder_at(encoder: Encoder, width: float) -> Encoder:
         if not 0 < width < math.inf:
             raise ValueError("a width is a positive number")
         return encoder.widened(width)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"expected a width that encoder {encoder.name} can have, such as 0.75, found "
             f"{width:g} times its channels"

@@ -14,7 +14,7 @@ from synergy.report.trainings import Trainings
 from synergy.report.trees import Trees, trees_of
 from synergy.synthesis.stability import stability
 from synergy.tree import SharingTree
-from synergy.workspace import Workspace
+from synergy.workspace import Workspace, same_network
 
 if TYPE_CHECKING:
     from synergy.network import Costs
@@ -126,7 +126,7 @@ def _final(
     summary = sources.summary or {}
     with understanding(sources.folder / "tree.json", "synthesize"):
         told = sources.tree
-        is_trained = bool(rows) and (summary.get("synthesis") or {}).get("tree") == told["tree"]
+        is_trained = bool(rows) and same_network(summary.get("synthesis") or {}, told)
         row = rows[-1] if is_trained else None
         whole = (rows[0]["params"] if is_trained else 0) or _whole(costs, tree.tasks)
         params = (row or {}).get("params") or told.get("params") or costs.params(tree)

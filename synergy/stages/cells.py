@@ -63,10 +63,12 @@ class CellTrainer:
         return [self.experiment.trial(tree, seed, self._recipe) for seed in self.seeds(key)]
 
     def known(self, keys: Iterable[CellKey]) -> list[Cell]:
-        """The cells among ``keys`` whose trials are all done."""
+        """The cells among ``keys`` for which nothing is left to train; trains nothing."""
         store = self.session.workspace.trials
-        done = [k for k in keys if all(store.is_done(trial.digest) for trial in self.trials(k))]
-        return self.train(done) if done else []
+        done = [key for key in keys if self._comparable(key) == self.seeds(key)]
+        trials = [t for key in done for t in (*self.trials(key), *self.further(key))]
+        swept = Swept({t.digest: store.result(t.digest) for t in trials}, {}, 0)
+        return [self._cell(key, swept, swept) for key in done]
 
     def further(self, key: CellKey) -> tuple[Trial, ...]:
         """Finished single-task models of the seeds that refinements gave a cell."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from synergy.config import RunConfig
 from synergy.errors import TableError
+from synergy.stages.resampling import LEVEL
 from synergy.stages.search import costs_from_settings
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.resampling import TableSamples
@@ -87,6 +88,8 @@ def certainty(
         samples = TableSamples.from_csv(samples_file, table)
     except TableError:
         return None
+    if samples.with_intervals(LEVEL) != table:
+        return None
     size = costs_from_settings(config, table.tasks, width).size
     found = stability(
         samples,
@@ -97,4 +100,6 @@ def certainty(
         synthesis.strict,
         {frozenset((a, b)): cap for a, b, cap in synthesis.caps},
     )
-    return Certainty(found, len(samples.ar), synthesis.weights)
+    # under a budget it need not be the tree that the table's threshold leads to
+    share = dict(found.trees).get(synthesis.tree.notation(table.tasks), 0.0)
+    return Certainty(replace(found, tree_share=share), len(samples.ar), synthesis.weights)

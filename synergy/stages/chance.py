@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 from statistics import fmean
 
 import numpy as np
 
 from synergy.datasets.base import Split
 from synergy.experiment import Experiment
+from synergy.seeding import hash64
 from synergy.stages.outcome import REPORTED
 from synergy.stages.resampling import LEVEL
 from synergy.synthesis.ar_table import accuracy_reduction
@@ -37,13 +39,25 @@ class Chance:
         return {"median": self.median, "high": self.high}
 
 
+MOST = 10_000
+"""Divisions that are looked at."""
+
+
+def halves(count: int) -> Iterable[tuple[int, ...]]:
+    """Every half of ``count`` places, or `MOST` of them at random; always the same ones."""
+    if comb(count, count // 2) <= MOST:
+        return combinations(range(count), count // 2)
+    rng = np.random.default_rng(hash64("halves", count))
+    return (tuple(rng.permutation(count)[: count // 2].tolist()) for _ in range(MOST))
+
+
 def chance(
     experiment: Experiment, store: TrialStore, tasks: Sequence[str]
 ) -> dict[Split, Chance] | None:
-    """AR over all divisions of twice the configured seeds into two halves of the same size.
+    """AR over divisions of twice the configured seeds into two halves of the same size.
 
-    None until the single-task models of the configured seeds and of as many further ones are
-    trained.
+    All of them, or `MOST` that are drawn where there are more. None until the single-task models of
+    the configured seeds and of as many further ones are trained.
     """
     count = experiment.config.seeds
     seeds = range(experiment.config.seed, experiment.config.seed + 2 * count)
@@ -60,7 +74,7 @@ def chance(
     found: dict[Split, Chance] = {}
     for split, by_task in scores.items():
         reductions = []
-        for half in combinations(range(2 * count), count):
+        for half in halves(2 * count):
             rest = [place for place in range(2 * count) if place not in half]
             one, other = (
                 {task: fmean(values[place] for place in places) for task, values in by_task.items()}

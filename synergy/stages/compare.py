@@ -194,7 +194,8 @@ class _Judge:
             for split in REPORTED
         }
         singles = {task: self.singles[task].digests for task in self.tasks}
-        ar_pct = {split: self._reduction(scores, split) for split in REPORTED}
+        seeds = [of_seed[0].seed for of_seed in contender.trials]
+        ar_pct = {split: self._reduction(scores, seeds, split) for split in REPORTED}
         return Measured(
             scores=scores,
             ar_pct=ar_pct,
@@ -202,7 +203,7 @@ class _Judge:
             above={
                 name: {
                     split: Difference(
-                        ar_pct[split] - self._reduction(theirs.scores, split),
+                        ar_pct[split] - self._reduction(theirs.scores, theirs.of_seeds, split),
                         *self.resampler.difference(
                             singles, digests, dict.fromkeys(self.tasks, theirs.digests), split
                         ),
@@ -213,9 +214,14 @@ class _Judge:
             },
         )
 
-    def _reduction(self, scores: Mapping[str, Mapping[str, Sequence[float]]], split: str) -> float:
+    def _reduction(
+        self,
+        scores: Mapping[str, Mapping[str, Sequence[float]]],
+        seeds: Sequence[int],
+        split: str,
+    ) -> float:
         return accuracy_reduction(
-            {task: self.singles[task].mean(split, task) for task in self.tasks},
+            {task: self.singles[task].mean(split, task, seeds) for task in self.tasks},
             {task: fmean(scores[split][task]) for task in self.tasks},
         )
 

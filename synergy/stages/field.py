@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from synergy.comparisons import Field, Probe, Probed, Repaired
@@ -88,6 +89,11 @@ def _repaired(session: Session, tree: SharingTree) -> Repaired | None:
         row = summary["rows"][-1]
         tried = [SharingTree.parse(each["notation"], depth) for each in summary["attempts"]]
         if tried[0] != tree or delivered == tree or delivered not in tried:
+            return None
+        found = summary["synthesis"]
+        # of another threshold or table, it is no repair of this tree
+        of_table = Path(found["table"]).name == session.workspace.ar_table.name
+        if found["max_ar"] != experiment.config.max_ar or not of_table:
             return None
         known = [
             experiment.trial(delivered, seed, Recipe(distilled=bool(row["distilled"]))).digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
@@ -30,21 +30,26 @@ class Outcome:
         ``scores[split][task]``: one score per seed that finished, in [0, 1].
     errors : tuple of str
         Why seeds are missing.
+    of_seeds : tuple of int
+        The seeds that finished; () where that differs from task to task.
     """
 
     tree: SharingTree
     digests: tuple[str, ...]
     scores: Mapping[str, Mapping[str, tuple[float, ...]]]
     errors: tuple[str, ...]
+    of_seeds: tuple[int, ...] = ()
 
     @property
     def seeds(self) -> int:
         """Number of seeds that finished."""
         return min(len(values) for values in self.scores["valid"].values())
 
-    def mean(self, split: str, task: str) -> float:
-        """Mean score over the seeds."""
-        return fmean(self.scores[split][task])
+    def mean(self, split: str, task: str, seeds: Collection[int] = ()) -> float:
+        """Mean score over the seeds, or over those of them that are in ``seeds`` if any is."""
+        scores = self.scores[split][task]
+        known = zip(self.of_seeds, scores, strict=False)
+        return fmean([score for seed, score in known if seed in seeds] or scores)
 
     def means(self, split: str) -> dict[str, float]:
         """Mean score of each task."""
@@ -73,22 +78,26 @@ def outcome_of(
     seeds: Sequence[int] = (),
 ) -> Outcome:
     """Collect the seeds of ``tree`` from what was swept; ``seeds`` replace the configured ones."""
-    digests = [
-        experiment.trial(tree, seed, recipe).digest for seed in seeds or experiment.config.all_seeds
-    ]
-    done = [swept.results[digest] for digest in digests if digest in swept.results]
+    chosen = seeds or experiment.config.all_seeds
+    digests = {seed: experiment.trial(tree, seed, recipe).digest for seed in chosen}
+    finished = {seed: digest for seed, digest in digests.items() if digest in swept.results}
+    done = [swept.results[digest] for digest in finished.values()]
     scores = {
         split: {t: tuple(r["scores"][split][t] for r in done) for t in tree.tasks}
         for split in REPORTED
     }
-    errors = tuple(swept.errors[digest] for digest in digests if digest in swept.errors)
-    return Outcome(tree, tuple(d for d in digests if d in swept.results), scores, errors)
+    errors = tuple(swept.errors[digest] for digest in digests.values() if digest in swept.errors)
+    return Outcome(tree, tuple(finished.values()), scores, errors, tuple(finished))
 
 
 def reduction(singles: Mapping[str, Outcome], multi: Outcome, split: str) -> float:
-    """AR of ``multi`` in percent: scores are averaged over seeds first, then compared."""
+    """AR of ``multi`` in percent: scores are averaged over seeds first, then compared.
+
+    Where one of the two lacks a seed, neither has it, as in the intervals.
+    """
     return accuracy_reduction(
-        {task: singles[task].mean(split, task) for task in multi.tree.tasks}, multi.means(split)
+        {t: singles[t].mean(split, t, multi.of_seeds) for t in multi.tree.tasks},
+        {t: multi.mean(split, t, singles[t].of_seeds) for t in multi.tree.tasks},
     )
 
 

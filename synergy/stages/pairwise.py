@@ -22,15 +22,16 @@ class PairPlan:
 
     Attributes
     ----------
-    sweep : str
-        Key in ``SWEEPS``.
+    sweep : str, optional
+        Key in ``SWEEPS``. Without it all cells are trained, unless a table is refined: then those
+        that it has, and what it skipped stays skipped.
     refine : int
         Further trainings on the cells that leave the tree most uncertain.
     distilled : bool
         Train pairs with the single-task models as teachers; they make a table of their own.
     """
 
-    sweep: str = "full"
+    sweep: str | None = None
     refine: int = 0
     distilled: bool = False
 
@@ -97,6 +98,8 @@ def pairwise(
         If there are fewer than two tasks.
     WorkspaceError
         If a table is to be refined that is not there.
+    TableError
+        If that table is damaged.
     ShortfallError
         If a task has no single-task model.
     """
@@ -109,6 +112,9 @@ def pairwise(
             f"expected an AR table to refine in {file}, found none; "
             "run the same command without --refine first"
         )
+    given = ARTable.from_csv(file) if plan.refine and plan.sweep is None else None
+    if given is not None:
+        tasks, depths = given.tasks, given.depths
     baselines = baseline(session, tasks)
     trainer = CellTrainer(session, baselines, plan.distilled)
     goal = SweepGoal(
@@ -118,9 +124,20 @@ def pairwise(
         block_costs=tuple(experiment.costs.block_params),
         depth=experiment.config.encoder.depth,
     )
-    strategy = SWEEPS[plan.sweep]
-    batch = max(1, -(-session.workers // experiment.config.seeds))
-    table = run_sweep(strategy, goal, trainer.train, trainer.known(goal.cells()), batch)
+    if given is None:
+        strategy = SWEEPS[plan.sweep or "full"]
+        batch = max(1, -(-session.workers // experiment.config.seeds))
+        known = trainer.known(goal.cells())
+        if done := sum(len(trainer.trials(cell.key)) for cell in known):
+            session.progress.begin("pairs", done, done)
+            session.progress.end()
+        table = run_sweep(strategy, goal, trainer.train, known, batch)
+        notes = strategy.notes(goal, table)
+    else:
+        wanted = [cell.key for cell in given.cells if cell.status != "skipped"]
+        skipped = [cell for cell in given.cells if cell.status == "skipped"]
+        table = ARTable.from_cells([*trainer.train(wanted), *skipped])
+        notes = ()
     table, samples = trainer.keep(table)
     refined: list[str] = []
     for _ in range(plan.refine):
@@ -143,7 +160,7 @@ def pairwise(
         samples=samples,
         baselines=baselines,
         refined=tuple(refined),
-        notes=strategy.notes(goal, table),
+        notes=notes,
         trained=baselines.trained + trainer.trained,
     )
 

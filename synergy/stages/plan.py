@@ -223,24 +223,30 @@ def _sweeps(
         config.encoder.depth,
     )
     known = known_cells(goal, _cells_done(experiment, workspace, goal, distilled))
-    cells = [key for key in goal.cells() if key not in known] or list(goal.cells())
-    trees = [SharingTree.flat(key[:2], key[2], config.encoder.depth) for key in cells]
-    trials = [experiment.trial(tree, config.seed, Recipe(distilled=distilled)) for tree in trees]
-    mean = fmean(work(experiment, trial) for trial in trials) / speed
+    store = TrialStore(workspace / "trials")
+    recipe = Recipe(distilled=distilled)
+    missing: list[list[float]] = []
+    for key in goal.cells():
+        if key not in known:
+            tree = SharingTree.flat(key[:2], key[2], config.encoder.depth)
+            trials = trials_of(experiment, [tree], recipe)
+            missing.append([work(experiment, t) for t in trials if not store.is_done(t.digest)])
+    counts = sorted(map(len, missing))
+    each = list(itertools.chain.from_iterable(missing))
+    mean, of_cell = fmean(each or [0.0]) / speed, fmean(counts or [0])
     # seeds of one cell are trained side by side, so workers take several cells only beyond them
     batch = max(1, -(-workers // config.seeds))
     seeds_at_once = min(workers, config.seeds)
     plans: list[SweepPlan] = []
     for name, sweep in SWEEPS.items():
         cast = forecast(sweep, goal, known.values(), batch)
-        rounds = cast.steps * config.seeds / seeds_at_once
         plans.append(
             SweepPlan(
                 name,
-                config.seeds * cast.least,
-                config.seeds * cast.most,
-                config.seeds * cast.trainings,
-                mean * rounds,
+                least=sum(counts[: cast.least]),
+                most=sum(counts[len(counts) - cast.most :]),
+                expected=of_cell * cast.trainings,
+                seconds=mean * cast.steps * of_cell / seeds_at_once,
             )
         )
     return tuple(plans)

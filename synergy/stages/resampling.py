@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from synergy.datasets.base import Split
+from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
 from synergy.seeding import hash64, uniform
 from synergy.tasks import TASK_KINDS
@@ -116,7 +117,7 @@ class Resampler:
             data = self.experiment.data[task]
             kind = TASK_KINDS[self.experiment.specs[task].kind]
             targets = data.targets[split]
-            kept = self.store.predictions(digest)[f"{split}/{task}"].astype(np.float32)
+            kept = self._predictions(digest, f"{split}/{task}").astype(np.float32)
             if kind.per_frame:
                 logits = np.split(kept, np.cumsum([len(target) for target in targets])[:-1])
             else:
@@ -127,6 +128,16 @@ class Resampler:
             whole = kind.scores(logits, targets)[kind.metric] if np.isnan(scores).any() else 0.0
             self._scores[key] = np.where(np.isnan(scores), whole, scores)
         return self._scores[key]
+
+    def _predictions(self, digest: str, key: str) -> np.ndarray:
+        kept = self.store.predictions(digest)
+        if key not in kept:
+            raise WorkspaceError(
+                f"expected the predictions {key} in {self.store.path(digest)}, which intervals are "
+                "made of, found none; delete the folder and run the same command again to repeat "
+                "this trial"
+            )
+        return kept[key]
 
     def _group_weights(self, split: Split, task: str) -> np.ndarray:
         """How often each group of the task's clips is drawn; float64 [R, G]."""

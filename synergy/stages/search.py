@@ -69,7 +69,7 @@ def search(
     Parameters
     ----------
     size : Costs
-        Of all tasks of the table.
+        Of all tasks of the table, and maybe of others.
     table : ARTable
     max_ar : float
         In percent.
@@ -89,10 +89,10 @@ def search(
         )
     budgets: list[Budget] = []
     if wanted.max_params is not None:
-        fixed = sum(size.head_params.values())
+        fixed = sum(size.head_params[task] for task in table.tasks)
         budgets.append(Budget("parameters", size.block_params, fixed, wanted.max_params))
     if wanted.max_macs is not None:
-        fixed = sum(size.head_macs.values())
+        fixed = sum(size.head_macs[task] for task in table.tasks)
         budgets.append(Budget("MACs", size.block_macs, fixed, wanted.max_macs))
     return within_budgets(table, budgets, size.block_params, depth)
 
@@ -175,7 +175,8 @@ def costs_from_settings(
     encoder = encoder_at(config.encoder if config is not None else Cnn8(), width)
     specs = _specs(config, tasks) if config is not None else []
     mels = config.features.mels if config is not None else _MELS
-    return known_costs(encoder, specs, tasks, mels, _FRAMES)
+    frames = round(1 / config.features.hop_s) if config is not None else _FRAMES
+    return known_costs(encoder, specs, tasks, mels, frames)
 
 
 def search_tree(
@@ -248,8 +249,8 @@ def synthesis_json(
 
 
 def nothing_shared(table: ARTable, synthesis: Synthesis) -> str:
-    """A sentence when no pair may share a block under the threshold, else nothing."""
-    if any(blocks for _, _, blocks in synthesis.weights):
+    """A sentence when no pair passes the threshold at any depth, else nothing."""
+    if any(cell.passes(synthesis.max_ar) for cell in table.cells):
         return ""
     measured = [cell for cell in table.cells if cell.ar_pct is not None]
     if not measured:

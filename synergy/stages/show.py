@@ -12,7 +12,7 @@ from typing import Any
 from synergy.errors import WorkspaceError
 from synergy.synthesis.ar_table import ARTable
 from synergy.tree import SharingTree
-from synergy.workspace import Workspace
+from synergy.workspace import Workspace, same_network
 
 KINDS: tuple[str, ...] = ("single", "pair", "larger")
 
@@ -30,7 +30,8 @@ class State:
         Seconds that they took together.
     clips_per_s : float, or None
         Mean speed of the finished trainings.
-    table : ARTable, or None
+    tables : dict of {"plain", "distilled"} to ARTable
+        Those that are there.
     tree, summary, model : mapping, or None
         tree.json, summary.json, and the specification of the exported model.
     """
@@ -39,7 +40,7 @@ class State:
     trials: Mapping[str, int]
     training_s: float
     clips_per_s: float | None
-    table: ARTable | None
+    tables: Mapping[str, ARTable]
     tree: Mapping[str, Any] | None
     summary: Mapping[str, Any] | None
     model: Mapping[str, Any] | None
@@ -49,36 +50,26 @@ class State:
         """Whether the scores in the summary are those of the tree in tree.json."""
         if self.tree is None or self.summary is None:
             return False
-        return self.summary.get("synthesis", {}).get("tree") == self.tree["tree"]
+        return same_network(self.summary.get("synthesis", {}), self.tree)
 
     @property
     def is_model_current(self) -> bool:
-        """Whether the exported model has the tree in tree.json."""
-        return self.tree is None or (self.model or {}).get("tree") == self.tree["tree"]
+        """Whether the exported model is that of the tree in tree.json."""
+        if self.tree is None or self.model is None:
+            return self.tree is None
+        params = self.model.get("costs", {}).get("total", {}).get("params")
+        same = self.model.get("tree") == self.tree["tree"]
+        return same and params == self.tree.get("params", params)
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
-        table = None
-        if self.table is not None:
-            measured = sum(cell.status == "measured" for cell in self.table.cells)
-            table = {
-                "tasks": list(self.table.tasks),
-                "depths": list(self.table.depths),
-                "cells": len(self.table.cells),
-                "measured": measured,
-                "ar_pct": [
-                    {"task_a": a, "task_b": b, "shared_depth": d, "ar_pct": ar}
-                    for a, b in self.table.pairs()
-                    for d in self.table.depths
-                    for ar in [self.table.cell(a, b, d).ar_pct]
-                ],
-            }
         return {
             "workspace": str(self.folder),
             "trials": dict(self.trials),
             "training_s": self.training_s,
             "clips_per_s": self.clips_per_s,
-            "table": table,
+            "table": _told(self.tables.get("plain")),
+            "table_distilled": _told(self.tables.get("distilled")),
             "tree": self.tree,
             "tree_is_trained": self.is_tree_trained,
             "summary": self.summary,
@@ -107,6 +98,8 @@ def show(workspace: Workspace) -> State:
         trials[KINDS[min(count, 3) - 1 if count else 0]] += 1
         seconds.append(result.get("seconds", 0.0))
         speeds += [result["clips_per_s"]] if "clips_per_s" in result else []
+    files = {"plain": workspace.table_files(False)[0], "distilled": workspace.table_files(True)[0]}
+    tables = {kind: ARTable.from_csv(file) for kind, file in files.items() if file.is_file()}
     tree = _read(workspace.tree)
     if tree is not None:
         _check_tree(workspace.tree, tree)
@@ -115,11 +108,28 @@ def show(workspace: Workspace) -> State:
         trials=trials,
         training_s=sum(seconds),
         clips_per_s=fmean(speeds) if speeds else None,
-        table=ARTable.from_csv(workspace.ar_table) if workspace.ar_table.is_file() else None,
+        tables=tables,
         tree=tree,
         summary=_read(workspace.summary),
         model=_read(workspace.model / "spec.json"),
     )
+
+
+def _told(table: ARTable | None) -> dict[str, Any] | None:
+    """A table as JSON values."""
+    if table is None:
+        return None
+    return {
+        "tasks": list(table.tasks),
+        "depths": list(table.depths),
+        "cells": len(table.cells),
+        "measured": sum(cell.status == "measured" for cell in table.cells),
+        "ar_pct": [
+            {"task_a": a, "task_b": b, "shared_depth": d, "ar_pct": table.cell(a, b, d).ar_pct}
+            for a, b in table.pairs()
+            for d in table.depths
+        ],
+    }
 
 
 def _read(file: Path) -> dict[str, Any] | None:
