@@ -22,7 +22,7 @@ TASKS = ("gc", "ac", "scr", "vad")
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chain of `make paper`, with little data, few steps and two depths."""
+    """The chain of `make paper` with little data, few steps and two depths; pairs distilled too."""
     folder = tmp_path_factory.mktemp("paper")
     settings = yaml.safe_load(DEMO_CONFIG.read_text(encoding="utf-8"))
     settings["corpora"]["demo_speech"] |= {
