@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from small_corpora import write_tone_project
+
 from synergy.cli import main
 
 
@@ -46,3 +48,14 @@ def content(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
     }
+
+
+def paired_tones(folder: Path) -> tuple[Path, Path, Ran]:
+    """A configuration of a few steps, its workspace after `synergy pairwise`, what that said."""
+    config, workspace = write_tone_project(folder), folder / "ws"
+    ran = synergy(
+        *("pairwise", "--config", config, "--workspace", workspace, "--seeds", 2, "--json"),
+        *("--executor", "serial"),
+    )
+    assert ran.code == 0, ran.err
+    return config, workspace, ran

@@ -13,9 +13,8 @@ import pytest
 from small_cli import Ran, content, synergy
 from small_field import TREE, tone_session, tone_table
 
-from synergy.comparisons import COMPARISONS, Probe
-from synergy.comparisons.tag import measure_affinities
-from synergy.errors import ConfigError, TrainingError, WorkspaceError
+from synergy.comparisons import COMPARISONS
+from synergy.errors import ConfigError, TrainingError
 from synergy.experiment import Recipe
 from synergy.stages import probes, sweep
 from synergy.stages.compare import check_methods, compare
@@ -381,29 +380,3 @@ def test_a_delivered_tree_is_compared_where_it_was_repaired(
     assert name not in rows_of(session, trained[1], "recursive")
     file.write_text("{")
     assert name not in rows_of(session, trained[1], "recursive")
-
-
-# -- what a comparison measures besides trials ------------------------------------------------
-
-
-def test_a_probe_that_trains_counts_as_a_training(
-    ran: Ran, session: Session, trained: tuple[Session, ARTable]
-) -> None:
-    assert ran.code == 0
-    shutil.rmtree(session.workspace.folder / "probes", ignore_errors=True)
-    counts = [compare(session, trained[1], TREE, ["tag", "flat"]).trained for _ in range(2)]
-    # flat models had been trained, look-aheads of the one seed had to be
-    assert counts == [1, 0]
-
-
-def test_a_worker_refuses_a_corpus_that_changed(session: Session) -> None:
-    experiment, folder = session.experiment, session.workspace.folder
-    config = experiment.config.to_yaml()
-    trial = replace(experiment.trial(TREE, 0), bank="another state of the corpora")
-    probe = Probe("tag", (trial,), {"every": 2}, measure_affinities, 1)
-    said: list[object] = []
-    with pytest.raises(WorkspaceError, match="a corpus changed while the command ran"):
-        sweep.train_one(sweep.Payload(config, folder, trial), said.append)
-    with pytest.raises(WorkspaceError, match="a corpus changed while the command ran"):
-        probes.measure_one(probes.Payload(config, folder, probe), said.append)
-    assert said == []

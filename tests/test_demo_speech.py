@@ -346,5 +346,5 @@ def test_a_process_that_ended_is_an_error_of_one_sentence():
 
 def test_without_the_extra_the_install_command_is_named(monkeypatch):
     monkeypatch.setattr(demo_speech.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(MissingExtraError, match=r'pip install "synergy\[demo\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[demo\]"'):
         load_demo_speech("demo", tiny())

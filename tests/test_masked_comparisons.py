@@ -23,7 +23,7 @@ from synergy.errors import ShortfallError
 from synergy.experiment import Experiment, prepare
 from synergy.network import build_network
 from synergy.sparsity import maskable
-from synergy.stages.sweep import _Payload, train_one
+from synergy.stages.sweep import Payload, train_one
 from synergy.synthesis import ARTable, Cell
 from synergy.training.config import TrainingConfig
 from synergy.training.pruning import Parent, Pruning
@@ -324,7 +324,7 @@ def test_a_worker_takes_masks_from_the_store(
     pruned = replace(dense, pruning=Pruning(parents={"gc": parent, "vad": parent}))
     workspace = tmp_path / "run"
     for trial in (dense, pruned):
-        train_one(_Payload(config.to_yaml(), workspace, trial), lambda message: None)
+        train_one(Payload(config.to_yaml(), workspace, trial), lambda message: None)
     weights = Workspace(workspace).trials.weights(pruned.digest)
     network = build_network(pruned.tree, pruned.encoder, pruned.tasks, 16, 0)
     assert sum(int((weights[name] != 0).sum()) for name in maskable(network)) == 100

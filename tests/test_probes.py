@@ -1,0 +1,44 @@
+"""What comparisons measure besides trials, and the workers that measure it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_field import TREE, tone_session, tone_table
+
+from synergy.comparisons import Probe
+from synergy.comparisons.tag import measure_affinities
+from synergy.errors import WorkspaceError
+from synergy.stages import probes, sweep
+from synergy.stages.compare import compare
+from synergy.stages.sweep import Session
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """A session with one seed, in which nothing is trained."""
+    return tone_session(tmp_path, seeds=1)
+
+
+def test_a_probe_that_trains_counts_as_a_training(session: Session) -> None:
+    table = tone_table(session)
+    compare(session, table, TREE, ["tag"])
+    assert compare(session, table, TREE, ["tag"]).trained == 0
+    shutil.rmtree(session.workspace.folder / "probes")
+    assert compare(session, table, TREE, ["tag"]).trained == 1
+
+
+def test_a_worker_refuses_a_corpus_that_changed(session: Session) -> None:
+    experiment, folder = session.experiment, session.workspace.folder
+    config = experiment.config.to_yaml()
+    trial = replace(experiment.trial(TREE, 0), bank="another state of the corpora")
+    probe = Probe("tag", (trial,), {"every": 2}, measure_affinities, 1)
+    said: list[object] = []
+    with pytest.raises(WorkspaceError, match="a corpus changed while the command ran"):
+        sweep.train_one(sweep.Payload(config, folder, trial), said.append)
+    with pytest.raises(WorkspaceError, match="a corpus changed while the command ran"):
+        probes.measure_one(probes.Payload(config, folder, probe), said.append)
+    assert said == []
