@@ -173,7 +173,7 @@ class _Judge:
             share_pct=100.0 * entry.params / independent,
             notation=trials[0].tree.notation(self.tasks) if len(entry.trials[0]) == 1 else "",
             trainings=len(digests),
-            seconds=entry.search_seconds + sum(self._seconds(digest) for digest in digests),
+            seconds=entry.search_seconds + sum(map(self._seconds, sorted(digests))),
             error="; ".join(dict.fromkeys(errors)),
         )
 
