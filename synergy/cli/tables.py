@@ -160,7 +160,7 @@ def data_table(found: TaskFacts) -> Table:
 def summary_table(summary: Mapping[str, Any]) -> Table:
     """Tables 2 and 4 from summary.json: the means over the seeds."""
     rows = summary["rows"]
-    tasks = list(rows[0]["mean_scores"]["valid"])
+    tasks = summary.get("tasks") or list(rows[0]["mean_scores"]["valid"])
     table = table_of("Scores %", ["model", "split", *tasks, "AR %", "params"], left=2)
     for number, split in enumerate(SPLITS):
         if number:
