@@ -250,3 +250,11 @@ def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
     ]
     spec = json.loads((workspace / "model" / "spec.json").read_text())
     assert spec["weights"]["trial"] in summary["rows"][-1]["digests"]
+
+
+def test_a_table_of_other_tasks_is_not_refined(workspace):
+    file = workspace / "ar_table.csv"
+    file.write_text(file.read_text().replace("vad", "scene"))
+    ran = synergy("pairwise", "--workspace", workspace, "--refine", 1, *SERIAL)
+    assert ran.code == 2
+    assert "has the tasks scene, which the configuration lacks" in ran.err

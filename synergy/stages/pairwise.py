@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from synergy.errors import ConfigError, WorkspaceError
+from synergy.errors import ConfigError, TableError, WorkspaceError
 from synergy.stages.baseline import Baselines, baseline
 from synergy.stages.cells import CellTrainer
 from synergy.stages.sweep import Session
@@ -99,7 +99,7 @@ def pairwise(
     WorkspaceError
         If a table is to be refined that is not there.
     TableError
-        If that table is damaged.
+        If that table is damaged, or has tasks that the experiment does not have.
     ShortfallError
         If a task has no single-task model.
     """
@@ -114,6 +114,11 @@ def pairwise(
         )
     given = ARTable.from_csv(file) if plan.refine and plan.sweep is None else None
     if given is not None:
+        if unknown := [task for task in given.tasks if task not in experiment.tasks]:
+            raise TableError(
+                f"{file} has the tasks {', '.join(unknown)}, which the configuration lacks; "
+                "refine it with the configuration that it was made with"
+            )
         tasks, depths = given.tasks, given.depths
     baselines = baseline(session, tasks)
     trainer = CellTrainer(session, baselines, plan.distilled)
