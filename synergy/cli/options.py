@@ -36,7 +36,7 @@ Seed = Annotated[
     typer.Option(
         "--seed",
         metavar="N",
-        help="First seed, instead of the configuration's; kept like --max-ar.",
+        help="First seed, instead of the configuration's; kept in config.yaml.",
     ),
 ]
 Seeds = Annotated[
