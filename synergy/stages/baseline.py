@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synergy.errors import ShortfallError
+from synergy.errors import ShortfallError, TableError
+from synergy.experiment import Experiment
 from synergy.stages.outcome import Outcome, failed, outcome_of
 from synergy.stages.sweep import Session, sweep, trials_of
+from synergy.synthesis.ar_table import ARTable
 from synergy.tree import SharingTree
 
 
@@ -55,3 +57,18 @@ def baseline(session: Session, tasks: Sequence[str]) -> Baselines:
         raise ShortfallError("no single-task model to compare with: " + "; ".join(problems))
     params = {task: experiment.costs.params(tree) for task, tree in trees.items()}
     return Baselines(outcomes, params, swept.trained)
+
+
+def check_tasks(experiment: Experiment, table: ARTable) -> None:
+    """Refuse a table of other tasks.
+
+    Raises
+    ------
+    TableError
+        If the table has tasks that the experiment does not have.
+    """
+    if unknown := [task for task in table.tasks if task not in experiment.tasks]:
+        raise TableError(
+            f"the AR table has the tasks {', '.join(unknown)}, which the configuration lacks; "
+            "use the configuration that the table was made with"
+        )

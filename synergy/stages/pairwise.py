@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from synergy.errors import ConfigError, TableError, WorkspaceError
-from synergy.stages.baseline import Baselines, baseline
+from synergy.errors import ConfigError, WorkspaceError
+from synergy.stages.baseline import Baselines, baseline, check_tasks
 from synergy.stages.cells import CellTrainer
 from synergy.stages.sweep import Session
 from synergy.synthesis.ar_table import ARTable
@@ -114,11 +114,7 @@ def pairwise(
         )
     given = ARTable.from_csv(file) if plan.refine and plan.sweep is None else None
     if given is not None:
-        if unknown := [task for task in given.tasks if task not in experiment.tasks]:
-            raise TableError(
-                f"{file} has the tasks {', '.join(unknown)}, which the configuration lacks; "
-                "refine it with the configuration that it was made with"
-            )
+        check_tasks(experiment, given)
         tasks, depths = given.tasks, given.depths
     baselines = baseline(session, tasks)
     trainer = CellTrainer(session, baselines, plan.distilled)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synergy.errors import TableError, WorkspaceError
+from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment, Recipe
+from synergy.stages.baseline import check_tasks
 from synergy.stages.measure import Bench, Row, Variant, flat_of_size
 from synergy.stages.repair import Lowered, Repair
 from synergy.stages.search import Wanted, search
@@ -154,12 +155,7 @@ def find_tree(
     ConfigError
         If a budget is too small, or no encoder has the width.
     """
-    unknown = [task for task in table.tasks if task not in experiment.tasks]
-    if unknown:
-        raise TableError(
-            f"the AR table has the tasks {', '.join(unknown)}, which the configuration lacks; "
-            "use the configuration that the table was made with"
-        )
+    check_tasks(experiment, table)
     return search(experiment.costs_at(wanted.width), table, experiment.config.max_ar, wanted, caps)
 
 
