@@ -17,10 +17,11 @@ from pathlib import Path
 
 from synergy.config import load_config
 from synergy.experiment import PLAIN, Experiment, Recipe, prepare
-from synergy.stages.outcome import REPORTED, Outcome, outcome_of, reduction
+from synergy.stages.outcome import Outcome, outcome_of, reduction
 from synergy.stages.resampling import Resampler
 from synergy.stages.sweep import Swept, trials_of
 from synergy.tree import SharingTree
+from synergy.wording import REPORTED
 from synergy.workspace import Workspace
 
 

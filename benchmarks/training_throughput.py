@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 from synergy.datasets.bank import ClipBank, TaskData
-from synergy.datasets.base import SPLITS, Split
 from synergy.encoders import Cnn8
 from synergy.network import TreeNetwork, build_network
 from synergy.seeding import hash64
@@ -30,6 +29,7 @@ from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.loop import lay_out, train
 from synergy.tree import SharingTree
+from synergy.wording import SPLITS, Split
 
 MELS, FRAMES, CLIPS = 64, 101, 2_000
 SPECS = {

@@ -12,14 +12,14 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from synergy.audio.features import FeatureConfig
 from synergy.datasets import DATASETS, CorpusConfig
-from synergy.datasets.problems import did_you_mean
 from synergy.datasets.selection import TaskSource
 from synergy.encoders import ENCODERS, Cnn8, EncoderConfig
 from synergy.errors import ConfigError
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
 from synergy.tasks import TASK_KINDS
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig
+from synergy.wording import did_you_mean
 
 TaskName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 

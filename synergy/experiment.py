@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 
 from synergy.config import RunConfig
+from synergy.costs import Costs
 from synergy.datasets import DATASETS
 from synergy.datasets.bank import ClipBank, TaskData, build_bank, task_data
-from synergy.datasets.base import SPLITS, Corpus
-from synergy.datasets.problems import counted
+from synergy.datasets.base import Corpus
 from synergy.datasets.selection import select_clips
 from synergy.datasets.store import open_store
 from synergy.encoders import Encoder, encoder_at
 from synergy.errors import DataError
-from synergy.network import Costs, costs
+from synergy.network import costs
 from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
+from synergy.wording import SPLITS, counted
 
 
 @dataclass(frozen=True)

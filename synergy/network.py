@@ -12,6 +12,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from synergy.costs import Costs
 from synergy.encoders import Encoder
 from synergy.errors import TreeError
 from synergy.seeding import hash64
@@ -203,32 +204,6 @@ def _initialise(module: nn.Module, generator: torch.Generator) -> None:
             case _:
                 if next(layer.parameters(recurse=False), None) is not None:
                     raise TypeError(f"no initialisation is known for {type(layer).__name__}")
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What a network costs, block by block and decoder by decoder.
-
-    Attributes
-    ----------
-    block_params, block_macs : tuple of int, length D
-        Trainable parameters, and multiply-accumulates for one clip, of the blocks 1..D.
-    head_params, head_macs : dict of str to int
-        The same for the decoder of each task.
-    """
-
-    block_params: tuple[int, ...]
-    block_macs: tuple[int, ...]
-    head_params: dict[str, int]
-    head_macs: dict[str, int]
-
-    def params(self, tree: SharingTree) -> int:
-        """Trainable parameters of the network of ``tree``."""
-        return int(tree.cost(self.block_params)) + sum(self.head_params[t] for t in tree.tasks)
-
-    def macs(self, tree: SharingTree) -> int:
-        """Multiply-accumulates of one clip that all tasks of ``tree`` need."""
-        return int(tree.cost(self.block_macs)) + sum(self.head_macs[t] for t in tree.tasks)
 
 
 def costs(encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, frames: int) -> Costs:

@@ -14,8 +14,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from synergy.atomic import is_partial, write_json_atomically, write_text_atomically
 from synergy.errors import WorkspaceError
+from synergy.files import is_partial, write_json_atomically, write_text_atomically
 from synergy.trials.store import TrialStore
 
 _LOCK = ".synergy.lock"

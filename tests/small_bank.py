@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from synergy.datasets.bank import ClipBank, TaskData
-from synergy.datasets.base import SPLITS, Split
 from synergy.seeding import hash64
 from synergy.tasks import TaskSpec
+from synergy.wording import SPLITS, Split
 
 MELS = 16
 SPECS = {

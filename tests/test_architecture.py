@@ -16,7 +16,18 @@ CODE = ("synergy", "tests", "docs", "examples", "benchmarks")
 
 # Reading order: a module imports only what stands before it, and its own package.
 ORDER = (
-    *("errors", "strict", "atomic", "seeding", "tree", "audio", "datasets", "tasks", "encoders"),
+    *(
+        "errors",
+        "wording",
+        "files",
+        "seeding",
+        "tree",
+        "costs",
+        "audio",
+        "datasets",
+        "tasks",
+        "encoders",
+    ),
     *("network", "sparsity", "training", "trials", "workspace", "synthesis", "export", "model"),
     *("config", "experiment", "comparisons", "report", "stages", "cli"),
 )

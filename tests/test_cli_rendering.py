@@ -11,10 +11,11 @@ import pytest
 from synergy.cli import tables
 from synergy.cli.progress import QUIET_S, Reporter, duration
 from synergy.stages.measure import Row
-from synergy.stages.outcome import REPORTED, Outcome
+from synergy.stages.outcome import Outcome
 from synergy.stages.synthesize import Final
 from synergy.synthesis import Synthesis
 from synergy.tree import SharingTree
+from synergy.wording import REPORTED
 
 TASKS = ("gc", "ac", "scr", "vad")
 

@@ -9,11 +9,12 @@ import pytest
 from small_corpora import gender_rows, noise, write_manifest
 
 from synergy.datasets import DATASETS
-from synergy.datasets.base import SPLITS, Corpus
+from synergy.datasets.base import Corpus
 from synergy.datasets.demo_speech import DemoSpeechConfig
 from synergy.datasets.manifest import ManifestConfig
 from synergy.datasets.speech_commands import SpeechCommandsConfig
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
+from synergy.wording import SPLITS
 
 
 def manifest(folder: Path) -> StrictModel:

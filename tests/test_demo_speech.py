@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from synergy.audio.reading import SAMPLE_RATE_HZ, read_waveform
 from synergy.datasets import demo_speech, espeak
-from synergy.datasets.base import SPLITS, Corpus
+from synergy.datasets.base import Corpus
 from synergy.datasets.demo_plan import ACCENTS, AGE_GROUPS, GENDERS, VARIANTS, plan_clips
 from synergy.datasets.demo_sound import NOISES, draw_noise, render_clip
 from synergy.datasets.demo_speech import (
@@ -29,6 +29,7 @@ from synergy.datasets.demo_speech import (
     render_demo_speech,
 )
 from synergy.errors import DataError, MissingExtraError
+from synergy.wording import SPLITS
 
 needs_espeak = pytest.mark.skipif(
     importlib.util.find_spec("espeakng_loader") is None, reason="the extra demo is not installed"

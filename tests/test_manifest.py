@@ -13,8 +13,8 @@ from small_corpora import gender_rows, noise, row, write_csv, write_manifest
 from synergy.datasets import content
 from synergy.datasets.base import Segment
 from synergy.datasets.manifest import ManifestConfig, _take_valid, expand_folder, load_manifest
-from synergy.datasets.problems import problem_message
 from synergy.errors import ConfigError, DataError
+from synergy.wording import problem_message
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from small_cli import synergy
 from small_tables import PAPER
 
 from synergy.config import load_config
-from synergy.network import Costs
+from synergy.costs import Costs
 from synergy.stages.search import Wanted, costs_from_settings, nothing_shared, search
 from synergy.synthesis import ARTable, synthesize
 from synergy.synthesis.cells import Cell

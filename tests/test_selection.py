@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from small_corpora import corpus_of
 
-from synergy.datasets.base import SPLITS, Segment
+from synergy.datasets.base import Segment
 from synergy.datasets.selection import TaskSource, frame_targets, select_clips
 from synergy.errors import DataError
+from synergy.wording import SPLITS
 
 SPEECH = Segment(0.2, 0.6, "speech", "hand")
 ENERGY = Segment(0.1, 0.7, "speech", "energy")

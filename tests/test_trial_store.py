@@ -18,14 +18,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synergy.atomic import (
+from synergy.errors import WorkspaceError
+from synergy.files import (
     is_partial,
     json_text,
     partial_path,
     write_json_atomically,
     write_text_atomically,
 )
-from synergy.errors import WorkspaceError
 from synergy.trials.store import TrialStore
 
 DIGEST = "0123abcd"

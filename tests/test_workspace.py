@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from synergy.atomic import partial_path
 from synergy.errors import WorkspaceError
+from synergy.files import partial_path
 from synergy.workspace import Workspace
 
 PATIENCE_S = 60.0

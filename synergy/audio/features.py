@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from synergy.audio.reading import SAMPLE_RATE_HZ
 from synergy.errors import DataError
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
 
 if TYPE_CHECKING:
     import torch

@@ -95,7 +95,7 @@ def compared_text(found: Compared) -> str:
         compared_score_table,
     )
     from synergy.cli.tables import rendered
-    from synergy.report.wording import SPLIT_NAMES
+    from synergy.wording import SPLIT_NAMES
 
     measured = [row for row in found.rows if not row.error]
     differences = compared_difference_table(measured)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from synergy.cli.progress import duration
 from synergy.cli.tables import SPLITS, in_millions, table_of
+from synergy.wording import duration
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -235,7 +235,7 @@ def check_name(option: str, name: str, known: list[str]) -> None:
     ConfigError
     """
     if name not in known:
-        from synergy.datasets.problems import did_you_mean
+        from synergy.wording import did_you_mean
 
         raise ConfigError(
             f"{option}: expected {' or '.join(known)}, found {name!r}{did_you_mean(name, known)}"

@@ -90,8 +90,8 @@ def plan(
     if as_json:
         write_json(found.to_json())
         return
-    from synergy.cli.progress import duration
     from synergy.cli.tables import plan_table, rendered, sweep_table
+    from synergy.wording import duration
 
     write(rendered(plan_table(found), sweep_table(found)))
     say(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from synergy.cli.ending import raise_if_interrupted
 from synergy.cli.output import say
+from synergy.wording import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -197,14 +198,6 @@ class _Set:
         worked = self.ended + sum(self.running.values())
         remaining = self.total - self.done - worked
         return (now - self.started) / worked * remaining if worked > 0 else 0.0
-
-
-def duration(seconds: float) -> str:
-    """``"45 s"``, ``"12 min"``, ``"3 h 05 min"``."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _can_draw() -> bool:

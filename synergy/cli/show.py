@@ -32,9 +32,9 @@ def show(workspace: WorkspaceFolder = DEFAULT_WORKSPACE, as_json: AsJson = False
 
 def _text(state: State) -> str:
     from synergy.cli.ar_tables import ar_table
-    from synergy.cli.progress import duration
     from synergy.cli.tables import rendered, summary_table
     from synergy.tree import SharingTree
+    from synergy.wording import duration
 
     trials = state.trials
     took = f", {duration(state.training_s)} of training" if state.training_s else ""

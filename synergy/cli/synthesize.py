@@ -296,8 +296,8 @@ def _only_find(
     setup: Setup, table: ARTable, source: Path, wanted: Wanted, frontier: bool, as_json: bool
 ) -> None:
     """The tree of a workspace's table, without reading any recording."""
-    from synergy.atomic import write_json_atomically
     from synergy.cli.ar_tables import stability_text
+    from synergy.files import write_json_atomically
     from synergy.stages.certainty import certainty
     from synergy.stages.search import search_tree
 

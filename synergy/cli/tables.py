@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from synergy.cli.progress import duration
+from synergy.wording import duration
 
 if TYPE_CHECKING:
     from synergy.stages.baseline import Baselines

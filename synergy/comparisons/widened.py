@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from synergy.comparisons.base import Field
+from synergy.costs import Costs
 from synergy.encoders import Encoder
 from synergy.errors import ShortfallError
 from synergy.experiment import Experiment
-from synergy.network import Costs, TreeNetwork, costs
+from synergy.network import TreeNetwork, costs
 from synergy.sparsity import maskable
 from synergy.training.pruning import Pruning
 from synergy.tree import SharingTree

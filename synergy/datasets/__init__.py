@@ -15,7 +15,7 @@ from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.demo_speech import DemoSpeechConfig, load_demo_speech
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.datasets.speech_commands import SpeechCommandsConfig, load_speech_commands
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
 
 DATASETS: dict[str, tuple[type[StrictModel], Callable[[str, Any, Progress | None], Corpus]]] = {
     "manifest": (ManifestConfig, load_manifest),

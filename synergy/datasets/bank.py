@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from synergy.datasets.base import SPLITS, Clip, Corpus, Split
+from synergy.datasets.base import Clip, Corpus
 from synergy.datasets.selection import TaskSelection, frame_targets
 from synergy.datasets.store import FeatureStore, normalisation
 from synergy.seeding import digest, hash64
+from synergy.wording import SPLITS, Split
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-Split = Literal["train", "valid", "test"]
+from synergy.wording import Split
+
 Progress = Callable[[int, int], None]
 """Called with the number of files done and of all files."""
-
-SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
 
 @dataclass(frozen=True, slots=True)

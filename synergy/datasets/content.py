@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
 from synergy.audio.reading import cache_folder, read_duration
-from synergy.datasets.base import SPLITS, Clip, Progress
-from synergy.datasets.problems import short_list
+from synergy.datasets.base import Clip, Progress
 from synergy.errors import ConfigError, DataError
+from synergy.wording import SPLITS, short_list
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from synergy.datasets.base import SPLITS, Split
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
+from synergy.wording import SPLITS, Split
 
 GENDERS = ("female", "male")
 AGE_GROUPS = ("child", "adult", "senior")

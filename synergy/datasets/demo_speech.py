@@ -27,14 +27,15 @@ import numpy as np
 import soundfile
 from filelock import FileLock
 
-from synergy.atomic import is_partial, json_text, partial_path
 from synergy.audio.reading import SAMPLE_RATE_HZ, cache_folder
-from synergy.datasets.base import SPLITS, Corpus, Progress
+from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.demo_plan import ClipPlan, DemoSpeechConfig, plan_clips
 from synergy.datasets.demo_sound import CLIP_SAMPLES, RenderedClip, render_clip
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.errors import DataError, MissingExtraError
+from synergy.files import is_partial, json_text, partial_path
 from synergy.seeding import digest
+from synergy.wording import SPLITS
 
 __all__ = ["DemoSpeechConfig", "EspeakVoice", "load_demo_speech", "render_demo_speech"]
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from synergy.datasets.base import Clip, Corpus, Progress, Segment, Split
+from synergy.datasets.base import Clip, Corpus, Progress, Segment
 from synergy.datasets.content import (
     FileFacts,
     corpus_folder,
@@ -22,9 +22,9 @@ from synergy.datasets.content import (
     safe_path,
     speaker_overlap,
 )
-from synergy.datasets.problems import counted, did_you_mean, problem_message, short_list
 from synergy.errors import DataError
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
+from synergy.wording import Split, counted, did_you_mean, problem_message, short_list
 
 __all__ = ["ManifestConfig", "expand_folder", "load_manifest"]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synergy.datasets.base import SPLITS, Clip, Corpus, Segment, Split
-from synergy.datasets.problems import counted, did_you_mean, problem_message, short_list
+from synergy.datasets.base import Clip, Corpus, Segment
 from synergy.datasets.task_source import TaskSource, matching_clips
 from synergy.errors import DataError
+from synergy.wording import SPLITS, Split, counted, did_you_mean, problem_message, short_list
 
 __all__ = ["LabelledClip", "TaskSelection", "TaskSource", "frame_targets", "select_clips"]
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from synergy.datasets.base import Clip, Corpus, Progress, Split
+from synergy.datasets.base import Clip, Corpus, Progress
 from synergy.datasets.content import (
     corpus_folder,
     file_facts,
@@ -21,9 +21,9 @@ from synergy.datasets.content import (
     safe_path,
     speaker_overlap,
 )
-from synergy.datasets.problems import counted, did_you_mean, problem_message, short_list
 from synergy.errors import DataError
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
+from synergy.wording import Split, counted, did_you_mean, problem_message, short_list
 
 NOISE_FOLDER = "_background_noise_"
 _LISTS: dict[str, Split] = {"validation_list.txt": "valid", "testing_list.txt": "test"}

@@ -29,8 +29,8 @@ from synergy.audio.features import FeatureConfig
 from synergy.audio.reading import cache_folder
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.extraction import extract
-from synergy.datasets.problems import problem_message
 from synergy.errors import DataError
+from synergy.wording import problem_message
 
 FORMAT_VERSION = 1
 _DTYPE = np.dtype("<f2")

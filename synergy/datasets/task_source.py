@@ -10,8 +10,8 @@ from typing import Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from synergy.datasets.base import Clip, Corpus
-from synergy.datasets.problems import counted, short_list
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
+from synergy.wording import counted, short_list
 
 _COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*([^\s<>=]+)\s*")
 _OPERATORS = {

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from torch import nn
 
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
 
 DEPTH = 8
 

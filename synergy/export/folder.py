@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from synergy.atomic import partial_path
 from synergy.errors import ModelError
+from synergy.files import partial_path
 
 # What appears in a model folder when somebody imports the model in it.
 _BY_PRODUCTS = frozenset({"__pycache__"})

@@ -13,12 +13,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from synergy.audio.features import FeatureConfig
+from synergy.costs import Costs
 from synergy.encoders import ENCODERS, Encoder
 from synergy.errors import ModelError, TableError, TreeError
 from synergy.export.facts import DEFAULT_THRESHOLD, ModelFacts
-from synergy.network import Costs, TreeNetwork, costs
+from synergy.files import StrictModel
+from synergy.network import TreeNetwork, costs
 from synergy.seeding import digest
-from synergy.strict import StrictModel
 from synergy.synthesis.ar_table import accuracy_reduction
 from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.tree import SharingTree

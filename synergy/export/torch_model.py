@@ -12,7 +12,6 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from synergy.atomic import json_text
 from synergy.audio.features import LOG_OFFSET, FeatureConfig, mel_filterbank
 from synergy.encoders import Encoder
 from synergy.errors import ModelError
@@ -37,6 +36,7 @@ from synergy.export.spec import (
     build_spec,
     json_schema,
 )
+from synergy.files import json_text
 from synergy.network import TreeNetwork
 from synergy.tasks import TaskSpec
 from synergy.tree import SharingTree

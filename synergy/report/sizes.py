@@ -12,7 +12,7 @@ from synergy.errors import SynergyError
 from synergy.report.reading import Sources, understanding
 
 if TYPE_CHECKING:
-    from synergy.network import Costs
+    from synergy.costs import Costs
 
 _MELS, _FRAMES = 64, 100  # of one second, where no configuration says
 

@@ -17,7 +17,7 @@ from synergy.tree import SharingTree
 from synergy.workspace import Workspace, same_network
 
 if TYPE_CHECKING:
-    from synergy.network import Costs
+    from synergy.costs import Costs
 
 
 def summarise(workspace: Workspace) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from synergy.synthesis.synthesize import Solver
 from synergy.synthesis.task_graph import task_graph
 
 if TYPE_CHECKING:
-    from synergy.network import Costs
+    from synergy.costs import Costs
 
 
 @dataclass(frozen=True)

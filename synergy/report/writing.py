@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synergy.atomic import write_text_atomically
 from synergy.errors import ConfigError
+from synergy.files import write_text_atomically
 from synergy.report.html import render
 from synergy.report.summary import summarise
 from synergy.workspace import Workspace

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from synergy.atomic import write_json_atomically
 from synergy.errors import WorkspaceError
 from synergy.experiment import Recipe
+from synergy.files import write_json_atomically
 from synergy.stages.baseline import Baselines
 from synergy.stages.outcome import Outcome, outcome_of, reduction
 from synergy.stages.resampling import LEVEL, Resampler

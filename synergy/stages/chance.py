@@ -10,14 +10,13 @@ from statistics import fmean
 
 import numpy as np
 
-from synergy.datasets.base import Split
 from synergy.experiment import Experiment
 from synergy.seeding import hash64
-from synergy.stages.outcome import REPORTED
 from synergy.stages.resampling import LEVEL
 from synergy.synthesis.ar_table import accuracy_reduction
 from synergy.tree import SharingTree
 from synergy.trials.store import TrialStore
+from synergy.wording import REPORTED, Split
 
 
 @dataclass(frozen=True)

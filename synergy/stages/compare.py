@@ -8,11 +8,10 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
-from synergy.atomic import write_json_atomically
 from synergy.comparisons import COMPARISONS, Contender
-from synergy.datasets.problems import did_you_mean
 from synergy.errors import ConfigError, SynergyError
 from synergy.experiment import Recipe
+from synergy.files import write_json_atomically
 from synergy.seeding import digest
 from synergy.stages.baseline import Baselines, baseline
 from synergy.stages.chance import chance
@@ -26,11 +25,12 @@ from synergy.stages.compared import (
     Measured,
 )
 from synergy.stages.field import SessionField
-from synergy.stages.outcome import REPORTED, Outcome, outcome_of
+from synergy.stages.outcome import Outcome, outcome_of
 from synergy.stages.resampling import Resampler
 from synergy.stages.sweep import Session, Swept, sweep, trials_of
 from synergy.synthesis.ar_table import ARTable, accuracy_reduction
 from synergy.tree import SharingTree
+from synergy.wording import REPORTED, did_you_mean
 
 
 def check_methods(methods: Sequence[str]) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from statistics import fmean
 from typing import Any
 
 from synergy.comparisons import Contender
-from synergy.datasets.base import Split
 from synergy.stages.chance import Chance
 from synergy.tree import SharingTree
+from synergy.wording import Split
 
 TREE, TAUGHT = "tree", "tree, distilled"
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from synergy.datasets.bank import TaskData
-from synergy.datasets.base import SPLITS, Clip, Split
+from synergy.datasets.base import Clip
 from synergy.experiment import Experiment
 from synergy.tasks import TASK_KINDS
+from synergy.wording import SPLITS, Split
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,19 @@ from typing import Any
 import torch
 
 from synergy import __version__
-from synergy.atomic import write_json_atomically
 from synergy.encoders import encoder_at
 from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
 from synergy.export import CorpusFacts, ModelFacts, export_model
+from synergy.files import write_json_atomically
 from synergy.network import TreeNetwork
 from synergy.stages.certainty import Certainty, certainty
-from synergy.stages.outcome import REPORTED
 from synergy.stages.search import Wanted, nothing_shared, synthesis_json
 from synergy.stages.sweep import Session
 from synergy.stages.synthesize import Final, train_tree
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.synthesize import Synthesis
+from synergy.wording import REPORTED
 
 
 @dataclass(frozen=True)

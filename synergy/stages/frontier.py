@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synergy.atomic import write_json_atomically
 from synergy.errors import ConfigError
+from synergy.files import write_json_atomically
 from synergy.stages.measure import Bench, Row, Variant
 from synergy.stages.search import FrontierRow, Wanted, frontier_rows
 from synergy.stages.sweep import Session

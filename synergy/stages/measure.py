@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from synergy.costs import Costs
 from synergy.errors import ShortfallError
 from synergy.experiment import PLAIN, Recipe
-from synergy.network import Costs
 from synergy.stages.baseline import Baselines, baseline
-from synergy.stages.outcome import REPORTED, Outcome, failed, interval, outcome_of, reduction
+from synergy.stages.outcome import Outcome, failed, interval, outcome_of, reduction
 from synergy.stages.resampling import Resampler
 from synergy.stages.sweep import Session, sweep, trials_of
 from synergy.tree import SharingTree
+from synergy.wording import REPORTED
 
 
 @dataclass(frozen=True)

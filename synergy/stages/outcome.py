@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from synergy.datasets.base import Split
 from synergy.experiment import PLAIN, Experiment, Recipe
 from synergy.stages.resampling import Resampler
 from synergy.stages.sweep import Swept
 from synergy.synthesis.ar_table import accuracy_reduction
 from synergy.tree import SharingTree
-
-REPORTED: tuple[Split, ...] = ("valid", "test")
+from synergy.wording import REPORTED, Split
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
+from synergy.costs import Costs
 from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment, Recipe
-from synergy.network import Costs, build_network
+from synergy.network import build_network
 from synergy.stages.baseline import baseline
 from synergy.stages.cells import CellTrainer
 from synergy.stages.measure import Variant, flat_of_size

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from synergy.atomic import write_json_atomically
 from synergy.comparisons import Probe, Probed
 from synergy.errors import ShortfallError
+from synergy.files import write_json_atomically
 from synergy.stages.sweep import Session, experiment_as_planned
 from synergy.trials.executors import EXECUTORS, Job
 from synergy.workspace import Workspace

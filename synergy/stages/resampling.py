@@ -12,12 +12,12 @@ from functools import cached_property
 
 import numpy as np
 
-from synergy.datasets.base import Split
 from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
 from synergy.seeding import hash64, uniform
 from synergy.tasks import TASK_KINDS
 from synergy.trials.store import TrialStore
+from synergy.wording import Split
 
 DRAWS = 1000
 LEVEL = 0.95

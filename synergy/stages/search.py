@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from synergy.config import RunConfig
+from synergy.costs import Costs
 from synergy.encoders import Cnn8, encoder_at
 from synergy.errors import ConfigError
-from synergy.network import Costs, KnownCosts, known_costs
+from synergy.network import KnownCosts, known_costs
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.budget import Budget, within_budgets
 from synergy.synthesis.frontier import frontier

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from synergy.atomic import write_text_atomically
 from synergy.errors import TableError
+from synergy.files import write_text_atomically
 from synergy.synthesis.cells import Cell
 
 LONG = ("task_a", "task_b", "shared_depth", "ar_pct")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
 
 
 class TrainingConfig(StrictModel):

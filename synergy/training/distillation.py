@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from synergy.strict import StrictModel
+from synergy.files import StrictModel
 
 
 class DistillationConfig(StrictModel):

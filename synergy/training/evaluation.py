@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from synergy.datasets.bank import ClipBank, TaskData
-from synergy.datasets.base import Split
 from synergy.sparsity import Network
 from synergy.tasks import TASK_KINDS
+from synergy.wording import Split
 
 # Clips are padded to a multiple of this, so that clips of about one length make a batch.
 _PAD_FRAMES = 50

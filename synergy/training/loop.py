@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from synergy.datasets.bank import ClipBank, TaskData
-from synergy.datasets.base import Split
 from synergy.errors import TrainingError
 from synergy.sparsity import Network
 from synergy.tasks import TASK_KINDS
@@ -25,8 +24,7 @@ from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.evaluation import clips_of, predict, score
 from synergy.training.pruning import Masking
-
-_REPORTED: tuple[Split, ...] = ("valid", "test")
+from synergy.wording import REPORTED, Split
 
 
 @dataclass(frozen=True)
@@ -125,11 +123,11 @@ def train(
     network.load_state_dict(snapshots[best_step])
     network.eval()
     logits: dict[Split, dict[str, list[np.ndarray]]] = {
-        split: predict(network, bank, clips_of(tasks, split)) for split in _REPORTED
+        split: predict(network, bank, clips_of(tasks, split)) for split in REPORTED
     }
     return Trained(
         best_step=best_step,
-        scores={split: score(network, tasks, split, logits[split]) for split in _REPORTED},
+        scores={split: score(network, tasks, split, logits[split]) for split in REPORTED},
         logits=logits,
         history=history,
         clips_per_s=rows / seconds,

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from synergy.encoders import Encoder
 from synergy.errors import WorkspaceError
+from synergy.files import StrictModel
 from synergy.network import TreeNetwork, build_network
 from synergy.sparsity import Masks, Network, TaskMaskedNetwork, hold, maskable, surviving
-from synergy.strict import StrictModel
 from synergy.tasks import TaskSpec
 from synergy.tree import SharingTree
 

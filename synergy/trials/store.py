@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from synergy.atomic import is_partial, json_text, partial_path
 from synergy.errors import WorkspaceError
+from synergy.files import is_partial, json_text, partial_path
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from synergy.atomic import partial_path
 from synergy.datasets.bank import ClipBank, TaskData
 from synergy.encoders import ENCODERS
 from synergy.errors import WorkspaceError
+from synergy.files import partial_path
 from synergy.network import build_network
 from synergy.seeding import digest
 from synergy.tasks import TASK_KINDS, TaskSpec

@@ -14,10 +14,10 @@ import torch
 
 from synergy.datasets.bank import ClipBank, TaskData
 from synergy.encoders import Encoder
+from synergy.files import StrictModel
 from synergy.network import build_network
 from synergy.seeding import digest
 from synergy.sparsity import TaskMaskedNetwork
-from synergy.strict import StrictModel
 from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels

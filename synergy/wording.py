@@ -1,9 +1,18 @@
-"""All problems of one input in one message, and the nearest name to a wrong one."""
+"""Words that messages, tables and pages have in common, and the names of the splits."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Literal
+
+Split = Literal["train", "valid", "test"]
+
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+REPORTED: tuple[Split, ...] = ("valid", "test")
+"""The splits on which models are measured."""
+
+SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
 
 
 def problem_message(heading: str, problems: Sequence[str], limit: int = 10) -> str:
@@ -35,3 +44,11 @@ def short_list(names: Iterable[str], limit: int = 10) -> str:
 def counted(count: int, noun: str, plural: str = "") -> str:
     """``"1 clip"``, ``"2 clips"``."""
     return f"{count} {noun}" if count == 1 else f"{count} {plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """``"45 s"``, ``"12 min"``, ``"3 h 05 min"``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
