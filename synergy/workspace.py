@@ -6,20 +6,97 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 from filelock import FileLock, Timeout
 
-from synergy.errors import WorkspaceError
+from synergy.config import RunConfig, load_config
+from synergy.errors import ConfigError, TableError, WorkspaceError
 from synergy.files import is_partial, write_json_atomically, write_text_atomically
+from synergy.records import TableKind
+from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.resampling import TableSamples
 from synergy.trials.store import TrialStore
 
 _LOCK = ".synergy.lock"
 _HOLDER = ".synergy.holder.json"
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """The files of one AR table of a workspace.
+
+    Attributes
+    ----------
+    folder : Path
+    kind : {"plain", "distilled"}
+    """
+
+    folder: Path
+    kind: TableKind
+
+    @property
+    def table(self) -> Path:
+        """The table."""
+        return self._file("ar_table")
+
+    @property
+    def samples(self) -> Path:
+        """Its bootstrap tables."""
+        return self._file("ar_samples")
+
+    @property
+    def scores(self) -> Path:
+        """The scores behind it, seed by seed, with the digests of their trials."""
+        return self._file("ar_scores")
+
+    def every(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.table, self.samples, self.scores
+
+    def read(self) -> PairTable:
+        """The table, with its bootstrap tables if these belong to it.
+
+        Raises
+        ------
+        TableError
+            If the table is damaged.
+        """
+        table = ARTable.from_csv(self.table)
+        samples = None
+        if self.samples.is_file():
+            with suppress(TableError):
+                samples = TableSamples.from_csv(self.samples, table)
+        return PairTable(table, self.table, self.kind, samples)
+
+    def _file(self, stem: str) -> Path:
+        return self.folder / f"{stem}{'_distilled' if self.kind == 'distilled' else ''}.csv"
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """An AR table and where it comes from.
+
+    Attributes
+    ----------
+    table : ARTable
+    file : Path
+    kind : {"plain", "distilled"}, or None
+        Which table of the workspace it is; None for one from elsewhere.
+    samples : TableSamples, or None
+        Its bootstrap tables, where there are any.
+    """
+
+    table: ARTable
+    file: Path
+    kind: TableKind | None = None
+    samples: TableSamples | None = None
 
 
 class Workspace:
@@ -84,45 +161,29 @@ class Workspace:
         return self.folder / "config.yaml"
 
     @property
-    def ar_table(self) -> Path:
-        """The AR table of stage 2."""
-        return self.folder / "ar_table.csv"
-
-    @property
-    def ar_samples(self) -> Path:
-        """Bootstrap tables of the AR table."""
-        return self.folder / "ar_samples.csv"
-
-    def table_files(self, distilled: bool = False) -> tuple[Path, Path]:
-        """The AR table and its bootstrap tables; pairs with teachers have tables of their own."""
-        if not distilled:
-            return self.ar_table, self.ar_samples
-        return self.folder / "ar_table_distilled.csv", self.folder / "ar_samples_distilled.csv"
-
-    @property
-    def refinements(self) -> Path:
-        """How many further seeds cells of the AR tables have."""
-        return self.folder / "refinements.json"
-
-    @property
-    def frontier(self) -> Path:
-        """The trees of all thresholds, with what was measured of them."""
-        return self.folder / "frontier.json"
-
-    @property
     def tree(self) -> Path:
-        """The sharing tree of stage 3."""
+        """`synergy.records.TreeFile` of stage 3."""
         return self.folder / "tree.json"
 
     @property
     def summary(self) -> Path:
-        """The numbers of the run."""
+        """`synergy.records.SummaryFile`, the numbers of the run."""
         return self.folder / "summary.json"
 
     @property
+    def frontier(self) -> Path:
+        """`synergy.records.FrontierFile`, the trees of all thresholds."""
+        return self.folder / "frontier.json"
+
+    @property
     def comparisons(self) -> Path:
-        """The table against the field."""
+        """`synergy.records.ComparisonsFile`, the tree against the field."""
         return self.folder / "comparisons.json"
+
+    @property
+    def refinements(self) -> Path:
+        """`synergy.records.RefinementsFile`, further seeds of cells."""
+        return self.folder / "refinements.json"
 
     @property
     def model(self) -> Path:
@@ -134,9 +195,83 @@ class Workspace:
         """The report for people."""
         return self.folder / "report.html"
 
-    def save_config(self, text: str) -> None:
-        """Write ``config.yaml``; trials of another configuration stay valid, they have digests."""
-        write_text_atomically(self.config, text)
+    def table_files(self, kind: TableKind) -> TableFiles:
+        """The files of an AR table, there or not."""
+        return TableFiles(self.folder, kind)
+
+    def tables(self) -> dict[TableKind, PairTable]:
+        """The AR tables that are there, the plain one first.
+
+        Raises
+        ------
+        TableError
+            If one is damaged.
+        """
+        found: tuple[TableKind, ...] = get_args(TableKind)
+        files = {kind: self.table_files(kind) for kind in found}
+        return {kind: each.read() for kind, each in files.items() if each.table.is_file()}
+
+    def table(self, distilled: bool = False) -> PairTable:
+        """The AR table that the third stage rests on.
+
+        With ``distilled`` the table of distilled pairs if there is one, else the plain one.
+
+        Raises
+        ------
+        WorkspaceError
+            If there is none yet; names the command that makes it.
+        TableError
+            If it is damaged.
+        """
+        kinds: tuple[TableKind, ...] = ("distilled", "plain") if distilled else ("plain",)
+        for kind in kinds:
+            files = self.table_files(kind)
+            if files.table.is_file():
+                return files.read()
+        raise WorkspaceError(
+            f"expected an AR table in {self.table_files('plain').table}, found none; "
+            f"run `synergy pairwise --workspace {self.folder}` first"
+        )
+
+    def claim(self, config: RunConfig, replace: bool = False) -> None:
+        """Keep ``config`` as that of this workspace, which belongs to one experiment.
+
+        Parameters
+        ----------
+        config : RunConfig
+        replace : bool
+            Put the results of another experiment aside, into ``replaced-N``, instead of refusing.
+            Finished trials stay where they are: they have digests.
+
+        Raises
+        ------
+        ConfigError
+            If the workspace has results of an experiment that differs in more than depths, seeds
+            and threshold; names the differences.
+        """
+        results = [path for path in self._results() if path.exists()]
+        if results and self.config.is_file():
+            changed = load_config(self.config).differences(config)
+            if changed and not replace:
+                raise ConfigError(
+                    f"{self.folder} holds the results of another experiment: "
+                    f"{'; '.join(changed)}; name another folder with --workspace, or put these "
+                    "results aside with --replace"
+                )
+            if changed:
+                number = next(n for n in count(1) if not (self.folder / f"replaced-{n}").exists())
+                aside = self.folder / f"replaced-{number}"
+                aside.mkdir()
+                for path in (*results, self.config):
+                    path.rename(aside / path.name)
+        write_text_atomically(self.config, config.to_yaml())
+
+    def _results(self) -> Iterator[Path]:
+        """What the stages leave behind, trials excepted; there or not."""
+        for kind in get_args(TableKind):
+            yield from self.table_files(kind).every()
+        yield from (self.tree, self.summary, self.frontier, self.comparisons)
+        yield from (self.refinements, self.model, self.report)
 
     def keep_error(self, digest: str, text: str) -> None:
         """Keep what is known of a failed trial in ``errors/<digest>.txt``."""
@@ -212,9 +347,3 @@ class Workspace:
             elif is_partial(path):
                 path.unlink(missing_ok=True)
         self.trials.clean()
-
-
-def same_network(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two trees, as ``tree.json`` has them, are of one shape and width."""
-    shapes = [(told.get("tree"), told.get("width", 1.0)) for told in (one, other)]
-    return shapes[0] == shapes[1]

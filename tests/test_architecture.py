@@ -16,20 +16,10 @@ CODE = ("synergy", "tests", "docs", "examples", "benchmarks")
 
 # Reading order: a module imports only what stands before it, and its own package.
 ORDER = (
-    *(
-        "errors",
-        "wording",
-        "files",
-        "seeding",
-        "tree",
-        "costs",
-        "audio",
-        "datasets",
-        "tasks",
-        "encoders",
-    ),
-    *("network", "sparsity", "training", "trials", "workspace", "synthesis", "export", "model"),
-    *("config", "experiment", "comparisons", "report", "stages", "cli"),
+    *("errors", "wording", "files", "seeding", "tree", "costs"),
+    *("executors", "audio", "datasets", "tasks", "encoders", "network", "sparsity", "training"),
+    *("trials", "synthesis", "export", "model", "config", "experiment", "records", "workspace"),
+    *("running", "measuring", "comparisons", "stages", "report", "cli"),
 )
 ABOVE_ALL = ("__init__", "__main__")
 

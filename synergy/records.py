@@ -1,0 +1,359 @@
+"""Every JSON file of a workspace beside its trials, as one model each with a version.
+
+``tree.json`` (`TreeFile`), ``summary.json`` (`SummaryFile`), ``frontier.json`` (`FrontierFile`),
+``comparisons.json`` (`ComparisonsFile`), ``refinements.json`` (`RefinementsFile`) and
+``probes/*.json`` (`ProbeFile`). What is written is what is read; a key that an earlier version did
+not write has a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+
+from synergy.errors import TreeError
+from synergy.files import Artefact, StrictModel
+from synergy.tree import SharingTree
+
+TableKind = Literal["plain", "distilled"]
+"""Tables of pairs without and with the single-task models as teachers."""
+
+BySplit = dict[str, float]
+Scores = dict[str, dict[str, tuple[float, ...]]]
+"""``scores[split][task]``: one score for each seed that finished, in [0, 1]."""
+
+
+def _tree(data: Any) -> SharingTree:
+    if isinstance(data, SharingTree):
+        return data
+    try:
+        return SharingTree.from_json(data)
+    except TreeError as error:
+        raise ValueError(str(error)) from error
+
+
+Tree = Annotated[SharingTree, PlainValidator(_tree), PlainSerializer(lambda tree: tree.to_json())]
+"""A sharing tree that is JSON in a file."""
+
+
+class Row(StrictModel):
+    """A trained model held against the single-task models: one line of a table.
+
+    Attributes
+    ----------
+    name : str
+        What kind of model it is.
+    notation : str, or None
+        Its tree; None for several networks.
+    params, macs : int, or None
+        Trainable parameters; multiply-accumulates of one second of audio for all tasks.
+    epochs : int, or None
+        Length of its training.
+    distilled : bool
+        Whether it learned from the single-task models too.
+    width : float
+        How wide its encoder is, as a multiple of the configured one.
+    digests : tuple of str
+        Its trials.
+    scores : dict
+        See `Scores`; ``mean_scores[split][task]`` are their means.
+    errors : tuple of str
+        Why seeds are missing.
+    ar_pct, ar_low, ar_high : dict of split to float
+        AR against the single-task models and its bootstrap interval, in percent.
+    """
+
+    name: str
+    notation: str | None = None
+    params: int | None = None
+    macs: int | None = None
+    epochs: int | None = None
+    distilled: bool = False
+    width: float = 1.0
+    digests: tuple[str, ...] = ()
+    scores: Scores = Field(default={})
+    mean_scores: dict[str, dict[str, float]] = Field(default={})
+    errors: tuple[str, ...] = ()
+    ar_pct: BySplit = Field(default={})
+    ar_low: BySplit = Field(default={})
+    ar_high: BySplit = Field(default={})
+
+    @property
+    def seeds(self) -> int:
+        """Number of seeds that finished."""
+        return max((len(values) for values in self.scores.get("valid", {}).values()), default=0)
+
+
+class PairBlocks(StrictModel):
+    """A pair and how many blocks it may share."""
+
+    task_a: str
+    task_b: str
+    blocks: int
+
+
+class TreeFile(Artefact):
+    """``tree.json``: what the search found.
+
+    Attributes
+    ----------
+    table : str
+        File of the AR table.
+    table_kind : {"plain", "distilled"}, or None
+        Which table of the workspace that is; None for a table from elsewhere.
+    params : int, or None
+        Of the whole network, decoders included, where they are known.
+    recursive_params, exact_params : int, or None
+        Encoder parameters of both solvers' trees.
+    weights, caps : tuple of PairBlocks
+        The task graph, and what a repair lets pairs share at most.
+    """
+
+    MADE_BY: ClassVar[str] = "synergy synthesize"
+
+    tree: Tree
+    notation: str
+    encoder_params: int
+    predicted_ar_pct: float
+    max_ar: float
+    params: int | None = None
+    solver: str = "recursive"
+    strict: bool = False
+    recursive_params: int | None = None
+    exact_params: int | None = None
+    provably_optimal: bool = False
+    weights: tuple[PairBlocks, ...] = ()
+    caps: tuple[PairBlocks, ...] = ()
+    notes: tuple[str, ...] = ()
+    table: str = ""
+    table_kind: TableKind | None = None
+    width: float = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_before(cls, data: Any) -> Any:
+        """Earlier versions named the file of the table only, and left out unknown sizes."""
+        if isinstance(data, Mapping) and data.get("table") and "table_kind" not in data:
+            kinds = {"ar_table.csv": "plain", "ar_table_distilled.csv": "distilled"}
+            return {**data, "table_kind": kinds.get(PurePath(str(data["table"])).name)}
+        return data
+
+    def is_of(self, other: TreeFile) -> bool:
+        """Whether both are of one tree and width."""
+        return (self.tree, self.width) == (other.tree, other.width)
+
+
+class TreeShare(StrictModel):
+    """A tree and the share of resampled tables that lead to it."""
+
+    notation: str
+    share: float
+
+
+class PairShares(StrictModel):
+    """A pair: by depth, in what share of resampled tables it passes, and weighs at least that."""
+
+    task_a: str
+    task_b: str
+    weight: int
+    admissible: dict[str, float]
+    at_least: dict[str, float]
+
+
+class RepeatCell(StrictModel):
+    """A cell that is worth another training; see `synergy.synthesis.stability`."""
+
+    task_a: str
+    task_b: str
+    shared_depth: int
+    seeds: int
+    passes: float
+    decides: float
+
+
+class Certainty(StrictModel):
+    """How often resampled tables lead to the same tree."""
+
+    samples: int
+    tree_share: float
+    skipped: int
+    trees: tuple[TreeShare, ...]
+    pairs: tuple[PairShares, ...]
+    repeat: tuple[RepeatCell, ...]
+
+
+class Attempt(StrictModel):
+    """A tree that was found, trained and measured.
+
+    ``lowered`` is the pair that the next attempt may share less of, and how many blocks it may.
+    """
+
+    notation: str
+    predicted_ar_pct: float | None = None
+    params: int | None = None
+    ar_pct: BySplit = Field(default={})
+    mean_scores: dict[str, dict[str, float]] = Field(default={})
+    keeps: bool = False
+    lowered: tuple[str, str, int] | None = None
+
+
+class SummaryFile(Artefact):
+    """``summary.json``: the numbers of stage 3.
+
+    Attributes
+    ----------
+    synthesis : TreeFile
+        The tree that the rows are of.
+    rows : tuple of Row
+        Independent models, a flat one, the tree; the last one is exported.
+    shortfall : str, or None
+        What the tree lacks.
+    """
+
+    MADE_BY: ClassVar[str] = "synergy synthesize"
+
+    synthesis: TreeFile
+    rows: tuple[Row, ...]
+    tasks: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    certainty: Certainty | None = None
+    seeds: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    shortfall: str | None = None
+    versions: dict[str, str] = Field(default={})
+
+
+class FrontierEntry(StrictModel):
+    """A tree of the frontier, with what was measured of it."""
+
+    number: int
+    max_ar_from: float
+    max_ar_to: float | None
+    tree: Tree
+    notation: str
+    params: int | None = None
+    macs: int | None = None
+    encoder_params: int | None = None
+    encoder_macs: int | None = None
+    predicted_ar_pct: float
+    provably_optimal: bool = False
+    measured: Row | None = None
+
+
+class FrontierFile(Artefact):
+    """``frontier.json``: the trees of all thresholds, some of them trained."""
+
+    MADE_BY: ClassVar[str] = "synergy synthesize --train-frontier"
+
+    frontier: tuple[FrontierEntry, ...]
+    trained: int = 0
+
+
+class Chance(StrictModel):
+    """AR of independent models against independent models of other seeds, in percent.
+
+    An AR below ``high``, the 95 % quantile, is not told from chance.
+    """
+
+    median: float
+    high: float
+
+
+class Difference(StrictModel):
+    """AR of a model minus that of another one, in percent, with its bootstrap interval."""
+
+    ar_pct: float
+    ar_low: float
+    ar_high: float
+
+
+class ComparedRow(Row):
+    """One line of the comparison.
+
+    Attributes
+    ----------
+    method : str
+        Key in ``COMPARISONS``.
+    stored_params : int, or None
+        Parameters with what masks take to store.
+    share_pct : float, or None
+        Parameters in percent of those of the independent models.
+    trainings : int, or None
+        Different trainings, of all seeds, that it takes to come to this line from nothing.
+    seconds : float, or None
+        How long these took, one after the other, and what was measured on top.
+    above : dict of name to dict of split to Difference
+        How far the AR lies above that of the synthesised tree, plain and distilled.
+    note : str
+    error : str, or None
+        Why there is no result.
+    """
+
+    method: str
+    stored_params: int | None = None
+    share_pct: float | None = None
+    trainings: int | None = None
+    seconds: float | None = None
+    above: dict[str, dict[str, Difference]] = Field(default={})
+    note: str = ""
+    error: str | None = None
+
+
+class ComparisonsFile(Artefact):
+    """``comparisons.json``: the synthesised tree against the field.
+
+    Attributes
+    ----------
+    tree : str
+        Notation of the tree whose parameters, ``max_params``, are the budget of the others.
+    max_ar : float
+        Threshold of the synthesised trees, in percent.
+    terms : str
+        Digest of the settings, the data and the table; lines with another one do not compare.
+    chance : dict of split to Chance, or None
+        None until it was measured.
+    """
+
+    MADE_BY: ClassVar[str] = "synergy compare"
+
+    tasks: tuple[str, ...]
+    tree: str
+    max_params: int
+    max_ar: float
+    seeds: tuple[int, ...]
+    terms: str
+    chance: dict[str, Chance] | None = None
+    rows: tuple[ComparedRow, ...]
+
+
+class RefinedCell(StrictModel):
+    """A cell and how many further seeds it has."""
+
+    task_a: str
+    task_b: str
+    shared_depth: int
+    seeds: int
+
+
+class RefinementsFile(Artefact):
+    """``refinements.json``: cells of the AR tables that have further seeds."""
+
+    MADE_BY: ClassVar[str] = "synergy pairwise --refine 1"
+
+    plain: tuple[RefinedCell, ...] = ()
+    distilled: tuple[RefinedCell, ...] = ()
+
+
+class ProbeFile(Artefact):
+    """``probes/NAME-DIGEST.json``: what a probe gave, and the seconds that it took."""
+
+    MADE_BY: ClassVar[str] = "synergy compare"
+
+    probe: str
+    settings: dict[str, float]
+    trials: tuple[str, ...]
+    result: dict[str, Any]
+    seconds: float
