@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 
@@ -13,7 +13,7 @@ from synergy.datasets.bank import ClipBank, TaskData, build_bank, task_data
 from synergy.datasets.base import Corpus
 from synergy.datasets.selection import select_clips
 from synergy.datasets.store import open_store
-from synergy.encoders import Encoder, encoder_at
+from synergy.encoders import Cnn8, Encoder, encoder_at
 from synergy.errors import DataError
 from synergy.network import costs
 from synergy.tasks import TASK_KINDS, TaskSpec
@@ -127,6 +127,21 @@ class Experiment:
         alone = {task: SharingTree.single(task, self.config.encoder.depth) for task in self.tasks}
         seeds = self.config.all_seeds
         return {t: tuple(self.trial(tree, s).digest for s in seeds) for t, tree in alone.items()}
+
+
+# TO BE REPLACED AT THE MERGE: stands in for the one of the branch that owns this file.
+def settings_costs(
+    config: RunConfig | None,
+    tasks: Sequence[str],
+    width: float = 1.0,
+    classes: Mapping[str, TaskSpec] = {},  # noqa: B006
+) -> Costs:
+    """Costs from settings alone; decoders only if those of all ``tasks`` are known."""
+    encoder = encoder_at(config.encoder if config else Cnn8(), width)
+    mels = config.features.mels if config else 64
+    frames = round(1 / config.features.hop_s) if config else 100
+    specs = tuple(classes[task] for task in tasks if task in classes)
+    return costs(encoder, specs if len(specs) == len(tasks) else (), mels, frames)
 
 
 def prepare(

@@ -6,7 +6,7 @@ sheet, script and text in ``templates``. The same workspace gives the same bytes
 """
 
 from synergy.report.html import render
-from synergy.report.summary import summarise
+from synergy.report.summarise import summarise
 from synergy.report.writing import Report, write_report
 
 __all__ = ["Report", "render", "summarise", "write_report"]

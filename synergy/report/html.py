@@ -10,32 +10,32 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from synergy.report import wording
-from synergy.report.graphics.curves import Curve, curves_svg
-from synergy.report.graphics.frontier import Mark, Step, frontier_svg, legend_of
+from synergy.report import phrases
+from synergy.report.graphics.curves import curves_svg
+from synergy.report.graphics.frontier_plot import Mark, Step, frontier_svg, legend_of
+from synergy.report.graphics.graph_drawing import edge_class, task_graph_svg
 from synergy.report.graphics.ramp import ar_class, class_names
-from synergy.report.graphics.task_graph import edge_class, task_graph_svg
-from synergy.report.graphics.tree import tree_svg
-from synergy.tree import SharingTree
+from synergy.report.graphics.tree_drawing import tree_svg
+from synergy.report.numbers import Numbers
+from synergy.report.trainings import Curves
+from synergy.wording import REPORTED, SPLIT_NAMES
 
 _FOLDER = Path(__file__).with_name("templates")
-_NARROW = (340, 380)  # pixels, of the frontier on a phone
+_WIDE, _NARROW = (860, 460), (340, 380)  # pixels, of the frontier; narrow on a phone
 
 
-def render(numbers: Mapping[str, Any], name: str) -> str:
+def render(numbers: Numbers, name: str) -> str:
     """The page.
 
     Parameters
     ----------
-    numbers : mapping
-        What `synergy.report.summary.summarise` returns.
+    numbers : Numbers
     name : str
         What the reader calls the run.
     """
@@ -46,20 +46,20 @@ def render(numbers: Mapping[str, Any], name: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= wording.FILTERS
+    environment.filters |= phrases.FILTERS
     environment.globals |= {
         "ar_class": ar_class,
         "ar_classes": class_names(),
-        "interval_of": wording.interval,
-        "split_names": wording.SPLIT_NAMES,
+        "interval_of": phrases.interval,
+        "split_names": SPLIT_NAMES,
     }
     style = (_FOLDER / "report.css").read_text(encoding="utf-8")
     script = (_FOLDER / "report.js").read_text(encoding="utf-8")
     return environment.get_template("report.html.jinja").render(
-        numbers,
+        dict(numbers),
         name=name,
-        title=wording.title(numbers, name),
-        lead=wording.lead(numbers),
+        title=phrases.title(numbers, name),
+        lead=phrases.lead(numbers),
         style=Markup(style),
         script=Markup(script),
         policy=_policy(style, script),
@@ -85,15 +85,15 @@ def _policy(style: str, script: str) -> str:
 # -- data of the script -------------------------------------------------------------------
 
 
-def _data(numbers: Mapping[str, Any]) -> Markup:
+def _data(numbers: Numbers) -> Markup:
     """What the script needs, as JSON in which nothing can end the element that holds it."""
-    trees, final = numbers["trees"], numbers["final"]
+    trees, final, depth = numbers.trees, numbers.final, len(numbers.sizes.blocks)
     known = {
-        "stops": trees["stops"] if trees else [],
-        "start": trees["start"] if trees else 0,
-        "names": [entry["notation"] for entry in trees["distinct"]] if trees else [],
-        "final": final["notation"] if final else None,
-        "classes": [edge_class(n, _depth(numbers)) for n in range(_depth(numbers) + 1)],
+        "stops": [stop.model_dump() for stop in trees.stops] if trees else [],
+        "start": trees.start if trees else 0,
+        "names": [entry.notation for entry in trees.distinct] if trees else [],
+        "final": final.notation if final else None,
+        "classes": [edge_class(n, depth) for n in range(depth + 1)],
     }
     text = json.dumps(known, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
@@ -104,83 +104,61 @@ def _data(numbers: Mapping[str, Any]) -> Markup:
 # -- drawings -----------------------------------------------------------------------------
 
 
-def _drawings(numbers: Mapping[str, Any]) -> dict[str, Any]:
+def _drawings(numbers: Numbers) -> dict[str, Any]:
     """All inline images; parts that cannot be drawn are empty."""
-    trees, final = numbers["trees"], numbers["final"]
-    distinct = trees["distinct"] if trees else []
-    tables = numbers["tables"]
-    order = tables[0]["tasks"] if tables else numbers["tasks"]
+    trees, final, sizes = numbers.trees, numbers.final, numbers.sizes
+    distinct = trees.distinct if trees else ()
+    tables = numbers.tables
+    order = tables[0].tasks if tables else numbers.tasks
     graph = ""
     if trees:
-        weights = trees["stops"][trees["start"]]["weights"]
-        if final and len(final["weights"]) == len(weights):
-            weights = final["weights"]
-        pairs = [(a, b) for a, b in tables[0]["pairs"]]
-        graph = task_graph_svg(order, pairs, weights, _depth(numbers))
-    marks, steps = _marks(numbers), _steps(distinct)
-    frontier = []
-    if steps or marks:
-        whole = numbers["sizes"]["whole"]
-        frontier = [
-            Markup(frontier_svg(steps, marks, whole, numbers["max_ar"])),
-            Markup(frontier_svg(steps, marks, whole, numbers["max_ar"], *_NARROW)),
-        ]
+        weights = trees.stops[trees.start].weights
+        if final and len(final.weights) == len(weights):
+            weights = final.weights
+        graph = task_graph_svg(order, tables[0].pairs, weights, len(sizes.blocks))
+    marks = _marks(numbers)
+    steps = [Step(e.low, e.predicted_ar_pct, e.params, e.notation) for e in distinct]
+    shapes = (_WIDE, _NARROW) if steps or marks else ()
     return {
         "graph": Markup(graph),
-        "final": Markup(_tree(numbers, final["tree"], final["tasks"])) if final else "",
-        "trees": [Markup(_tree(numbers, entry["tree"], order)) for entry in distinct],
-        "frontier": frontier,
-        "curves": _curves(numbers["curves"], "Validation score of {}"),
-        "cells": [
-            [_curves(cell["curves"], "Validation score of {}") for cell in table["cells"]]
-            for table in tables
+        "final": Markup(tree_svg(final.tree, final.tasks, sizes.blocks, sizes.heads))
+        if final
+        else "",
+        "trees": [Markup(tree_svg(e.tree, order, sizes.blocks, sizes.heads)) for e in distinct],
+        "frontier": [
+            Markup(frontier_svg(steps, marks, sizes.whole, numbers.max_ar, *shape))
+            for shape in shapes
         ],
+        "curves": _curves(numbers.curves),
+        "cells": [[_curves(cell.curves) for cell in table.cells] for table in tables],
     }
 
 
-def _depth(numbers: Mapping[str, Any]) -> int:
-    return len(numbers["sizes"]["blocks"])
-
-
-def _tree(numbers: Mapping[str, Any], tree: Mapping[str, Any], order: Sequence[str]) -> str:
-    sizes = numbers["sizes"]
-    return tree_svg(SharingTree.from_json(tree), order, sizes["blocks"], sizes["heads"])
-
-
-def _curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], words: str) -> dict[str, Markup]:
+def _curves(curves: Curves) -> dict[str, Markup]:
     return {
-        task: Markup(curves_svg(words.format(task), [Curve.from_json(c) for c in listed]))
-        for task, listed in curves.items()
+        task: Markup(curves_svg(f"Validation score of {task}", drawn))
+        for task, drawn in curves.items()
     }
 
 
-def _steps(distinct: Sequence[Mapping[str, Any]]) -> list[Step]:
-    return [
-        Step(entry["low"], entry["predicted_ar_pct"], entry["params"], entry["notation"])
-        for entry in distinct
-    ]
-
-
-def _marks(numbers: Mapping[str, Any]) -> list[Mark]:
+def _marks(numbers: Numbers) -> list[Mark]:
     """Measured models: the final tree, trained trees of the frontier, the comparison."""
-    rows = [(row, "other") for row in numbers["rows"]]
-    if rows and numbers["final"] and numbers["final"]["is_trained"]:
-        rows[-1] = (rows[-1][0], "final")
-    rows = [*reversed(rows), *((row, "other") for row in numbers["frontier"])]
+    shown = [*reversed(numbers.rows), *numbers.frontier]
     # What the comparison measured again under the same name is one point.
-    names = {row["name"] for row, _ in rows}
-    rows += [(row, "other") for row in numbers["comparisons"] if row["name"] not in names]
+    names = {row.name for row in shown}
+    shown += [row for row in numbers.comparisons if row.name not in names]
+    ours = numbers.final.row if numbers.final else None
     return [
         Mark(
-            row["name"],
+            row.name,
             split,
-            row["ar_pct"][split],
-            row["ar_low"].get(split),
-            row["ar_high"].get(split),
-            row["params"],
-            kind,
+            row.ar_pct[split],
+            row.ar_low.get(split),
+            row.ar_high.get(split),
+            row.params,
+            "final" if row is ours else "other",
         )
-        for row, kind in rows
-        for split in ("valid", "test")
-        if split in row["ar_pct"] and row["params"]
+        for row in shown
+        for split in REPORTED
+        if split in row.ar_pct and row.params
     ]

@@ -1,23 +1,26 @@
-"""Every tree of a table, and where on the scale of thresholds graph and tree change."""
+"""What the search says of a table: its task graphs, its trees at all thresholds, how sure they are.
+
+The only file of the report that asks the search.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
+from synergy.costs import Costs
 from synergy.errors import ConfigError
+from synergy.files import StrictModel
+from synergy.records import Tree, TreeFile, TreeShare
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.frontier import FrontierTree, frontier
+from synergy.synthesis.resampling import TableSamples
+from synergy.synthesis.stability import stability
 from synergy.synthesis.synthesize import Solver
 from synergy.synthesis.task_graph import task_graph
 
-if TYPE_CHECKING:
-    from synergy.costs import Costs
 
-
-@dataclass(frozen=True)
-class Stop:
+class Stop(StrictModel):
     """Thresholds that lead to one task graph.
 
     Attributes
@@ -37,67 +40,152 @@ class Stop:
     weights: tuple[int, ...]
     tree: int
 
-    def to_json(self) -> dict[str, Any]:
-        """The stop as JSON values."""
-        return {
-            "low": self.low,
-            "high": self.high,
-            "weights": list(self.weights),
-            "tree": self.tree,
-        }
+
+class DistinctTree(StrictModel):
+    """A tree with its costs, and the thresholds from ``low`` to below ``high`` that lead to it."""
+
+    tree: Tree
+    notation: str
+    low: float
+    high: float | None
+    params: int
+    macs: int
+    predicted_ar_pct: float
+    provably_optimal: bool
 
 
-@dataclass(frozen=True)
-class Trees:
+class Trees(StrictModel):
     """All thresholds of a table.
 
     Attributes
     ----------
-    solver : {"recursive", "exact"}
-    strict : bool
-    frontier : tuple of FrontierTree
+    start : int
+        Place of the stop that the threshold of the run belongs to.
     stops : tuple of Stop
         By ascending threshold, from 0 on and without gaps.
+    distinct : tuple of DistinctTree
     """
 
     solver: Solver
     strict: bool
-    frontier: tuple[FrontierTree, ...]
+    start: int
     stops: tuple[Stop, ...]
-
-    def stop_of(self, max_ar: float) -> int:
-        """Place of the stop that a threshold belongs to."""
-        return max(n for n, stop in enumerate(self.stops) if stop.low <= max_ar or n == 0)
+    distinct: tuple[DistinctTree, ...]
 
 
-def trees_of(table: ARTable, costs: Costs, solver: str, strict: bool) -> Trees:
+class PairWeights(StrictModel):
+    """A pair: by depth, in what share of resampled tables it may share at least that much."""
+
+    task_a: str
+    task_b: str
+    shares: dict[str, float]
+
+
+class StabilityNumbers(StrictModel):
+    """How often resampled tables give the same tree.
+
+    ``caps`` are pairs that a repair of the tree lets share no more than so many blocks.
+    """
+
+    caps: tuple[tuple[str, str, int], ...]
+    samples: int
+    tree_share: float
+    caveat: str
+    trees: tuple[TreeShare, ...]
+    at_least: tuple[PairWeights, ...]
+
+
+def weights_of(table: ARTable, max_ar: float) -> dict[tuple[str, str], int]:
+    """How many blocks each pair of a table may share, pairs in its order."""
+    graph = task_graph(table, max_ar)
+    return {pair: graph.edges[pair]["weight"] for pair in table.pairs()}
+
+
+def trees_of(
+    table: ARTable, costs: Costs, told: TreeFile | None, max_ar: float, order: Sequence[str]
+) -> Trees:
     """Solve a table at every threshold that makes a difference.
+
+    Parameters
+    ----------
+    table : ARTable
+    costs : Costs
+    told : TreeFile, or None
+        The tree of the run, which says how to solve.
+    max_ar : float
+        Threshold of the run, in percent.
+    order : sequence of str
+        Of the tasks in notations.
 
     Raises
     ------
     TableError, TreeError
         If a task has a name that no tree can hold, or a depth is larger than the encoder's.
     """
-    depth = len(costs.block_params)
+    solver, strict = _solver(told), told is not None and told.strict
+    found = None
     if solver == "exact":
         with suppress(ConfigError):  # too many tasks for it
-            found = frontier(table, costs.block_params, depth, "exact", strict)
-            return Trees("exact", strict, found, _stops(table, found))
-    found = frontier(table, costs.block_params, depth, "recursive", strict)
-    return Trees("recursive", strict, found, _stops(table, found))
+            found = frontier(table, costs.block_params, costs.depth, solver, strict)
+    if found is None:
+        solver = "recursive"
+        found = frontier(table, costs.block_params, costs.depth, solver, strict)
+    stops = _stops(table, found)
+    return Trees(
+        solver=solver,
+        strict=strict,
+        start=max(n for n, stop in enumerate(stops) if stop.low <= max_ar or n == 0),
+        stops=stops,
+        distinct=tuple(
+            DistinctTree(
+                tree=each.synthesis.tree,
+                notation=each.synthesis.tree.notation(order),
+                low=each.low,
+                high=each.high,
+                params=costs.params(each.synthesis.tree),
+                macs=costs.macs(each.synthesis.tree),
+                predicted_ar_pct=each.synthesis.predicted_ar_pct,
+                provably_optimal=each.synthesis.provably_optimal,
+            )
+            for each in found
+        ),
+    )
 
 
-def _stops(table: ARTable, found: tuple[FrontierTree, ...]) -> tuple[Stop, ...]:
+def stability_of(
+    samples: TableSamples, costs: Costs, told: TreeFile | None, solver: Solver, max_ar: float
+) -> StabilityNumbers:
+    """Solve every resampled table at the threshold of the run."""
+    strict = told is not None and told.strict
+    caps = {frozenset((c.task_a, c.task_b)): c.blocks for c in (told.caps if told else ())}
+    found = stability(samples, max_ar, costs.block_params, costs.depth, solver, strict, caps)
+    return StabilityNumbers(
+        caps=tuple((min(pair), max(pair), cap) for pair, cap in caps.items()),
+        samples=len(samples.ar),
+        tree_share=found.tree_share,
+        caveat=found.caveat,
+        trees=tuple(TreeShare(notation=text, share=share) for text, share in found.trees),
+        at_least=tuple(
+            PairWeights(task_a=a, task_b=b, shares={str(d): share for d, share in by.items()})
+            for (a, b), by in found.at_least.items()
+        ),
+    )
+
+
+def _solver(told: TreeFile | None) -> Solver:
+    return "exact" if told is not None and told.solver == "exact" else "recursive"
+
+
+def _stops(table: ARTable, found: Sequence[FrontierTree]) -> tuple[Stop, ...]:
     measured = {cell.ar_pct for cell in table.cells if cell.ar_pct is not None}
     starts: list[tuple[float, tuple[int, ...], int]] = []
     for low in sorted({0.0} | measured):
-        graph = task_graph(table, low)
-        weights = tuple(graph.edges[pair]["weight"] for pair in table.pairs())
+        weights = tuple(weights_of(table, low).values())
         tree = max(n for n, entry in enumerate(found) if entry.low <= low)
         if not starts or starts[-1][1:] != (weights, tree):
             starts.append((low, weights, tree))
     ends = [low for low, _, _ in starts[1:]]
     return tuple(
-        Stop(low, high, weights, tree)
+        Stop(low=low, high=high, weights=weights, tree=tree)
         for (low, weights, tree), high in zip(starts, [*ends, None], strict=True)
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synergy.errors import ConfigError
 from synergy.files import write_text_atomically
 from synergy.report.html import render
-from synergy.report.summary import summarise
-from synergy.workspace import Workspace
+from synergy.report.numbers import Numbers
+from synergy.report.summarise import summarise
+
+if TYPE_CHECKING:  # imports torch
+    from synergy.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -21,27 +23,16 @@ class Report:
     Attributes
     ----------
     file : Path
-    numbers : dict
-        What it shows, see `synergy.report.summary.summarise`.
+    numbers : Numbers
+        What it shows.
     """
 
     file: Path
-    numbers: Mapping[str, Any]
+    numbers: Numbers
 
     def to_json(self) -> dict[str, Any]:
         """The file and its numbers as JSON values, without the curves."""
-        kept = {name: value for name, value in self.numbers.items() if name != "curves"}
-        kept["tables"] = [
-            {
-                **table,
-                "cells": [
-                    {name: value for name, value in cell.items() if name != "curves"}
-                    for cell in table["cells"]
-                ],
-            }
-            for table in self.numbers["tables"]
-        ]
-        return {"report": str(self.file), **kept}
+        return {"report": str(self.file), **self.numbers.to_json()}
 
 
 def write_report(workspace: Workspace, file: Path | None = None) -> Report:

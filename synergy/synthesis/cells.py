@@ -38,6 +38,8 @@ class Cell:
     ar_low, ar_high : float, or None
         Interval of the AR in percent, both or neither. Resampling can shift it, so it need not
         hold ``ar_pct``.
+    trials : tuple of str
+        Digests of the pair's trainings.
     """
 
     task_a: str
@@ -54,6 +56,7 @@ class Cell:
     test_ar_pct: float | None = None
     ar_low: float | None = None
     ar_high: float | None = None
+    trials: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # A reason may quote anything, also what no encoding can hold.

@@ -27,7 +27,15 @@ def write_cells(cells: Sequence[Cell], path: Path) -> None:
 
     The same cells give the same bytes; the file appears complete or not at all.
     """
-    write_rows(path, COLUMNS, ([getattr(cell, name) for name in COLUMNS] for cell in cells))
+    named = any(cell.trials for cell in cells)
+    write_rows(
+        path,
+        (*COLUMNS, "trials") if named else COLUMNS,
+        (
+            [*(getattr(cell, name) for name in COLUMNS), *[" ".join(cell.trials)][: int(named)]]
+            for cell in cells
+        ),
+    )
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
@@ -152,6 +160,7 @@ class _Row:
             self.number("test_ar_pct"),
             low,
             self.number("ar_high", instead=low),
+            tuple(self.values.get("trials", "").split()),
         )
         return [] if depth is None else [cell]
 

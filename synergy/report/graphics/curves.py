@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from xml.etree.ElementTree import Element
 
 from synergy.report.graphics.svg import add, points, svg, text_of, ticks
@@ -32,19 +31,6 @@ class Curve:
     kind: str
     places: tuple[tuple[float, float], ...]
     best: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The curve as JSON values."""
-        return {
-            "kind": self.kind,
-            "places": [[round(epoch, 3), round(score, 3)] for epoch, score in self.places],
-            "best": self.best,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Curve:
-        """Inverse of `to_json`."""
-        return cls(data["kind"], tuple((e, s) for e, s in data["places"]), data["best"])
 
 
 def curves_svg(name: str, curves: Sequence[Curve]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from synergy.report.numbers import Numbers, Result
+from synergy.wording import REPORTED, SPLIT_NAMES, duration
 
 _DASH = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 _SPACE = "\N{NO-BREAK SPACE}"
-SPLIT_NAMES = {"valid": "validation", "test": "test"}
 
 
 def percent(value: float | None) -> str:
@@ -38,75 +37,66 @@ def interval(low: float | None, high: float | None) -> str:
     return f"[{low:.1f},{_SPACE}{high:.1f}]"
 
 
-def duration(seconds: float | None) -> str:
-    """``3 h 20 min``, ``12 min``, ``8 s``."""
-    if seconds is None:
-        return _DASH
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
-
-
-def reduction(row: Mapping[str, Any], split: str) -> str:
+def reduction(row: Result, split: str) -> str:
     """``1.4 % [0.3, 2.2]``: the AR of a row on a split, with its interval if it has one."""
-    value = row["ar_pct"].get(split)
+    value = row.ar_pct.get(split)
     if value is None:
         return _DASH
-    ends = interval(row["ar_low"].get(split), row["ar_high"].get(split))
+    ends = interval(row.ar_low.get(split), row.ar_high.get(split))
     return f"{value:.1f} % {ends}".strip()
 
 
-def above(row: Mapping[str, Any], split: str) -> str:
+def above(row: Result, split: str) -> str:
     """``+1.4 [+0.3, +2.2]``: the AR of a row minus that of the tree, if that is known."""
-    found = row["above"].get(split)
+    found = row.above.get(split)
     if found is None:
         return _DASH
     value, low, high = (
-        f"{found[key]:+.1f}".replace("-", _MINUS) for key in ("ar_pct", "ar_low", "ar_high")
+        f"{points:+.1f}".replace("-", _MINUS)
+        for points in (found.ar_pct, found.ar_low, found.ar_high)
     )
     return f"{value} [{low},{_SPACE}{high}]"
 
 
-def title(numbers: Mapping[str, Any], name: str) -> str:
+def title(numbers: Numbers, name: str) -> str:
     """What the page is called: the final tree, what it costs and what it keeps."""
-    final = numbers["final"]
+    final = numbers.final
     if final is None:
-        return f"{name}: {', '.join(numbers['tasks'])}"
-    parts = [final["notation"], f"{count(final['params'])} parameters ({final['share_pct']:.0f} %)"]
-    if final["row"]:
-        parts.append(f"AR {percent(final['row']['ar_pct'].get('valid'))} %")
+        return f"{name}: {', '.join(numbers.tasks)}"
+    parts = [final.notation, f"{count(final.params)} parameters ({final.share_pct:.0f} %)"]
+    if final.row:
+        parts.append(f"AR {percent(final.row.ar_pct.get('valid'))} %")
     else:
-        parts.append(f"predicted AR {percent(final['predicted_ar_pct'])} %")
+        parts.append(f"predicted AR {percent(final.predicted_ar_pct)} %")
     return " \N{MIDDLE DOT} ".join(parts)
 
 
-def lead(numbers: Mapping[str, Any]) -> str:
+def lead(numbers: Numbers) -> str:
     """The result in two sentences, numbers and their units on one line."""
     return _lead(numbers).replace(" %", f"{_SPACE}%")
 
 
-def _lead(numbers: Mapping[str, Any]) -> str:
-    final, tasks = numbers["final"], numbers["tasks"]
+def _lead(numbers: Numbers) -> str:
+    final, tasks = numbers.final, numbers.tasks
     if final is None:
         named = ", ".join(tasks)
         found = f"What lies in this workspace so far, on the tasks {named}."
         return found if tasks else "What lies in this workspace so far."
     size = (
-        f"One network of {count(final['params'])} parameters for {len(final['tasks'])} tasks, "
-        f"{final['share_pct']:.0f} % of what separate models need"
+        f"One network of {count(final.params)} parameters for {len(final.tasks)} tasks, "
+        f"{final.share_pct:.0f} % of what separate models need"
     )
-    threshold = f"threshold {numbers['max_ar']:g} %"
-    if not final["row"]:
+    threshold = f"threshold {numbers.max_ar:g} %"
+    if not final.row:
         return (
             f"{size}. From the pairs an accuracy reduction of at most "
-            f"{percent(final['predicted_ar_pct'])} % is expected ({threshold}); "
+            f"{percent(final.predicted_ar_pct)} % is expected ({threshold}); "
             "the tree is not trained yet."
         )
     kept = " and ".join(
-        f"{reduction(final['row'], split)} on {words}"
-        for split, words in SPLIT_NAMES.items()
-        if split in final["row"]["ar_pct"]
+        f"{reduction(final.row, split)} on {SPLIT_NAMES[split]}"
+        for split in REPORTED
+        if split in final.row.ar_pct
     )
     return f"{size}. Its accuracy reduction is {kept} ({threshold} on validation)."
 
@@ -116,7 +106,7 @@ FILTERS = {
     "score": score,
     "count": count,
     "millions": millions,
-    "duration": duration,
+    "duration": lambda seconds: _DASH if seconds is None else duration(seconds),
     "reduction": reduction,
     "above": above,
 }

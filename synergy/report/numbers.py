@@ -1,0 +1,231 @@
+"""The numbers of a report: what a page shows is all in here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from synergy.files import StrictModel
+from synergy.records import Attempt, BySplit, Chance, ComparedRow, Difference, Row, TableKind, Tree
+from synergy.report.trainings import Curves
+from synergy.report.trees import StabilityNumbers, Trees
+
+
+class Result(StrictModel):
+    """A measured model: a `Row` as far as the page shows it.
+
+    Attributes
+    ----------
+    above : dict of split to Difference
+        How far its AR lies above that of the synthesised tree.
+    note : str
+        With the reason why there is no result.
+    """
+
+    method: str | None = None
+    name: str
+    notation: str | None = None
+    params: int | None = None
+    stored_params: int | None = None
+    macs: int | None = None
+    share_pct: float | None = None
+    mean_scores: dict[str, dict[str, float]]
+    ar_pct: BySplit
+    ar_low: BySplit
+    ar_high: BySplit
+    above: dict[str, Difference] = Field(default={})
+    trainings: int | None = None
+    seconds: float | None = None
+    epochs: int | None = None
+    distilled: bool
+    note: str = ""
+    seeds: int
+
+    @classmethod
+    def of(cls, row: Row) -> Result:
+        """What the page shows of a row."""
+        told = row.model_dump(include=set(cls.model_fields) - {"above", "note"})
+        if isinstance(row, ComparedRow):
+            note = " ".join(text for text in (row.error, row.note) if text)
+            told |= {"above": row.above.get("tree", {}), "note": note}
+        return cls(**told, seeds=row.seeds)
+
+
+class CellNumbers(StrictModel):
+    """A cell of an AR table.
+
+    Attributes
+    ----------
+    single, multi : dict of task to float or None
+        Validation scores alone and together.
+    passes : bool
+        Whether its AR is within the threshold of the run.
+    is_weight : bool
+        Whether that many blocks are the weight of the pair.
+    in_tree : bool
+        Whether the tree of the run shares that many blocks between the two.
+    curves : dict of task to tuple of Curve
+        Empty where no training is known.
+    is_named : bool
+        Whether the table names its trainings.
+    """
+
+    task_a: str
+    task_b: str
+    shared_depth: int
+    ar_pct: float | None
+    ar_low: float | None
+    ar_high: float | None
+    test_ar_pct: float | None
+    status: str
+    reason: str
+    seeds: int
+    single: dict[str, float | None]
+    multi: dict[str, float | None]
+    passes: bool
+    is_weight: bool
+    in_tree: bool
+    curves: Curves = Field(exclude=True)
+    is_named: bool = Field(exclude=True)
+
+
+class TableNumbers(StrictModel):
+    """An AR table; ``cells`` pair by pair, then by depth."""
+
+    kind: TableKind
+    tasks: tuple[str, ...]
+    depths: tuple[int, ...]
+    pairs: tuple[tuple[str, str], ...]
+    seeds: tuple[int, ...]
+    cells: tuple[CellNumbers, ...]
+
+
+class Sizes(StrictModel):
+    """What networks cost.
+
+    Attributes
+    ----------
+    blocks : tuple of int
+        Parameters of the blocks.
+    heads : dict of task to int
+        Parameters of the decoders; empty unless all are known.
+    assumed : bool
+        Whether these are of the default encoder because there is no configuration.
+    whole : int
+        Parameters of independent models.
+    """
+
+    blocks: tuple[int, ...]
+    heads: dict[str, int]
+    assumed: bool
+    whole: int
+
+
+class FinalTree(StrictModel):
+    """The tree of the run: what it costs and, in ``row`` once it is trained, what it keeps."""
+
+    tree: Tree
+    notation: str
+    tasks: tuple[str, ...]
+    params: int
+    macs: int
+    share_pct: float
+    independent_params: int
+    predicted_ar_pct: float
+    solver: str
+    strict: bool
+    provably_optimal: bool
+    weights: tuple[int, ...]
+    notes: tuple[str, ...]
+    table: TableKind | None
+    is_trained: bool
+    row: Result | None
+    shortfall: str
+
+
+class Baseline(StrictModel):
+    """A task alone: mean and standard deviation over its seeds."""
+
+    task: str
+    seeds: tuple[int, ...]
+    mean: BySplit
+    spread: BySplit
+
+
+class CorpusOrigin(StrictModel):
+    """A corpus and its tasks; fingerprint and licences where an export tells them."""
+
+    name: str
+    fingerprint: str | None = None
+    licences: tuple[str, ...] = ()
+    synthetic: bool | None = None
+    tasks: tuple[str, ...]
+
+
+class Provenance(StrictModel):
+    """Everything that a reader needs to trust or repeat the run."""
+
+    versions: dict[str, str]
+    reported_with: str
+    seeds: tuple[int, ...]
+    corpora: tuple[CorpusOrigin, ...]
+    notes: tuple[str, ...]
+    trainings: dict[str, int]
+    training_s: float
+    config: str
+
+
+class MissingPart(StrictModel):
+    """What is not in the workspace yet, and the command that makes it."""
+
+    what: str
+    command: str
+
+
+class Numbers(StrictModel):
+    """Everything that a report says about a workspace; a part that is not there is None or empty.
+
+    Attributes
+    ----------
+    tasks : tuple of str
+        In the order of the configuration as far as it has them.
+    max_ar : float, or None
+        Threshold of the run, in percent.
+    final : FinalTree, or None
+        The tree of the run.
+    tables : tuple of TableNumbers
+        The one that the tree came from first.
+    trees : Trees, or None
+        Those of all thresholds; ``no_trees`` says why there are none.
+    rows : tuple of Result
+        The final table; the last one is the exported model.
+    attempts : tuple of Attempt
+        Trees that were trained and held against the threshold, in order.
+    frontier : tuple of Result
+        Trained trees of the frontier.
+    curves : dict of task to tuple of Curve
+        Those of the final tree beside those of each task alone.
+    """
+
+    tasks: tuple[str, ...]
+    max_ar: float | None
+    final: FinalTree | None
+    tables: tuple[TableNumbers, ...]
+    sizes: Sizes
+    trees: Trees | None
+    no_trees: str
+    stability: StabilityNumbers | None
+    baselines: tuple[Baseline, ...]
+    rows: tuple[Result, ...]
+    attempts: tuple[Attempt, ...]
+    frontier: tuple[Result, ...]
+    comparisons: tuple[Result, ...]
+    chance: dict[str, Chance]
+    curves: Curves = Field(exclude=True)
+    provenance: Provenance
+    missing: tuple[MissingPart, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The numbers as JSON values, without the curves."""
+        return self.model_dump(mode="json", exclude={"attempts": {"__all__": {"mean_scores"}}})

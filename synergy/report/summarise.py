@@ -1,0 +1,258 @@
+"""From the files of a workspace to the numbers of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from synergy import __version__
+from synergy.costs import Costs
+from synergy.errors import SynergyError, WorkspaceError
+from synergy.report.numbers import (
+    Baseline,
+    CellNumbers,
+    CorpusOrigin,
+    FinalTree,
+    MissingPart,
+    Numbers,
+    Provenance,
+    Result,
+    Sizes,
+    TableNumbers,
+)
+from synergy.report.sources import Sources, read_sources
+from synergy.report.trainings import Trainings
+from synergy.report.trees import stability_of, trees_of, weights_of
+from synergy.wording import REPORTED
+
+if TYPE_CHECKING:  # imports torch
+    from synergy.workspace import PairTable, Workspace
+
+_TRAININGS = ("one task", "a pair", "more tasks")
+
+
+def summarise(workspace: Workspace) -> Numbers:
+    """Everything that a report says about a workspace.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Of which only the files are read, no recordings.
+
+    Raises
+    ------
+    WorkspaceError
+        If a file is damaged, or there is nothing to report.
+    TableError
+        If an AR table is damaged.
+    """
+    sources = read_sources(workspace)
+    tasks, tree = _tasks(sources), sources.tree
+    main = sources.tables[sources.main_table] if sources.main_table else None
+    covered = main.table.tasks if main else tasks
+    costs = _costs(sources, list(dict.fromkeys([*covered, *(tree.tree.tasks if tree else ())])))
+    max_ar = tree.max_ar if tree else sources.config.max_ar if sources.config else None
+    trees, obstacle, stability = None, "", None
+    if main:
+        try:
+            trees = trees_of(main.table, costs, tree, max_ar or 0.0, covered)
+        except SynergyError as error:  # such as names that no tree can hold
+            obstacle = str(error)
+    if main and main.samples and trees and max_ar is not None:
+        stability = stability_of(main.samples, costs, tree, trees.solver, max_ar)
+    trainings = Trainings(sources, tasks)
+    summary, comparisons = sources.summary, sources.comparisons
+    rows = tuple(Result.of(row) for row in (summary.rows if summary else ()))
+    final = _final(sources, costs, rows, tasks)
+    trained = [entry.measured for entry in (sources.frontier.frontier if sources.frontier else ())]
+    return Numbers(
+        tasks=tasks,
+        max_ar=max_ar,
+        final=final,
+        tables=tuple(
+            _table(found, sources, trainings, max_ar)
+            for found in sorted(sources.tables.values(), key=lambda found: found is not main)
+        ),
+        sizes=Sizes(
+            blocks=costs.block_params,
+            heads=dict(costs.head_params),
+            assumed=sources.config is None,
+            whole=_whole(costs, covered),
+        ),
+        trees=trees,
+        no_trees=obstacle,
+        stability=stability,
+        baselines=_baselines(trainings),
+        rows=rows,
+        attempts=summary.attempts if summary else (),
+        frontier=tuple(Result.of(row) for row in trained if row),
+        comparisons=tuple(Result.of(row) for row in (comparisons.rows if comparisons else ())),
+        chance=(comparisons.chance if comparisons else None) or {},
+        curves=trainings.curves(summary.rows[-1].digests if rows and summary else (), tasks),
+        provenance=_provenance(sources),
+        missing=_missing(sources, final),
+    )
+
+
+def _tasks(sources: Sources) -> tuple[str, ...]:
+    """All tasks, in the order of the configuration as far as it has them."""
+    known = [
+        *(sources.config.tasks if sources.config else ()),
+        *(sources.summary.tasks if sources.summary else ()),
+        *(task for found in sources.tables.values() for task in found.table.tasks),
+        *sorted(task for each in sources.trainings.values() for task in each.trial.tree.tasks),
+    ]
+    return tuple(dict.fromkeys(known))
+
+
+def _costs(sources: Sources, tasks: Sequence[str]) -> Costs:
+    """What blocks and decoders cost; classes are those of the trainings and of the export."""
+    from synergy.experiment import settings_costs
+    from synergy.tasks import TaskSpec
+
+    known = {spec.name: spec for spec in (sources.spec.task_specs() if sources.spec else ())}
+    for training in sources.trainings.values():
+        for task in training.trial.tasks:
+            known[task.name] = TaskSpec(task.name, task.kind, task.classes)
+    costs = settings_costs(sources.config, tasks, classes=known)
+    if sources.tree and sources.tree.tree.depth != costs.depth:
+        raise WorkspaceError(
+            f"{sources.folder / 'tree.json'} holds a tree of {sources.tree.tree.depth} blocks, "
+            f"expected {costs.depth} as the encoder has; run `{sources.tree.MADE_BY}` again to "
+            "write it anew"
+        )
+    return costs
+
+
+def _whole(costs: Costs, tasks: Sequence[str]) -> int:
+    """Parameters of independent models."""
+    heads = sum(costs.head_params.get(task, 0) for task in tasks)
+    return len(tasks) * sum(costs.block_params) + heads
+
+
+def _final(
+    sources: Sources, costs: Costs, rows: Sequence[Result], order: Sequence[str]
+) -> FinalTree | None:
+    told, summary = sources.tree, sources.summary
+    if told is None:
+        return None
+    row, shortfall, whole = None, "", 0
+    if summary and rows and summary.synthesis.is_of(told):
+        row, shortfall, whole = rows[-1], summary.shortfall or "", rows[0].params or 0
+    whole = whole or _whole(costs, told.tree.tasks)
+    params = (row and row.params) or told.params or costs.params(told.tree)
+    tasks = [task for task in order if task in told.tree.tasks]
+    return FinalTree(
+        tree=told.tree,
+        notation=told.tree.notation(tasks),
+        tasks=tuple(tasks),
+        params=params,
+        macs=(row and row.macs) or costs.macs(told.tree),
+        share_pct=100 * params / whole,
+        independent_params=whole,
+        predicted_ar_pct=told.predicted_ar_pct,
+        solver=told.solver,
+        strict=told.strict,
+        provably_optimal=told.provably_optimal,
+        weights=tuple(pair.blocks for pair in told.weights),
+        notes=told.notes,
+        table=sources.main_table,
+        is_trained=row is not None,
+        row=row,
+        shortfall=shortfall,
+    )
+
+
+def _table(
+    found: PairTable, sources: Sources, trainings: Trainings, max_ar: float | None
+) -> TableNumbers:
+    table, tree = found.table, sources.tree.tree if sources.tree else None
+    assert found.kind is not None  # those of a workspace have one
+    weights = {} if max_ar is None else weights_of(table, max_ar)
+    cells: list[CellNumbers] = []
+    shown = CellNumbers.model_fields
+    for cell in table.cells:
+        pair = cell.task_a, cell.task_b
+        shared = tree.shared_depth(*pair) if tree and set(pair) <= set(tree.tasks) else 0
+        known = trainings.has_any(cell.trials)
+        cells.append(
+            CellNumbers(
+                **{name: value for name, value in vars(cell).items() if name in shown},
+                single=dict(zip(pair, (cell.single_a, cell.single_b), strict=True)),
+                multi=dict(zip(pair, (cell.multi_a, cell.multi_b), strict=True)),
+                passes=max_ar is not None and cell.passes(max_ar),
+                is_weight=weights.get(pair, 0) == cell.shared_depth,
+                in_tree=shared == cell.shared_depth,
+                curves=trainings.curves(cell.trials, pair) if known else {},
+                is_named=bool(cell.trials),
+            )
+        )
+    return TableNumbers(
+        kind=found.kind,
+        tasks=table.tasks,
+        depths=table.depths,
+        pairs=tuple(table.pairs()),
+        seeds=tuple(sorted({cell.seeds for cell in table.cells if cell.status == "measured"})),
+        cells=tuple(cells),
+    )
+
+
+def _baselines(trainings: Trainings) -> tuple[Baseline, ...]:
+    found: list[Baseline] = []
+    for task, trained in trainings.singles.items():
+        results = [each.result.scores for each in trained]
+        scores = {s: [by[s][task] for by in results if s in by] for s in REPORTED}
+        found.append(
+            Baseline(
+                task=task,
+                seeds=tuple(each.trial.seed for each in trained),
+                mean={s: fmean(values) for s, values in scores.items() if values},
+                spread={s: stdev(values) for s, values in scores.items() if len(values) > 1},
+            )
+        )
+    return tuple(found)
+
+
+def _provenance(sources: Sources) -> Provenance:
+    summary, spec, config = sources.summary, sources.spec, sources.config
+    trained = sources.trainings.values()
+    counts: dict[str, int] = dict.fromkeys(_TRAININGS, 0)
+    for each in trained:
+        counts[_TRAININGS[min(len(each.trial.tree.tasks), len(_TRAININGS)) - 1]] += 1
+    corpora = spec.corpora if spec else {}
+    tasks = config.tasks if config else {}
+    return Provenance(
+        versions=(summary and summary.versions) or (spec.versions if spec else {}),
+        reported_with=__version__,
+        seeds=(summary and summary.seeds) or tuple(sorted({each.trial.seed for each in trained})),
+        corpora=tuple(
+            CorpusOrigin(
+                name=name,
+                tasks=tuple(task for task, used in tasks.items() if name in used.corpora),
+                **(corpora[name].model_dump() if name in corpora else {}),
+            )
+            for name in dict.fromkeys([*(config.corpora if config else ()), *corpora])
+        ),
+        notes=summary.notes if summary else (),
+        trainings=counts,
+        training_s=sum(each.result.seconds for each in trained),
+        config=sources.config_text,
+    )
+
+
+def _missing(sources: Sources, final: FinalTree | None) -> tuple[MissingPart, ...]:
+    """What a complete report would have beyond this one."""
+    parts = [
+        (sources.trainings, "trainings, and with them curves", "synergy baseline"),
+        (sources.tables, "the AR table of the pairs", "synergy pairwise"),
+        (
+            final and final.is_trained,
+            "the sharing tree, trained and measured",
+            "synergy synthesize",
+        ),
+        (sources.comparisons, "the comparison with other methods", "synergy compare"),
+    ]
+    return tuple(
+        MissingPart(what=what, command=made_by) for there, what, made_by in parts if not there
+    )
