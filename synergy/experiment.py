@@ -134,7 +134,7 @@ def settings_costs(
     config: RunConfig | None,
     tasks: Sequence[str],
     width: float = 1.0,
-    classes: Mapping[str, TaskSpec] = {},  # noqa: B006
+    classes: Mapping[str, TaskSpec] = {},
 ) -> Costs:
     """Costs from settings alone; decoders only if those of all ``tasks`` are known."""
     encoder = encoder_at(config.encoder if config else Cnn8(), width)

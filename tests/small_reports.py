@@ -14,8 +14,20 @@ from typing import Any
 import numpy as np
 from small_tables import PAPER_TASKS, paper_table
 
+from synergy.records import (
+    Attempt,
+    Chance,
+    ComparedRow,
+    ComparisonsFile,
+    Difference,
+    PairBlocks,
+    Row,
+    SummaryFile,
+    TreeFile,
+)
 from synergy.synthesis import ARTable, synthesize
 from synergy.synthesis.resampling import noisy_samples
+from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.workspace import Workspace
 
@@ -30,7 +42,7 @@ ENCODER = {
 BLOCKS = (168, 1806, 2838, 4221, 4032, 4032, 4032, 4032)
 HEADS = {"gc": 3783, "ac": 3868, "scr": 5313, "vad": 4913}
 WHOLE = 4 * sum(BLOCKS) + sum(HEADS.values())
-TRAINING = {"epochs": 10, "steps_per_epoch": 50}
+TRAINING = TrainingConfig(epochs=10, steps_per_epoch=50)
 SEEDS = (0, 1, 2)
 MAX_AR = 2.0
 SPLITS = ("valid", "test")
@@ -49,20 +61,31 @@ def result_workspace(
     1: single-task models; 2: pairs, with the numbers of the paper; 3: the tree; 4: comparisons.
     """
     workspace = Workspace(folder)
-    workspace.save_config(json.dumps(_config(corpus, len(seeds))))  # JSON is YAML, too
+    workspace.config.write_text(json.dumps(_config(corpus, len(seeds))))  # JSON is YAML, too
     rng = np.random.default_rng(1)
     singles = {t: _train(workspace, SharingTree.single(t, 8), seeds, rng, {}) for t in PAPER_TASKS}
     if stages >= 2:
         table = _table(workspace, seeds, rng, singles)
-        noisy_samples(table, 0.5, 200, 3).to_csv(workspace.ar_samples)
-        table = noisy_samples(table, 0.5, 200, 3).with_intervals()
-        table.to_csv(workspace.ar_table)
+        samples, files = noisy_samples(table, 0.5, 200, 3), workspace.table_files("plain")
+        samples.to_csv(files.samples)
+        table = samples.with_intervals()
+        table.to_csv(files.table)
         if stages >= 3:
             _finish(workspace, seeds, rng, table, singles, corpus, note)
         if stages >= 4:
-            around = {"valid": {"median": 1.2, "high": 6.4}, "test": {"median": 1.9, "high": 3.4}}
-            compared = {"rows": comparison_rows(note), "chance": around}
-            (folder / "comparisons.json").write_text(json.dumps(compared))
+            ComparisonsFile(
+                tasks=PAPER_TASKS,
+                tree="{{gc,ac}@8,{scr,vad}@8}@6",
+                max_params=51_102,
+                max_ar=MAX_AR,
+                seeds=tuple(seeds),
+                terms="t",
+                chance={
+                    "valid": Chance(median=1.2, high=6.4),
+                    "test": Chance(median=1.9, high=3.4),
+                },
+                rows=tuple(comparison_rows(note)),
+            ).write(workspace.comparisons)
     return workspace
 
 
@@ -79,10 +102,10 @@ def with_holes(table: ARTable, reason: str) -> ARTable:
     )
 
 
-def comparison_rows(note: str = "") -> list[dict[str, Any]]:
+def comparison_rows(note: str = "") -> list[ComparedRow]:
     """Rows as `synergy compare` writes them; the last one failed."""
     rng = np.random.default_rng(5)
-    rows = []
+    rows: list[ComparedRow] = []
     flats = [(WHOLE - 3 * sum(BLOCKS[:d]), 8.0 - d / 2, d) for d in (4, 6, 8)]
     divisions = ("{gc,ac},{scr,vad}", "{gc,scr},{ac,vad}", "{gc,vad},{ac,scr}")
     named = [
@@ -100,42 +123,42 @@ def comparison_rows(note: str = "") -> list[dict[str, Any]]:
     for method, name, params, ar in named:
         masked = method in ("lth", "lt4rec")
         rows.append(
-            {
-                "method": method,
-                "name": name,
-                "params": params,
-                "stored_params": params + (4000 if masked else 0),
-                "macs": 4_900_000 + 10 * params,
-                "share_pct": 100 * params / WHOLE,
-                "mean_scores": {s: {t: v - ar / 200 for t, v in SINGLE.items()} for s in SPLITS},
-                "ar_pct": {"valid": ar, "test": ar * 1.2},
-                "ar_low": {"valid": ar * 0.7, "test": ar * 0.8},
-                "ar_high": {"valid": ar * 1.5, "test": ar * 1.7},
-                "above": {"tree": {s: _above(ar - 1.6) for s in SPLITS}},
-                "trainings": int(rng.integers(3, 90)),
-                "seconds": float(rng.integers(500, 20_000)),
-                "note": note if masked else "",
-            }
+            ComparedRow(
+                method=method,
+                name=name,
+                params=params,
+                stored_params=params + (4000 if masked else 0),
+                macs=4_900_000 + 10 * params,
+                share_pct=100 * params / WHOLE,
+                mean_scores={s: {t: v - ar / 200 for t, v in SINGLE.items()} for s in SPLITS},
+                ar_pct={"valid": ar, "test": ar * 1.2},
+                ar_low={"valid": ar * 0.7, "test": ar * 0.8},
+                ar_high={"valid": ar * 1.5, "test": ar * 1.7},
+                above={"tree": {s: _above(ar - 1.6) for s in SPLITS}},
+                trainings=int(rng.integers(3, 90)),
+                seconds=float(rng.integers(500, 20_000)),
+                note=note if masked else "",
+            )
         )
-    rows.append({"method": "rsa", "name": "rsa, failed", "error": "the loss became NaN"})
+    rows.append(ComparedRow(method="rsa", name="rsa, failed", error="the loss became NaN"))
     return rows
 
 
-def _above(points: float) -> dict[str, float]:
-    return {"ar_pct": points, "ar_low": points - 0.5, "ar_high": points + 0.7}
+def _above(points: float) -> Difference:
+    return Difference(ar_pct=points, ar_low=points - 0.5, ar_high=points + 0.7)
 
 
 # -- files ------------------------------------------------------------------------------------
 
 
 def _config(corpus: str, seeds: int) -> dict[str, Any]:
-    tasks = {t: {"kind": _kind(t), "corpora": {corpus: {}}} for t in PAPER_TASKS}
+    tasks = {t: {"kind": _kind(t), "corpora": {corpus: {"column": t}}} for t in PAPER_TASKS}
     return {
         "corpora": {corpus: {"format": "manifest", "folder": "/data"}},
         "tasks": tasks,
         "features": {"mels": 64, "hop_ms": 10.0},
         "encoder": ENCODER,
-        "training": TRAINING,
+        "training": TRAINING.model_dump(mode="json"),
         "depths": [4, 5, 6, 7, 8],
         "seed": 0,
         "seeds": seeds,
@@ -145,6 +168,11 @@ def _config(corpus: str, seeds: int) -> dict[str, Any]:
 
 def _kind(task: str) -> str:
     return "frame_activity" if task == "vad" else "clip_classification"
+
+
+def _task(task: str) -> dict[str, Any]:
+    classes = [f"class {n}" for n in range(CLASSES[task])]
+    return {"name": task, "kind": _kind(task), "classes": classes}
 
 
 def _table(
@@ -173,6 +201,7 @@ def _table(
                 multi_a=scores[a],
                 multi_b=scores[b],
                 test_ar_pct=cell.ar_pct * 1.3,
+                trials=tuple(found["digests"]),
             )
         )
     return ARTable.from_cells(cells)
@@ -189,21 +218,22 @@ def _finish(
 ) -> None:
     """tree.json, summary.json and the specification of the model, with the tree trained."""
     found = synthesize(table, MAX_AR, BLOCKS, 8)
-    told = {
-        "tree": found.tree.to_json(),
-        "notation": found.tree.notation(table.tasks),
-        "encoder_params": round(found.encoder_cost),
-        "predicted_ar_pct": found.predicted_ar_pct,
-        "max_ar": MAX_AR,
-        "params": round(found.encoder_cost) + sum(HEADS.values()),
-        "solver": found.solver,
-        "strict": found.strict,
-        "provably_optimal": found.provably_optimal,
-        "weights": [{"task_a": a, "task_b": b, "blocks": w} for a, b, w in found.weights],
-        "notes": list(found.notes),
-        "table": str(workspace.ar_table),
-    }
-    workspace.tree.write_text(json.dumps(told))
+    told = TreeFile(
+        tree=found.tree,
+        notation=found.tree.notation(table.tasks),
+        encoder_params=round(found.encoder_cost),
+        predicted_ar_pct=found.predicted_ar_pct,
+        max_ar=MAX_AR,
+        params=round(found.encoder_cost) + sum(HEADS.values()),
+        solver=found.solver,
+        strict=found.strict,
+        provably_optimal=found.provably_optimal,
+        weights=tuple(PairBlocks(task_a=a, task_b=b, blocks=w) for a, b, w in found.weights),
+        notes=tuple(found.notes),
+        table=str(workspace.table_files("plain").table),
+        table_kind="plain",
+    )
+    told.write(workspace.tree)
     independent = SharingTree.flat(PAPER_TASKS, 0, 8)
     alone = [digest for task in PAPER_TASKS for digest in singles[task]["digests"]]
     trained = {**_train(None, independent, seeds, rng, {}), "digests": alone}
@@ -213,40 +243,59 @@ def _finish(
         ("tree", found.tree, 1.6),
     ):
         rows.append(_row(name, tree, ar, _train(workspace, tree, seeds, rng, {"ac": ar})))
-    attempts = [
-        {
-            "notation": told["notation"],
-            "params": told["params"],
-            "predicted_ar_pct": 1.2,
-            "ar_pct": {"valid": 2.9, "test": 3.0},
-            "mean_scores": rows[-1]["mean_scores"],
-            "keeps": False,
-            "lowered": ["ac", "scr", 5],
-        },
-        {
-            "notation": told["notation"],
-            "params": told["params"],
-            "predicted_ar_pct": 1.2,
-            "ar_pct": {"valid": 1.6, "test": 1.9},
-            "mean_scores": rows[-1]["mean_scores"],
-            "keeps": True,
-            "lowered": None,
-        },
-    ]
-    summary = {
-        "synthesis": told,
-        "tasks": list(PAPER_TASKS),
-        "rows": rows,
-        "attempts": attempts,
-        "seeds": list(seeds),
-        "notes": [note],
-        "shortfall": None,
-        "versions": {"python": "3.11.7", "synergy": "0.1.0", "torch": "2.11.0"},
-    }
-    workspace.summary.write_text(json.dumps(summary))
+    missed = Attempt(
+        notation=told.notation,
+        params=told.params,
+        predicted_ar_pct=1.2,
+        ar_pct={"valid": 2.9, "test": 3.0},
+        mean_scores=rows[-1].mean_scores,
+        lowered=("ac", "scr", 5),
+    )
+    kept = {"ar_pct": {"valid": 1.6, "test": 1.9}, "keeps": True, "lowered": None}
+    SummaryFile(
+        synthesis=told,
+        tasks=PAPER_TASKS,
+        rows=tuple(rows),
+        attempts=(missed, missed.model_copy(update=kept)),
+        seeds=tuple(seeds),
+        notes=(note,),
+        versions={"python": "3.11.7", "synergy": "0.1.0", "torch": "2.11.0"},
+    ).write(workspace.summary)
     workspace.model.mkdir()
-    facts = {"fingerprint": "0123456789abcdef" * 2, "licences": ["CC-BY-4.0"], "synthetic": False}
-    (workspace.model / "spec.json").write_text(json.dumps({"corpora": {corpus: facts}}))
+    spec = _spec(found.tree, corpus, seeds)
+    (workspace.model / "spec.json").write_text(json.dumps(spec))
+
+
+def _spec(tree: SharingTree, corpus: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """What an export tells of the model, as far as a reader insists on it."""
+    return {
+        "spec_version": 1,
+        "sample_rate_hz": 16000,
+        "tasks": [
+            {**_task(t), "threshold": 0.5 if t == "vad" else None, "corpora": [corpus]}
+            for t in PAPER_TASKS
+        ],
+        "features": {"mels": 64, "hop_ms": 10.0},
+        "encoder": ENCODER,
+        "tree": tree.to_json(),
+        "notation": tree.notation(),
+        "costs": {"total": {"params": 51_102, "macs_per_s": 0}, "branches": {}, "heads": {}},
+        "predicted_ar_pct": None,
+        "max_ar": MAX_AR,
+        "results": {},
+        "weights": {"sha256": "0" * 64, "seed": 0, "trial": "t"},
+        "seeds": list(seeds),
+        "training": TRAINING.model_dump(mode="json"),
+        "corpora": {
+            corpus: {
+                "fingerprint": "0123456789abcdef" * 2,
+                "licences": ["CC-BY-4.0"],
+                "synthetic": False,
+            }
+        },
+        "versions": {},
+        "notes": [],
+    }
 
 
 def _row(
@@ -254,20 +303,18 @@ def _row(
     tree: SharingTree,
     ar: float,
     trained: Mapping[str, Any],
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "notation": tree.notation(),
-        "params": int(tree.cost(BLOCKS)) + sum(HEADS.values()),
-        "macs": 2_000_000 + int(100 * tree.cost(BLOCKS)),
-        "epochs": TRAINING["epochs"],
-        "distilled": False,
-        "ar_pct": {"valid": ar, "test": 1.2 * ar},
-        "ar_low": {"valid": 0.5 * ar, "test": 0.6 * ar},
-        "ar_high": {"valid": 1.6 * ar, "test": 2 * ar},
-        "errors": [],
+) -> Row:
+    return Row(
+        name=name,
+        notation=tree.notation(),
+        params=int(tree.cost(BLOCKS)) + sum(HEADS.values()),
+        macs=2_000_000 + int(100 * tree.cost(BLOCKS)),
+        epochs=TRAINING.epochs,
+        ar_pct={"valid": ar, "test": 1.2 * ar},
+        ar_low={"valid": 0.5 * ar, "test": 0.6 * ar},
+        ar_high={"valid": 1.6 * ar, "test": 2 * ar},
         **trained,
-    }
+    )
 
 
 def _train(
@@ -307,13 +354,13 @@ def _write(
 ) -> None:
     folder = workspace.trials.folder / digest
     folder.mkdir()
-    steps = TRAINING["steps_per_epoch"]
+    steps = TRAINING.steps_per_epoch
     rows = []
-    for epoch in range(1, TRAINING["epochs"] + 1):
+    for epoch in range(1, TRAINING.epochs + 1):
         row: dict[str, float] = {"step": epoch * steps, "learning_rate": 0.001}
         for task in tree.tasks:
             share = 1 - 0.5 * math.exp(-epoch / 2) - abs(float(rng.normal(0, 0.01)))
-            last = epoch == TRAINING["epochs"]
+            last = epoch == TRAINING.epochs
             row[f"{task}_loss"] = 1 / epoch
             row[f"{task}_score"] = scores["valid"][task] * (1 if last else share)
         rows.append(row)
@@ -322,16 +369,14 @@ def _write(
         writer.writeheader()
         writer.writerows(rows)
     trial = {
+        "format_version": 1,
         "tree": tree.to_json(),
         "notation": tree.notation(),
-        "tasks": [
-            {"name": t, "kind": _kind(t), "classes": [f"class {n}" for n in range(CLASSES[t])]}
-            for t in tree.tasks
-        ],
+        "tasks": [_task(t) for t in tree.tasks],
         "data": dict.fromkeys(tree.tasks, "d"),
         "bank": "b",
         "encoder": ENCODER,
-        "training": TRAINING,
+        "training": TRAINING.model_dump(mode="json"),
         "seed": seed,
         "distillation": None,
         "teachers": {},
@@ -341,7 +386,7 @@ def _write(
         "digest": digest,
         "scores": scores,
         "seed": seed,
-        "best_step": TRAINING["epochs"] * steps,
+        "best_step": TRAINING.epochs * steps,
         "seconds": 100.0,
         "clips_per_s": 900.0,
     }

@@ -15,7 +15,9 @@ from small_reports import MAX_AR, SEEDS, WHOLE, result_workspace
 from small_tables import PAPER_TASKS, paper_table
 
 from synergy.errors import ConfigError, TableError, WorkspaceError
-from synergy.report import render, summarise, wording, write_report
+from synergy.records import Chance, SummaryFile, TreeFile
+from synergy.report import phrases, render, summarise, write_report
+from synergy.tree import SharingTree
 from synergy.workspace import Workspace
 
 
@@ -38,55 +40,55 @@ def page(numbers) -> str:
 
 
 def test_the_final_tree_is_told_with_what_it_costs_and_keeps(numbers):
-    final = numbers["final"]
-    assert final["notation"] == "{{gc,ac}@8,{scr,vad}@8}@6"
-    assert final["is_trained"]
-    assert final["params"] == 51_102
-    assert final["share_pct"] == pytest.approx(100 * 51_102 / WHOLE)
-    assert final["row"]["ar_pct"]["valid"] == 1.6
-    ends = (final["row"]["ar_low"]["valid"], final["row"]["ar_high"]["valid"])
+    final = numbers.final
+    assert final.notation == "{{gc,ac}@8,{scr,vad}@8}@6"
+    assert final.is_trained
+    assert final.params == 51_102
+    assert final.share_pct == pytest.approx(100 * 51_102 / WHOLE)
+    assert final.row.ar_pct["valid"] == 1.6
+    ends = (final.row.ar_low["valid"], final.row.ar_high["valid"])
     assert ends == pytest.approx((0.8, 2.56))
-    assert numbers["max_ar"] == MAX_AR
-    assert numbers["missing"] == []
+    assert numbers.max_ar == MAX_AR
+    assert numbers.missing == ()
 
 
 def test_cells_know_what_passes_and_what_the_tree_uses(numbers):
-    (table,) = numbers["tables"]
-    cells = {(c["task_a"], c["task_b"], c["shared_depth"]): c for c in table["cells"]}
+    (table,) = numbers.tables
+    cells = {(c.task_a, c.task_b, c.shared_depth): c for c in table.cells}
     for cell in paper_table().cells:
-        assert cells[cell.key]["ar_pct"] == cell.ar_pct
-        assert cells[cell.key]["passes"] == (cell.ar_pct <= MAX_AR)
-        assert cells[cell.key]["ar_low"] <= cells[cell.key]["ar_high"]
-    used = {key for key, cell in cells.items() if cell["in_tree"]}
+        assert cells[cell.key].ar_pct == cell.ar_pct
+        assert cells[cell.key].passes == (cell.ar_pct <= MAX_AR)
+        assert cells[cell.key].ar_low <= cells[cell.key].ar_high
+    used = {key for key, cell in cells.items() if cell.in_tree}
     across = {(a, b, 6) for a in ("gc", "ac") for b in ("scr", "vad")}
     assert used == {("gc", "ac", 8), ("scr", "vad", 8)} | across
-    assert {key for key, cell in cells.items() if cell["is_weight"]} >= {("ac", "scr", 7)}
+    assert {key for key, cell in cells.items() if cell.is_weight} >= {("ac", "scr", 7)}
 
 
 def test_every_cell_has_the_curves_of_its_own_seeds(numbers):
-    for cell in numbers["tables"][0]["cells"]:
-        for task in (cell["task_a"], cell["task_b"]):
-            kinds = [curve["kind"] for curve in cell["curves"][task]]
+    for cell in numbers.tables[0].cells:
+        for task in (cell.task_a, cell.task_b):
+            kinds = [curve.kind for curve in cell.curves[task]]
             assert kinds == ["single"] * len(SEEDS) + ["shared"] * len(SEEDS)
-            kept = [c["places"][c["best"]][1] for c in cell["curves"][task]]
+            kept = [c.places[c.best][1] for c in cell.curves[task]]
             alone, shared = kept[: len(SEEDS)], kept[len(SEEDS) :]
-            assert sum(alone) / 3 == pytest.approx(100 * cell["single"][task], abs=1e-2)
-            assert sum(shared) / 3 == pytest.approx(100 * cell["multi"][task], abs=1e-2)
+            assert sum(alone) / 3 == pytest.approx(100 * cell.single[task], abs=1e-2)
+            assert sum(shared) / 3 == pytest.approx(100 * cell.multi[task], abs=1e-2)
 
 
 def test_stops_have_the_weights_that_the_table_allows(numbers):
-    table, trees = paper_table(), numbers["trees"]
-    for stop in trees["stops"]:
-        for (a, b), weight in zip(table.pairs(), stop["weights"], strict=True):
-            allowed = [d for d in table.depths if table.cell(a, b, d).passes(stop["low"])]
+    table, trees = paper_table(), numbers.trees
+    for stop in trees.stops:
+        for (a, b), weight in zip(table.pairs(), stop.weights, strict=True):
+            allowed = [d for d in table.depths if table.cell(a, b, d).passes(stop.low)]
             assert weight == max(allowed, default=0)
-    lows = [stop["low"] for stop in trees["stops"]]
+    lows = [stop.low for stop in trees.stops]
     assert lows == sorted(set(lows))
-    assert [stop["high"] for stop in trees["stops"]] == [*lows[1:], None]
-    start = trees["stops"][trees["start"]]
-    assert start["low"] <= MAX_AR < start["high"]
-    assert trees["distinct"][start["tree"]]["notation"] == numbers["final"]["notation"]
-    assert sorted({stop["tree"] for stop in trees["stops"]}) == list(range(len(trees["distinct"])))
+    assert [stop.high for stop in trees.stops] == [*lows[1:], None]
+    start = trees.stops[trees.start]
+    assert start.low <= MAX_AR < start.high
+    assert trees.distinct[start.tree].notation == numbers.final.notation
+    assert sorted({stop.tree for stop in trees.stops}) == list(range(len(trees.distinct)))
 
 
 def test_trainings_of_other_settings_are_left_out(tmp_path):
@@ -101,46 +103,44 @@ def test_trainings_of_other_settings_are_left_out(tmp_path):
         trial["training"]["epochs"] = 99
         (new / "trial.json").write_text(json.dumps(trial))
     after = summarise(workspace)
-    assert after["tables"] == before["tables"]
-    assert after["baselines"] == before["baselines"]
-    assert sum(after["provenance"]["trainings"].values()) == 2 + sum(
-        before["provenance"]["trainings"].values()
-    )
+    assert after.tables == before.tables
+    assert after.baselines == before.baselines
+    assert sum(after.provenance.trainings.values()) == 2 + sum(before.provenance.trainings.values())
 
 
 def test_provenance_has_what_is_needed_to_repeat_the_run(numbers):
-    origin = numbers["provenance"]
-    assert origin["seeds"] == list(SEEDS)
-    assert origin["versions"]["torch"] == "2.11.0"
-    (corpus,) = origin["corpora"]
-    assert corpus["fingerprint"] == "0123456789abcdef" * 2
-    assert corpus["licences"] == ["CC-BY-4.0"]
-    assert corpus["tasks"] == list(PAPER_TASKS)
-    assert origin["trainings"] == {"one task": 12, "a pair": 90, "more tasks": 6}
-    assert origin["training_s"] == pytest.approx(108 * 100)
+    origin = numbers.provenance
+    assert origin.seeds == SEEDS
+    assert origin.versions["torch"] == "2.11.0"
+    (corpus,) = origin.corpora
+    assert corpus.fingerprint == "0123456789abcdef" * 2
+    assert corpus.licences == ("CC-BY-4.0",)
+    assert corpus.tasks == PAPER_TASKS
+    assert origin.trainings == {"one task": 12, "a pair": 90, "more tasks": 6}
+    assert origin.training_s == pytest.approx(108 * 100)
 
 
 def test_a_method_that_failed_says_so_in_its_row(numbers):
-    failed = numbers["comparisons"][-1]
-    assert failed["note"] == "the loss became NaN"
-    assert failed["params"] is None
-    assert failed["ar_pct"] == {}
-    assert failed["above"] == {}
+    failed = numbers.comparisons[-1]
+    assert failed.note == "the loss became NaN"
+    assert failed.params is None
+    assert failed.ar_pct == {}
+    assert failed.above == {}
 
 
 def test_chance_stands_below_the_comparison(numbers, page):
-    assert numbers["chance"]["test"] == {"median": 1.9, "high": 3.4}
+    assert numbers.chance["test"] == Chance(median=1.9, high=3.4)
     text = " ".join(Elements(page).text)
     assert "Chance, validation: independent models" in text
     assert "have an AR of 1.9 %, at most 3.4 % in 95 % of cases" in text
 
 
 def test_a_difference_has_its_sign_and_its_interval(numbers):
-    by_name = {row["name"]: row for row in numbers["comparisons"]}
-    assert wording.above(by_name["LTH"], "test") == "+7.8 [+7.3,\N{NO-BREAK SPACE}+8.5]"
-    distilled = wording.above(by_name["recursive, distilled"], "valid")
+    by_name = {row.name: row for row in numbers.comparisons}
+    assert phrases.above(by_name["LTH"], "test") == "+7.8 [+7.3,\N{NO-BREAK SPACE}+8.5]"
+    distilled = phrases.above(by_name["recursive, distilled"], "valid")
     assert distilled.replace("\N{MINUS SIGN}", "-") == "-1.0 [-1.5,\N{NO-BREAK SPACE}-0.3]"
-    assert wording.above(by_name["rsa, failed"], "test") == "\N{EN DASH}"
+    assert phrases.above(by_name["rsa, failed"], "test") == "\N{EN DASH}"
 
 
 # -- what is there ----------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_a_difference_has_its_sign_and_its_interval(numbers):
 def test_a_run_that_has_only_begun_is_reported(tmp_path, stages, sections, commands):
     workspace = result_workspace(tmp_path / "run", stages=stages, seeds=(0,))
     numbers = summarise(workspace)
-    assert [part["command"] for part in numbers["missing"]] == [f"synergy {c}" for c in commands]
+    assert [part.command for part in numbers.missing] == [f"synergy {c}" for c in commands]
     page = render(numbers, "run")
     elements = Elements(page)
     assert [attributes["id"] for attributes in elements.of("section")] == sections
@@ -202,14 +202,15 @@ def test_any_part_may_be_missing(tmp_path, gone):
 
 def test_a_tree_that_is_not_trained_has_no_scores(tmp_path):
     workspace = result_workspace(tmp_path / "run", stages=3, seeds=(0,))
-    told = json.loads(workspace.tree.read_text())
-    summary = json.loads(workspace.summary.read_text())
-    summary["synthesis"] = {**summary["synthesis"], "tree": {"of": "another run"}}
-    workspace.summary.write_text(json.dumps(summary))
-    final = summarise(workspace)["final"]
-    assert not final["is_trained"]
-    assert final["row"] is None
-    assert final["params"] == told["params"]
+    told, summary = TreeFile.read(workspace.tree), SummaryFile.read(workspace.summary)
+    assert told
+    assert summary
+    other = told.model_copy(update={"tree": SharingTree.flat(PAPER_TASKS, 2, 8)})
+    summary.model_copy(update={"synthesis": other}).write(workspace.summary)
+    final = summarise(workspace).final
+    assert not final.is_trained
+    assert final.row is None
+    assert final.params == told.params
     assert "not trained yet" in render(summarise(workspace), "run")
 
 
@@ -264,7 +265,7 @@ def test_the_command_prints_the_numbers(workspace, numbers):
     ran = synergy("report", "--workspace", workspace.folder, "--json")
     assert ran.code == 0
     assert ran.json["report"] == str(workspace.report)
-    assert ran.json["final"] == numbers["final"]
+    assert ran.json["final"] == numbers.to_json()["final"]
     assert "curves" not in ran.out
 
 

@@ -58,7 +58,7 @@ def notation(page: Page) -> str:
 def test_it_opens_without_complaint_and_asks_for_nothing(page, file, numbers):
     assert page.complaints == []
     assert [url for url in page.requests if not url.startswith("data:")] == [file.as_uri()]
-    assert page.run("document.title").startswith(numbers["final"]["notation"])
+    assert page.run("document.title").startswith(numbers.final.notation)
     assert page.run("document.images.length") == 0
     assert page.run("document.scripts.length") == 2
 
@@ -70,15 +70,15 @@ def test_what_a_page_must_not_do_is_refused(page):
 
 
 def test_the_slider_moves_graph_and_tree_by_keyboard(page, numbers):
-    trees, pairs = numbers["trees"], numbers["tables"][0]["pairs"]
-    assert notation(page) == numbers["final"]["notation"]
+    trees, pairs = numbers.trees, numbers.tables[0].pairs
+    assert notation(page) == numbers.final.notation
     page.run("document.getElementById('threshold').focus()")
     page.press("Home")
     seen = []
-    for number, stop in enumerate(trees["stops"]):
+    for number, stop in enumerate(trees.stops):
         if number:
             page.press("ArrowRight")
-        name = trees["distinct"][stop["tree"]]["notation"]
+        name = trees.distinct[stop.tree].notation
         assert notation(page) == name
         label = page.run("document.querySelector('#tree svg').getAttribute('aria-label')")
         assert label.startswith(f"{name}: ")
@@ -88,20 +88,20 @@ def test_the_slider_moves_graph_and_tree_by_keyboard(page, numbers):
         shown = page.run(
             "[...document.querySelectorAll('.graph .weights text')].map((e) => +e.textContent)"
         )
-        assert shown == stop["weights"]
+        assert shown == stop.weights
         assert len(shown) == len(pairs)
         lit = page.run("document.querySelector('.frontier .step.now').dataset.tree")
-        assert int(lit) == stop["tree"]
+        assert int(lit) == stop.tree
         seen.append(name)
-    assert len(set(seen)) == len(trees["distinct"]) > 3
+    assert len(set(seen)) == len(trees.distinct) > 3
     page.press("ArrowLeft")
     assert notation(page) == seen[-2]
     assert page.complaints == []
 
 
 def test_buttons_go_from_tree_to_tree_and_home(page, numbers):
-    names = [entry["notation"] for entry in numbers["trees"]["distinct"]]
-    at = names.index(numbers["final"]["notation"])
+    names = [entry.notation for entry in numbers.trees.distinct]
+    at = names.index(numbers.final.notation)
     page.run("document.getElementById('next').click()")
     assert notation(page) == names[at + 1]
     for name in reversed(names[: at + 1]):
@@ -201,7 +201,9 @@ def test_a_run_that_has_only_begun_opens_too(page, tmp_path):
     for stages in (1, 2):
         workspace = result_workspace(tmp_path / f"run{stages}", stages=stages, seeds=(0,))
         if stages == 2:
-            with_holes(ARTable.from_csv(workspace.ar_table), "NaN").to_csv(workspace.ar_table)
+            with_holes(ARTable.from_csv(workspace.table_files("plain").table), "NaN").to_csv(
+                workspace.table_files("plain").table
+            )
         page.open(write_report(workspace).file.as_uri(), width=360)
         assert page.complaints == []
         assert page.run("document.documentElement.scrollWidth") <= 360
@@ -214,7 +216,7 @@ def test_without_a_script_the_tree_of_the_run_stays(browser, file, numbers):
     page = browser.page()
     page.call("Emulation.setScriptExecutionDisabled", value=True)
     page.open(file.as_uri())
-    assert notation(page) == numbers["final"]["notation"]
+    assert notation(page) == numbers.final.notation
     for name in ("#controls", "#cell"):
         assert page.run(f"document.querySelector('{name}').getClientRects().length") == 0
     assert page.run("document.querySelector('#tree svg').getBoundingClientRect().height") > 200

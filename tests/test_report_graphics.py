@@ -14,11 +14,11 @@ from small_reports import BLOCKS, HEADS
 from small_tables import PAPER_TASKS, sharing_trees
 
 from synergy.report.graphics.curves import Curve, curves_svg
-from synergy.report.graphics.frontier import Mark, Step, frontier_svg, legend_of
+from synergy.report.graphics.frontier_plot import Mark, Step, frontier_svg, legend_of
+from synergy.report.graphics.graph_drawing import edge_class, task_graph_svg
 from synergy.report.graphics.ramp import EDGES, ar_class, class_names
 from synergy.report.graphics.svg import ticks
-from synergy.report.graphics.task_graph import edge_class, task_graph_svg
-from synergy.report.graphics.tree import tree_svg
+from synergy.report.graphics.tree_drawing import tree_svg
 from synergy.tree import SharingTree
 
 Element = ElementTree.Element

@@ -99,7 +99,7 @@ def test_every_ar_stands_in_its_cell(page):
 def test_without_a_script_the_final_tree_is_shown(page, numbers):
     shown = re.search('<div class="scroll" id="tree".*?<svg.*?aria-label="([^"]+)"', page)
     assert shown
-    assert shown[1].startswith(numbers["final"]["notation"])
+    assert shown[1].startswith(numbers.final.notation)
     assert "<noscript>" in page
 
 
@@ -114,7 +114,9 @@ def test_the_same_workspace_gives_the_same_bytes(workspace, tmp_path, monkeypatc
 
 def test_names_of_the_workspace_are_only_text(tmp_path):
     workspace = result_workspace(tmp_path / "run", corpus=HOSTILE, note=HOSTILE, seeds=(0,))
-    with_holes(ARTable.from_csv(workspace.ar_table), HOSTILE).to_csv(workspace.ar_table)
+    with_holes(ARTable.from_csv(workspace.table_files("plain").table), HOSTILE).to_csv(
+        workspace.table_files("plain").table
+    )
     page = render(summarise(workspace), HOSTILE)
     assert "<img" not in page
     elements = Elements(page)
@@ -124,14 +126,15 @@ def test_names_of_the_workspace_are_only_text(tmp_path):
 
 def test_task_names_that_no_tree_can_hold_are_only_text(tmp_path):
     workspace = Workspace(tmp_path / "run")
-    workspace.save_config("max_ar: 2.0\n")
+    with workspace.lock("a test"):
+        pass
     names = (HOSTILE, "b", "c")
     pairs = [(a, b) for n, a in enumerate(names) for b in names[n + 1 :]]
     cells = [Cell(a, b, depth, 1.0) for a, b in pairs for depth in (4, 8)]
-    ARTable.from_cells(cells).to_csv(workspace.ar_table)
+    ARTable.from_cells(cells).to_csv(workspace.table_files("plain").table)
     numbers = summarise(workspace)
-    assert numbers["trees"] is None
-    assert "task name" in numbers["no_trees"]
+    assert numbers.trees is None
+    assert "task name" in numbers.no_trees
     page = render(numbers, "run")
     assert "<img" not in page
     assert HOSTILE in "".join(Elements(page).text)
@@ -139,13 +142,13 @@ def test_task_names_that_no_tree_can_hold_are_only_text(tmp_path):
 
 def test_cells_without_a_value_say_why(tmp_path):
     workspace = result_workspace(tmp_path / "run", stages=2, seeds=(0,))
-    table = with_holes(ARTable.from_csv(workspace.ar_table), "loss is NaN")
-    table.to_csv(workspace.ar_table)
+    table = with_holes(ARTable.from_csv(workspace.table_files("plain").table), "loss is NaN")
+    table.to_csv(workspace.table_files("plain").table)
     numbers = summarise(workspace)
-    assert numbers["stability"] is None  # the resampled tables are those of another state
+    assert numbers.stability is None  # the resampled tables are those of another state
     text = " ".join("".join(Elements(render(numbers, "run")).text).split())
     assert "gc, ac at 4: failed, loss is NaN" in text
     assert "gc, scr at 5: skipped, it passes at depth 8" in text
     assert "2 cells have no value" in text
-    cells = numbers["tables"][0]["cells"]
-    assert not any(cell["passes"] for cell in cells if cell["ar_pct"] is None)
+    cells = numbers.tables[0].cells
+    assert not any(cell.passes for cell in cells if cell.ar_pct is None)

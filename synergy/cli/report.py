@@ -37,8 +37,8 @@ def report(
     from synergy.workspace import Workspace
 
     found = write_report(Workspace(workspace, create=False), output)
-    for part in found.numbers["missing"]:
-        say(f"note: not in the report: {part['what']} ({part['command']} --workspace {workspace})")
+    for part in found.numbers.missing:
+        say(f"note: not in the report: {part.what} ({part.command} --workspace {workspace})")
     if as_json:
         write_json(found.to_json())
     else:
