@@ -122,7 +122,8 @@ def test_provenance_has_what_is_needed_to_repeat_the_run(numbers):
 
 def test_a_method_that_failed_says_so_in_its_row(numbers):
     failed = numbers.comparisons[-1]
-    assert failed.note == "the loss became NaN"
+    assert failed.error == "the loss became NaN"
+    assert numbers.to_json()["comparisons"][-1]["note"] == "the loss became NaN"
     assert failed.params is None
     assert failed.ar_pct == {}
     assert failed.above == {}

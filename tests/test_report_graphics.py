@@ -14,11 +14,12 @@ from small_reports import BLOCKS, HEADS
 from small_tables import PAPER_TASKS, sharing_trees
 
 from synergy.report.graphics.curves import Curve, curves_svg
-from synergy.report.graphics.frontier_plot import Mark, Step, frontier_svg, legend_of
+from synergy.report.graphics.frontier_plot import Mark, frontier_svg, legend_of
 from synergy.report.graphics.graph_drawing import edge_class, task_graph_svg
 from synergy.report.graphics.ramp import EDGES, ar_class, class_names
 from synergy.report.graphics.svg import ticks
 from synergy.report.graphics.tree_drawing import tree_svg
+from synergy.report.trees import DistinctTree
 from synergy.tree import SharingTree
 
 Element = ElementTree.Element
@@ -156,7 +157,19 @@ def crowd(count: int) -> list[Mark]:
     ]
 
 
-STEPS = [Step(q, q, 90_000 - 8000 * n, f"{{a,b}}@{n}") for n, q in enumerate((0, 0.5, 1.2, 2.0))]
+STEPS = [
+    DistinctTree(
+        tree=SharingTree.flat(["a", "b"], n, 8),
+        notation=f"{{a,b}}@{n}",
+        low=q,
+        high=None,
+        params=90_000 - 8000 * n,
+        macs=0,
+        predicted_ar_pct=q,
+        provably_optimal=False,
+    )
+    for n, q in enumerate((0, 0.5, 1.2, 2.0))
+]
 
 
 def test_every_model_is_a_labelled_point():

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from synergy.report import phrases
 from synergy.report.graphics.curves import curves_svg
-from synergy.report.graphics.frontier_plot import Mark, Step, frontier_svg, legend_of
+from synergy.report.graphics.frontier_plot import Mark, frontier_svg, legend_of
 from synergy.report.graphics.graph_drawing import edge_class, task_graph_svg
 from synergy.report.graphics.ramp import ar_class, class_names
 from synergy.report.graphics.tree_drawing import tree_svg
@@ -117,8 +117,7 @@ def _drawings(numbers: Numbers) -> dict[str, Any]:
             weights = final.weights
         graph = task_graph_svg(order, tables[0].pairs, weights, len(sizes.blocks))
     marks = _marks(numbers)
-    steps = [Step(e.low, e.predicted_ar_pct, e.params, e.notation) for e in distinct]
-    shapes = (_WIDE, _NARROW) if steps or marks else ()
+    shapes = (_WIDE, _NARROW) if distinct or marks else ()
     return {
         "graph": Markup(graph),
         "final": Markup(tree_svg(final.tree, final.tasks, sizes.blocks, sizes.heads))
@@ -126,7 +125,7 @@ def _drawings(numbers: Numbers) -> dict[str, Any]:
         else "",
         "trees": [Markup(tree_svg(e.tree, order, sizes.blocks, sizes.heads)) for e in distinct],
         "frontier": [
-            Markup(frontier_svg(steps, marks, sizes.whole, numbers.max_ar, *shape))
+            Markup(frontier_svg(distinct, marks, sizes.whole, numbers.max_ar, *shape))
             for shape in shapes
         ],
         "curves": _curves(numbers.curves),

@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from synergy.files import StrictModel
-from synergy.records import Attempt, BySplit, Chance, ComparedRow, Difference, Row, TableKind, Tree
+from synergy.records import Attempt, BySplit, Chance, ComparedRow, Row, TableKind, Tree
 from synergy.report.trainings import Curves
 from synergy.report.trees import StabilityNumbers, Trees
 
 
-class Result(StrictModel):
-    """A measured model: a `Row` as far as the page shows it.
+def _shown(row: Row) -> dict[str, Any]:
+    """A row as far as the page shows it, every key there."""
+    note, above = "", {}
+    if isinstance(row, ComparedRow):
+        note = " ".join(text for text in (row.error, row.note) if text)
+        above = row.above.get("tree", {})
+    named = ("method", "name", "notation", "params", "stored_params", "macs", "share_pct")
+    scores = ("mean_scores", "ar_pct", "ar_low", "ar_high")
+    effort = ("trainings", "seconds", "epochs", "distilled", "seeds")
+    values = {name: getattr(row, name, None) for name in (*named, *scores, *effort)}
+    return {**values, "above": above, "note": note}
 
-    Attributes
-    ----------
-    above : dict of split to Difference
-        How far its AR lies above that of the synthesised tree.
-    note : str
-        With the reason why there is no result.
-    """
 
-    method: str | None = None
-    name: str
-    notation: str | None = None
-    params: int | None = None
-    stored_params: int | None = None
-    macs: int | None = None
-    share_pct: float | None = None
-    mean_scores: dict[str, dict[str, float]]
-    ar_pct: BySplit
-    ar_low: BySplit
-    ar_high: BySplit
-    above: dict[str, Difference] = Field(default={})
-    trainings: int | None = None
-    seconds: float | None = None
-    epochs: int | None = None
-    distilled: bool
-    note: str = ""
-    seeds: int
-
-    @classmethod
-    def of(cls, row: Row) -> Result:
-        """What the page shows of a row."""
-        told = row.model_dump(include=set(cls.model_fields) - {"above", "note"})
-        if isinstance(row, ComparedRow):
-            note = " ".join(text for text in (row.error, row.note) if text)
-            told |= {"above": row.above.get("tree", {}), "note": note}
-        return cls(**told, seeds=row.seeds)
+ShownRow = Annotated[Row, PlainSerializer(_shown)]
+"""A measured model."""
 
 
 class CellNumbers(StrictModel):
@@ -140,7 +117,7 @@ class FinalTree(StrictModel):
     notes: tuple[str, ...]
     table: TableKind | None
     is_trained: bool
-    row: Result | None
+    row: ShownRow | None
     shortfall: str
 
 
@@ -198,11 +175,11 @@ class Numbers(StrictModel):
         The one that the tree came from first.
     trees : Trees, or None
         Those of all thresholds; ``no_trees`` says why there are none.
-    rows : tuple of Result
+    rows : tuple of Row
         The final table; the last one is the exported model.
     attempts : tuple of Attempt
         Trees that were trained and held against the threshold, in order.
-    frontier : tuple of Result
+    frontier : tuple of Row
         Trained trees of the frontier.
     curves : dict of task to tuple of Curve
         Those of the final tree beside those of each task alone.
@@ -217,10 +194,10 @@ class Numbers(StrictModel):
     no_trees: str
     stability: StabilityNumbers | None
     baselines: tuple[Baseline, ...]
-    rows: tuple[Result, ...]
+    rows: tuple[ShownRow, ...]
     attempts: tuple[Attempt, ...]
-    frontier: tuple[Result, ...]
-    comparisons: tuple[Result, ...]
+    frontier: tuple[ShownRow, ...]
+    comparisons: tuple[Annotated[ComparedRow, PlainSerializer(_shown)], ...]
     chance: dict[str, Chance]
     curves: Curves = Field(exclude=True)
     provenance: Provenance

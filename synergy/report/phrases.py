@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from synergy.report.numbers import Numbers, Result
+from synergy.records import ComparedRow, Row
+from synergy.report.numbers import Numbers
 from synergy.wording import REPORTED, SPLIT_NAMES, duration
 
 _DASH = "\N{EN DASH}"
@@ -37,7 +38,7 @@ def interval(low: float | None, high: float | None) -> str:
     return f"[{low:.1f},{_SPACE}{high:.1f}]"
 
 
-def reduction(row: Result, split: str) -> str:
+def reduction(row: Row, split: str) -> str:
     """``1.4 % [0.3, 2.2]``: the AR of a row on a split, with its interval if it has one."""
     value = row.ar_pct.get(split)
     if value is None:
@@ -46,9 +47,9 @@ def reduction(row: Result, split: str) -> str:
     return f"{value:.1f} % {ends}".strip()
 
 
-def above(row: Result, split: str) -> str:
+def above(row: ComparedRow, split: str) -> str:
     """``+1.4 [+0.3, +2.2]``: the AR of a row minus that of the tree, if that is known."""
-    found = row.above.get(split)
+    found = row.above.get("tree", {}).get(split)
     if found is None:
         return _DASH
     value, low, high = (

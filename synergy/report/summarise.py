@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from synergy import __version__
 from synergy.costs import Costs
 from synergy.errors import SynergyError, WorkspaceError
+from synergy.records import Row
 from synergy.report.numbers import (
     Baseline,
     CellNumbers,
@@ -17,7 +18,6 @@ from synergy.report.numbers import (
     MissingPart,
     Numbers,
     Provenance,
-    Result,
     Sizes,
     TableNumbers,
 )
@@ -63,9 +63,9 @@ def summarise(workspace: Workspace) -> Numbers:
         stability = stability_of(main.samples, costs, tree, trees.solver, max_ar)
     trainings = Trainings(sources, tasks)
     summary, comparisons = sources.summary, sources.comparisons
-    rows = tuple(Result.of(row) for row in (summary.rows if summary else ()))
+    rows = summary.rows if summary else ()
     final = _final(sources, costs, rows, tasks)
-    trained = [entry.measured for entry in (sources.frontier.frontier if sources.frontier else ())]
+    frontier = sources.frontier.frontier if sources.frontier else ()
     return Numbers(
         tasks=tasks,
         max_ar=max_ar,
@@ -86,10 +86,10 @@ def summarise(workspace: Workspace) -> Numbers:
         baselines=_baselines(trainings),
         rows=rows,
         attempts=summary.attempts if summary else (),
-        frontier=tuple(Result.of(row) for row in trained if row),
-        comparisons=tuple(Result.of(row) for row in (comparisons.rows if comparisons else ())),
+        frontier=tuple(entry.measured for entry in frontier if entry.measured),
+        comparisons=comparisons.rows if comparisons else (),
         chance=(comparisons.chance if comparisons else None) or {},
-        curves=trainings.curves(summary.rows[-1].digests if rows and summary else (), tasks),
+        curves=trainings.curves(rows[-1].digests if rows else (), tasks),
         provenance=_provenance(sources),
         missing=_missing(sources, final),
     )
@@ -132,7 +132,7 @@ def _whole(costs: Costs, tasks: Sequence[str]) -> int:
 
 
 def _final(
-    sources: Sources, costs: Costs, rows: Sequence[Result], order: Sequence[str]
+    sources: Sources, costs: Costs, rows: Sequence[Row], order: Sequence[str]
 ) -> FinalTree | None:
     told, summary = sources.tree, sources.summary
     if told is None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from synergy.report.graphics.svg import add, points, svg, text_of, ticks
-
-Place = Callable[[float], float]
+from synergy.report.graphics.axes import Axes
+from synergy.report.graphics.svg import add, number, svg, text, text_of, ticks
 
 _WIDTH, _HEIGHT = 312, 176
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 10, 34
+_MARGINS = (40, 8, 10, 34)  # pixels: left, right, top, bottom
 _BELOW = 0.25  # of all points may fall below the axis: what counts is where the climb ends
 
 
@@ -49,54 +48,36 @@ def curves_svg(name: str, curves: Sequence[Curve]) -> str:
         return text_of(image)
     low, high = values[int(_BELOW * len(values))], values[-1]
     margin = max(0.06 * (high - low), 0.5)
-    low, high = max(0.0, low - margin), min(100.0, high + margin)
     last = max(curve.places[-1][0] for curve in curves if curve.places)
     first = min(curve.places[0][0] for curve in curves if curve.places)
-    first = first if last > first else last - 1
-
-    def x(epoch: float) -> float:
-        return _LEFT + (epoch - first) / (last - first) * (_WIDTH - _LEFT - _RIGHT)
-
-    def y(score: float) -> float:
-        share = (min(max(score, low), high) - low) / (high - low)
-        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
-
-    _axes(image, x, y, (first, last), (low, high))
+    epochs = (first if last > first else last - 1, last)
+    scores = (max(0.0, low - margin), min(100.0, high + margin))
+    axes = Axes(_WIDTH, _HEIGHT, *_MARGINS, epochs, scores)
+    for score in ticks(*scores, 4):
+        y = axes.across(image, score)
+        text(image, "left", axes.left - 5, y + 4, f"{score:g}")
+    for epoch in ticks(*epochs, 6):
+        if epoch == round(epoch):
+            text(image, "below", axes.x(epoch), axes.base + 15, f"{epoch:g}")
+    text(image, "below", (axes.left + _WIDTH) / 2, _HEIGHT - 4, "epoch")
     for curve in curves:
-        _draw(image, curve, x, y, low)
+        _draw(image, curve, axes)
     return text_of(image)
 
 
-def _axes(
-    image: Element,
-    x: Place,
-    y: Place,
-    epochs: tuple[float, float],
-    scores: tuple[float, float],
-) -> None:
-    for score in ticks(*scores, 4):
-        line = {"class": "grid", "x1": _LEFT, "x2": _WIDTH - _RIGHT, "y1": y(score), "y2": y(score)}
-        add(image, "line", line)
-        add(image, "text", {"class": "left", "x": _LEFT - 5, "y": y(score) + 4}, f"{score:g}")
-    base = _HEIGHT - _BOTTOM
-    for epoch in ticks(*epochs, 6):
-        if epoch == round(epoch):
-            add(image, "text", {"class": "below", "x": x(epoch), "y": base + 15}, f"{epoch:g}")
-    add(image, "text", {"class": "below", "x": (_LEFT + _WIDTH) / 2, "y": _HEIGHT - 4}, "epoch")
-
-
-def _draw(image: Element, curve: Curve, x: Place, y: Place, low: float) -> None:
-    places = list(curve.places)
+def _draw(image: Element, curve: Curve, axes: Axes) -> None:
+    places, low = list(curve.places), axes.ys[0]
     start = next((n for n, (_, score) in enumerate(places) if score >= low), 0)
     shown = places[start:]
     if start:  # where the climb from below the axis crosses it
         (before, under), (after, over) = places[start - 1], places[start]
         shown.insert(0, (after - (after - before) * (over - low) / (over - under), low))
-    line = {"class": curve.kind, "points": points([(x(e), y(s)) for e, s in shown])}
-    add(image, "polyline", line)
+    points = " ".join(f"{number(axes.x(e))},{number(axes.y(s))}" for e, s in shown)
+    add(image, "polyline", {"class": curve.kind, "points": points})
     if curve.best is not None:
         epoch, score = places[curve.best]
-        add(image, "circle", {"class": curve.kind, "cx": x(epoch), "cy": y(score), "r": 3})
+        dot = {"class": curve.kind, "cx": axes.x(epoch), "cy": axes.y(score), "r": 3}
+        add(image, "circle", dot)
 
 
 def _about(curves: Sequence[Curve]) -> str:

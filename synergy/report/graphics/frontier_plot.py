@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
-from synergy.report.graphics.svg import add, svg, text_of, ticks
+from synergy.report.graphics.axes import Axes
+from synergy.report.graphics.label_places import Box, Place, Room
+from synergy.report.graphics.svg import add, svg, text, text_of, ticks
+from synergy.report.trees import DistinctTree
+from synergy.wording import REPORTED
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 40
+_MARGINS = (52, 14, 14, 40)  # pixels: left, right, top, bottom
 _LETTER = 6.3
-_LINE = 14
 _LONGEST = 30
-_BESIDE = 14  # pixels from a mark within which its label needs no line
-
-Box = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class Step:
-    """A tree that a table predicts.
-
-    Attributes
-    ----------
-    threshold : float
-        From which on it is found, in percent.
-    predicted_ar_pct : float
-    params : float
-    notation : str
-    """
-
-    threshold: float
-    predicted_ar_pct: float
-    params: float
-    notation: str
 
 
 @dataclass(frozen=True)
@@ -61,28 +41,8 @@ class Mark:
     kind: str = "other"
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """The area of the plot and its scales."""
-
-    width: float
-    height: float
-    most_ar: float
-    sizes: tuple[float, float]
-
-    def x(self, ar_pct: float) -> float:
-        """Square root scale: most of what matters lies between 0 and a few percent."""
-        share = math.sqrt(min(max(ar_pct, 0.0), self.most_ar) / self.most_ar)
-        return _LEFT + share * (self.width - _LEFT - _RIGHT)
-
-    def y(self, params: float) -> float:
-        low, high = self.sizes
-        share = (params - low) / (high - low)
-        return self.height - _BOTTOM - share * (self.height - _TOP - _BOTTOM)
-
-
 def frontier_svg(
-    steps: Sequence[Step],
+    steps: Sequence[DistinctTree],
     marks: Sequence[Mark],
     whole: float,
     max_ar: float | None,
@@ -93,7 +53,7 @@ def frontier_svg(
 
     Parameters
     ----------
-    steps : sequence of Step
+    steps : sequence of DistinctTree
         Ascending thresholds.
     marks : sequence of Mark
         Of both splits; the page shows one of them at a time.
@@ -105,33 +65,29 @@ def frontier_svg(
         In pixels. Below 600 the points carry numbers, the places of their labels in
         `legend_of`.
     """
-    narrow = width < 600
+    narrow, legend = width < 600, legend_of(marks)
     ars = [*(m.ar_pct for m in marks), *(s.predicted_ar_pct for s in steps)]
-    ars += [s.threshold for s in steps] + ([max_ar] if max_ar is not None else [])
+    ars += [s.low for s in steps] + ([max_ar] if max_ar is not None else [])
     sizes = [*(m.params for m in marks), *(s.params for s in steps)]
     least, most = min(sizes, default=0.0), max(sizes, default=1.0)
     span = max(most - least, 0.1 * most, 1.0)
-    frame = _Frame(
-        width,
-        height,
-        max([*ars, 1.0]) * 1.15,
-        (max(0.0, least - 0.1 * span), most + 0.06 * span),
-    )
+    ys = (max(0.0, least - 0.1 * span), most + 0.06 * span)
+    # A square root scale: most of what matters lies between 0 and a few percent.
+    axes = Axes(width, height, *_MARGINS, (0.0, max([*ars, 1.0]) * 1.15), ys, power=0.5)
     image = svg(
         width,
         height,
         "Parameters against accuracy reduction",
-        f"{len(steps)} predicted trees and {len(legend_of(marks))} measured models; "
+        f"{len(steps)} predicted trees and {len(legend)} measured models; "
         "the numbers are in the tables of this page",
         f"frontier {'narrow' if narrow else 'wide'}",
     )
-    _axes(image, frame, whole, max_ar)
-    lines = _steps(image, frame, steps)
-    legend = legend_of(marks)
-    for split in ("valid", "test"):
+    _grid(image, axes, whole, max_ar)
+    lines = _steps(image, axes, steps)
+    for split in REPORTED:
         group = add(image, "g", {"class": f"split {split}"})
         shown = [mark for mark in marks if mark.split == split]
-        _marks(group, frame, shown, legend if narrow else (), lines)
+        _marks(group, axes, shown, legend if narrow else (), lines)
     return text_of(image)
 
 
@@ -140,48 +96,42 @@ def legend_of(marks: Sequence[Mark]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(mark.label for mark in marks))
 
 
-def _axes(image: Element, frame: _Frame, whole: float, max_ar: float | None) -> None:
-    base, right = frame.height - _BOTTOM, frame.width - _RIGHT
-    for size in ticks(*frame.sizes, 6):
-        y = frame.y(size)
-        add(image, "line", {"class": "grid", "x1": _LEFT, "x2": right, "y1": y, "y2": y})
-        add(image, "text", {"class": "left", "x": _LEFT - 6, "y": y + 1}, _thousands(size))
+def _grid(image: Element, axes: Axes, whole: float, max_ar: float | None) -> None:
+    for size in ticks(*axes.ys, 6):
+        y = axes.across(image, size)
+        text(image, "left", axes.left - 6, y + 1, _thousands(size))
         if whole:
             share = f"{100 * size / whole:.0f} %"
-            add(image, "text", {"class": "left small", "x": _LEFT - 6, "y": y + 12}, share)
+            text(image, "left small", axes.left - 6, y + 12, share)
     free = 0.0  # x from which on the next label does not touch the one before
     for ar in (0, 0.5, 1, 2, 5, 10, 20, 50, 100):
-        x = frame.x(ar)
-        if ar > frame.most_ar or x < free:
+        if ar > axes.xs[1] or axes.x(ar) < free:
             continue
+        x = axes.upright(image, ar)
         free = x + _LETTER * 6
-        add(image, "line", {"class": "grid", "x1": x, "x2": x, "y1": _TOP, "y2": base})
-        add(image, "text", {"class": "below", "x": x, "y": base + 15}, f"{ar:g} %")
-    middle = (_LEFT + right) / 2
+        text(image, "below", x, axes.base + 15, f"{ar:g} %")
     words = "accuracy reduction (square-root scale)"
-    add(image, "text", {"class": "below", "x": middle, "y": frame.height - 6}, words)
+    text(image, "below", (axes.left + axes.end) / 2, axes.height - 6, words)
     if max_ar is not None:
-        x = frame.x(max_ar)
-        add(image, "line", {"class": "threshold", "x1": x, "x2": x, "y1": _TOP, "y2": base})
-        at = {"class": "threshold", "x": x + 4, "y": _TOP + 10}
-        add(image, "text", at, f"threshold {max_ar:g} %")
+        x = axes.upright(image, max_ar, "threshold")
+        text(image, "threshold", x + 4, axes.top + 10, f"threshold {max_ar:g} %")
 
 
-def _steps(image: Element, frame: _Frame, steps: Sequence[Step]) -> list[Box]:
+def _steps(image: Element, axes: Axes, steps: Sequence[DistinctTree]) -> list[Box]:
     """Draw the predicted trees; returns what labels should not cover."""
-    corners = [(frame.x(step.threshold), frame.y(step.params)) for step in steps]
+    corners = [(axes.x(step.low), axes.y(step.params)) for step in steps]
     if not corners:
         return []
     path = [f"M{corners[0][0]:.1f} {corners[0][1]:.1f}"]
     path += [f"H{x:.1f}V{y:.1f}" for x, y in corners[1:]]
-    path.append(f"H{frame.width - _RIGHT:.1f}")
+    path.append(f"H{axes.end:.1f}")
     add(image, "path", {"class": "steps", "d": "".join(path)})
     for number, (step, (x, y)) in enumerate(zip(steps, corners, strict=True)):
         at = {"cx": x, "cy": y, "r": 4}
         dot = add(image, "circle", {**at, "class": "step", "data-tree": str(number)})
         words = f"{step.notation}: {step.params:,.0f} parameters, predicted AR "
-        add(dot, "title", text=f"{words}{step.predicted_ar_pct:.1f} %")
-    ends = [*corners[1:], (frame.width - _RIGHT, corners[-1][1])]
+        add(dot, "title", words=f"{words}{step.predicted_ar_pct:.1f} %")
+    ends = [*corners[1:], (axes.end, corners[-1][1])]
     boxes = [(x - 5, y - 5, x + 5, y + 5) for x, y in corners]
     for (x1, y1), (x2, y2) in zip(corners, ends, strict=True):
         boxes.append((x1, y1 - 1, x2, y1 + 1))
@@ -191,18 +141,18 @@ def _steps(image: Element, frame: _Frame, steps: Sequence[Step]) -> list[Box]:
 
 def _marks(
     group: Element,
-    frame: _Frame,
+    axes: Axes,
     marks: Sequence[Mark],
     legend: Sequence[str],
     lines: Sequence[Box],
 ) -> None:
     merged = _merged(marks, legend)
-    places = [(frame.x(mark.ar_pct), frame.y(mark.params)) for mark in merged]
-    room = _Room(frame, [(x - 6, y - 6, x + 6, y + 6) for x, y in places], [], list(lines))
+    places = [(axes.x(mark.ar_pct), axes.y(mark.params)) for mark in merged]
+    room = Room(axes, [(x - 6, y - 6, x + 6, y + 6) for x, y in places], [], list(lines))
     bars = add(group, "g", {"class": "bars"})
     for mark, (_, y) in zip(merged, places, strict=True):
         if mark.low is not None and mark.high is not None and mark.low < mark.high:
-            x1, x2 = frame.x(mark.low), frame.x(mark.high)
+            x1, x2 = axes.x(mark.low), axes.x(mark.high)
             room.lines.append((x1, y - 1, x2, y + 1))
             caps = f"M{x1:.1f} {y - 3:.1f}v6m0 -3H{x2:.1f}m0 -3v6"
             add(bars, "path", {"d": caps, "class": mark.kind})
@@ -212,14 +162,14 @@ def _marks(
         _shape(group, mark, place)
 
     # Short labels fit close to their marks; the long ones then go around them.
-    def turn(item: tuple[Mark, tuple[float, float]]) -> tuple[bool, int, float, float]:
+    def turn(item: tuple[Mark, Place]) -> tuple[bool, int, float, float]:
         return item[0].kind != "final", len(item[0].label), *item[1]
 
     for mark, place in sorted(both, key=turn):
         _label(group, room, mark, place)
 
 
-def _shape(group: Element, mark: Mark, place: tuple[float, float]) -> None:
+def _shape(group: Element, mark: Mark, place: Place) -> None:
     """A diamond for the run's own tree, a circle for others: not told by colour alone."""
     x, y = place
     if mark.kind == "final":
@@ -227,7 +177,7 @@ def _shape(group: Element, mark: Mark, place: tuple[float, float]) -> None:
         shape = add(group, "path", {"class": "mark final", "d": path})
     else:
         shape = add(group, "circle", {"class": "mark", "cx": x, "cy": y, "r": 4.5})
-    add(shape, "title", text=_sentence(mark))
+    add(shape, "title", words=_sentence(mark))
 
 
 def _merged(marks: Sequence[Mark], legend: Sequence[str]) -> list[Mark]:
@@ -244,91 +194,17 @@ def _merged(marks: Sequence[Mark], legend: Sequence[str]) -> list[Mark]:
     return merged
 
 
-@dataclass(frozen=True)
-class _Room:
-    """What lies in the plot: labels keep off marks and labels, and off lines where they can."""
-
-    frame: _Frame
-    marks: list[Box]
-    labels: list[Box]
-    lines: list[Box]
-
-    def cost(self, box: Box, leader: Sequence[Box]) -> float:
-        """How bad it is to put a label here, in pixels of a longer way; infinite if impossible."""
-        frame = self.frame
-        if box[0] <= _LEFT or box[2] >= frame.width - 2:
-            return math.inf
-        if box[1] < _TOP - 4 or box[3] > frame.height - _BOTTOM:
-            return math.inf
-        if any(_overlap(box, other) for other in (*self.marks, *self.labels)):
-            return math.inf
-        crossed = sum(any(_overlap(s, other) for s in leader) for other in self.labels)
-        return 40.0 * crossed + 24.0 * sum(_overlap(box, line) for line in self.lines)
-
-
-def _label(group: Element, room: _Room, mark: Mark, place: tuple[float, float]) -> None:
+def _label(group: Element, room: Room, mark: Mark, place: Place) -> None:
     """Write the label at the best place near its mark, with a line to it where it is not beside."""
-    text = mark.label if len(mark.label) <= _LONGEST else f"{mark.label[: _LONGEST - 1]}…"
-    wide = _LETTER * len(text) + 4
-    best: tuple[float, Box, list[Box]] | None = None
-    for left, middle in _candidates(place, wide):
-        box = (left, middle - 7, left + wide, middle + 6)
-        end = _nearest(place, box)
-        away = math.dist(place, end)
-        if best is not None and away >= best[0]:
-            break  # candidates come by distance, so none that follows can be better
-        leader = _along(place, end) if away > _BESIDE else []
-        cost = away + room.cost(box, leader)
-        if cost < (math.inf if best is None else best[0]):
-            best = (cost, box, leader)
-    if best is None:  # the tooltip and the tables still have it
+    words = mark.label if len(mark.label) <= _LONGEST else f"{mark.label[: _LONGEST - 1]}…"
+    found = room.take(place, _LETTER * len(words) + 4)
+    if found is None:  # the tooltip and the tables still have it
         return
-    _, box, leader = best
-    room.labels.append(box)
-    room.lines.extend(leader)
+    (left, _, _, low), leader = found
     if leader:
-        x2, y2 = _nearest(place, box)
-        line = {"x1": place[0], "y1": place[1], "x2": x2, "y2": y2}
-        add(group, "line", {**line, "class": "leader"})
-    add(group, "text", {"x": box[0] + 2, "y": box[3] - 2, "class": f"label {mark.kind}"}, text)
-
-
-def _candidates(place: tuple[float, float], wide: float) -> list[tuple[float, float]]:
-    """Left edge and middle line of a label around a place, the nearest first."""
-    x, y = place
-    found = [(x + 9, y), (x - 9 - wide, y)]
-    for line in range(1, 11):
-        for part in range(-6, 17, 2):
-            left = x - part / 10 * wide
-            found += [(left, y - line * _LINE - 1), (left, y + line * _LINE + 1)]
-
-    def away(candidate: tuple[float, float]) -> float:
-        left, middle = candidate
-        return math.dist(place, _nearest(place, (left, middle - 7, left + wide, middle + 6)))
-
-    return sorted(found, key=away)
-
-
-def _nearest(place: tuple[float, float], box: Box) -> tuple[float, float]:
-    """The point of a box, a little inside its sides, that is nearest to a place."""
-    return (
-        min(max(place[0], box[0] + 3), box[2] - 3),
-        min(max(place[1], box[1] + 2), box[3] - 2),
-    )
-
-
-def _along(start: tuple[float, float], end: tuple[float, float]) -> list[Box]:
-    """Small boxes along a line, without its beginning in the mark."""
-    steps = max(2, int(math.dist(start, end) / 6))
-    places = [
-        (start[0] + n / steps * (end[0] - start[0]), start[1] + n / steps * (end[1] - start[1]))
-        for n in range(1, steps)
-    ]
-    return [(x - 1, y - 1, x + 1, y + 1) for x, y in places if math.dist((x, y), start) > 9]
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+        (x1, y1), (x2, y2) = leader
+        add(group, "line", {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "class": "leader"})
+    text(group, f"label {mark.kind}", left + 2, low - 2, words)
 
 
 def _sentence(mark: Mark) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from synergy.report.graphics.label_places import Place
 from synergy.report.graphics.svg import add, svg, text_of
 
 _NODE = 15  # half the height of a node
@@ -37,31 +38,25 @@ def task_graph_svg(
     half = max((_half_width(task) for task in tasks), default=0) + 4
     width, height = 2 * (radius + half), 2 * (radius + _NODE + 4)
     turn = math.pi / 4 if len(tasks) == 4 else math.pi / 2
-    centre = (width / 2, height / 2)
+    angles = [turn + 2 * math.pi * place / len(tasks) for place in range(len(tasks))]
     at = {
-        task: (
-            centre[0] - radius * math.cos(turn + 2 * math.pi * place / len(tasks)),
-            centre[1] - radius * math.sin(turn + 2 * math.pi * place / len(tasks)),
-        )
-        for place, task in enumerate(tasks)
+        task: (width / 2 - radius * math.cos(angle), height / 2 - radius * math.sin(angle))
+        for task, angle in zip(tasks, angles, strict=True)
     }
     described = [f"{a} and {b} {w}" for (a, b), w in zip(edges, weights, strict=True)]
-    image = svg(
-        width, height, "Task graph, blocks that a pair may share", ", ".join(described), "graph"
-    )
+    name = "Task graph, blocks that a pair may share"
+    image = svg(width, height, name, ", ".join(described), "graph")
     lines = add(image, "g", {"class": "lines"})
     labels = add(image, "g", {"class": "weights"})
-    taken = [*at.values()]
+    taken = list(at.values())
     for number, ((a, b), weight) in enumerate(zip(edges, weights, strict=True)):
         (x1, y1), (x2, y2) = at[a], at[b]
-        line = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
-        kind = edge_class(weight, depth)
-        add(lines, "line", {**line, "class": kind, "data-edge": str(number)})
+        line = {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "class": edge_class(weight, depth)}
+        add(lines, "line", {**line, "data-edge": str(number)})
         x, y = _free_place((x1, y1), (x2, y2), taken)
         taken.append((x, y))
         add(labels, "circle", {"cx": x, "cy": y, "r": _LABEL})
-        spot = {"x": x, "y": y + 4, "data-edge": str(number)}
-        add(labels, "text", spot, str(weight))
+        add(labels, "text", {"x": x, "y": y + 4, "data-edge": str(number)}, str(weight))
     nodes = add(image, "g", {"class": "nodes"})
     for task, (x, y) in at.items():
         wide = _half_width(task)
@@ -80,14 +75,10 @@ def _half_width(task: str) -> float:
     return max(24.0, 11 + _LETTER * len(task) / 2)
 
 
-def _free_place(
-    start: tuple[float, float], end: tuple[float, float], taken: Sequence[tuple[float, float]]
-) -> tuple[float, float]:
+def _free_place(start: Place, end: Place, taken: Sequence[Place]) -> Place:
     """Where on a line a label is farthest from others, near the middle if that is free."""
     (x1, y1), (x2, y2) = start, end
     places = [(x1 + t * (x2 - x1), y1 + t * (y2 - y1)) for t in _PLACES]
     room = [min(math.dist(place, other) for other in taken) for place in places]
-    for place, free in zip(places, room, strict=True):
-        if free >= 2.4 * _LABEL:
-            return place
-    return places[room.index(max(room))]
+    free = [place for place, far in zip(places, room, strict=True) if far >= 2.4 * _LABEL]
+    return free[0] if free else places[room.index(max(room))]

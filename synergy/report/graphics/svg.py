@@ -38,7 +38,7 @@ def svg(width: float, height: float, name: str, about: str, kind: str) -> Elemen
 
 
 def add(
-    parent: Element, tag: str, attributes: Mapping[str, Value] | None = None, text: str = ""
+    parent: Element, tag: str, attributes: Mapping[str, Value] | None = None, words: str = ""
 ) -> Element:
     """A new child of ``parent``."""
     plain = {
@@ -46,9 +46,14 @@ def add(
         for key, value in (attributes or {}).items()
     }
     child = SubElement(parent, tag, plain)
-    if text:
-        child.text = printable(text)
+    if words:
+        child.text = printable(words)
     return child
+
+
+def text(parent: Element, kind: str, x: float, y: float, words: str) -> Element:
+    """Words of a class of the style sheet."""
+    return add(parent, "text", {"class": kind, "x": x, "y": y}, words)
 
 
 def text_of(element: Element) -> str:
@@ -60,11 +65,6 @@ def number(value: float) -> str:
     """One digit after the point, which is enough for pixels."""
     text = f"{value:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
-
-
-def points(places: list[tuple[float, float]]) -> str:
-    """Value of the attribute ``points``, in whole pixels for curves of many points."""
-    return " ".join(f"{number(x)},{number(y)}" for x, y in places)
 
 
 def printable(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from synergy.report.graphics.svg import add, svg, text_of
+from synergy.report.graphics.svg import add, svg, text, text_of
 from synergy.tree import Branch, SharingTree
 
 _ROW = 24  # pixels from block to block
@@ -39,7 +39,6 @@ def tree_svg(
     order: Sequence[str],
     block_params: Sequence[float],
     head_params: Mapping[str, float],
-    unit: str = "parameters",
 ) -> str:
     """Draw a tree.
 
@@ -52,8 +51,6 @@ def tree_svg(
         Of the blocks 1..D.
     head_params : mapping of task to float
         Of the decoders; {} where they are not known, then only their names are written.
-    unit : str
-        What the numbers are, for the description.
     """
     rank = {task: place for place, task in enumerate(order)}
     root, _ = _columns(tree.root, rank, _LEFT)
@@ -61,11 +58,11 @@ def tree_svg(
     width = _LEFT + _COLUMN * len(tree.tasks) + 4
     height = rows.decoders + (44 if head_params else 22)
     scale = _WIDEST / max([*block_params, *head_params.values(), 1.0])
-    image = svg(width, height, tree.notation(order), _about(tree, block_params, unit), "tree")
+    image = svg(width, height, tree.notation(order), _about(tree, block_params), "tree")
     for block in range(1, tree.depth + 1):
         y = rows.top(block) + _BAR / 2 + 4
-        add(image, "text", {"class": "row", "x": 7, "y": y}, str(block))
-    add(image, "text", {"class": "row", "x": root.middle, "y": 12}, "features")
+        text(image, "row", 7, y, str(block))
+    text(image, "row", root.middle, 12, "features")
     _stems(image, root, (root.middle, 16.0), rows)
     _bars(image, root, block_params, scale, rows)
     for leaf in _leaves(root):
@@ -96,9 +93,11 @@ def _columns(branch: Branch, rank: Mapping[str, int], left: float) -> tuple[Colu
     if branch.is_leaf:
         return Column(branch, left + _COLUMN / 2, ()), left + _COLUMN
     children: list[Column] = []
-    for child in sorted(
-        branch.children, key=lambda c: min(rank.get(t, len(rank)) for t in c.tasks)
-    ):
+
+    def first(child: Branch) -> int:
+        return min(rank.get(task, len(rank)) for task in child.tasks)
+
+    for child in sorted(branch.children, key=first):
         placed, left = _columns(child, rank, left)
         children.append(placed)
     middle = (children[0].middle + children[-1].middle) / 2
@@ -131,16 +130,9 @@ def _bars(
     if branch.blocks is not None:
         shade = min(len(branch.tasks), _SHADES)
         group = add(image, "g", {"class": f"branch by{shade}"})
-        add(group, "title", text=_sentence(branch, params))
+        add(group, "title", words=_sentence(branch, params))
         for block in branch.block_numbers:
-            size = params[block - 1]
-            width = max(size * scale, 2)
-            y = rows.top(block)
-            place = {"x": column.middle - width / 2, "y": y, "width": width, "height": _BAR}
-            add(group, "rect", {**place, "rx": min(3.0, width / 2)})
-            if width >= _LABELLED:
-                at = {"x": column.middle, "y": y + _BAR / 2 + 4}
-                add(group, "text", at, f"{size:,.0f}")
+            _bar(group, column.middle, rows.top(block), params[block - 1], scale)
     for child in column.children:
         _bars(image, child, params, scale, rows)
 
@@ -152,14 +144,19 @@ def _decoder(
     size = params.get(task)
     group = add(image, "g", {"class": "decoder"})
     if size is not None:
-        add(group, "title", text=f"decoder of {task}: {size:,.0f}")
-        width = max(size * scale, 2)
-        at = {"x": leaf.middle - width / 2, "y": y, "width": width, "height": _BAR, "rx": 3}
-        add(group, "rect", at)
-        if width >= _LABELLED:
-            add(group, "text", {"x": leaf.middle, "y": y + _BAR / 2 + 4}, f"{size:,.0f}")
+        add(group, "title", words=f"decoder of {task}: {size:,.0f}")
+        _bar(group, leaf.middle, y, size, scale)
         y += _BAR
-    add(group, "text", {"class": "task", "x": leaf.middle, "y": y + 15}, _short(task))
+    text(group, "task", leaf.middle, y + 15, task if len(task) <= 11 else f"{task[:10]}…")
+
+
+def _bar(group: Element, middle: float, y: float, size: float, scale: float) -> None:
+    """What holds so many parameters, with their number where it fits."""
+    width = max(size * scale, 2)
+    place = {"x": middle - width / 2, "y": y, "width": width, "height": _BAR}
+    add(group, "rect", {**place, "rx": min(3.0, width / 2)})
+    if width >= _LABELLED:
+        add(group, "text", {"x": middle, "y": y + _BAR / 2 + 4}, f"{size:,.0f}")
 
 
 def _sentence(branch: Branch, params: Sequence[float]) -> str:
@@ -170,10 +167,6 @@ def _sentence(branch: Branch, params: Sequence[float]) -> str:
     return f"{which} {whose} {', '.join(branch.tasks)}: {total:,.0f}"
 
 
-def _about(tree: SharingTree, params: Sequence[float], unit: str) -> str:
+def _about(tree: SharingTree, params: Sequence[float]) -> str:
     parts = [_sentence(branch, params) for branch in tree.branches() if branch.blocks]
-    return f"{'; '.join(parts)} {unit}"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 11 else f"{name[:10]}…"
+    return f"{'; '.join(parts)} parameters"
