@@ -10,20 +10,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from synergy.report import phrases
-from synergy.report.graphics.curves import curves_svg
+from synergy.report.graphics.curves import Curve, curves_svg
 from synergy.report.graphics.frontier_plot import Mark, frontier_svg, legend_of
 from synergy.report.graphics.graph_drawing import edge_class, task_graph_svg
 from synergy.report.graphics.ramp import ar_class, class_names
 from synergy.report.graphics.tree_drawing import tree_svg
 from synergy.report.numbers import Numbers
-from synergy.report.trainings import Curves
+from synergy.tree import SharingTree
 from synergy.wording import REPORTED, SPLIT_NAMES
 
 _FOLDER = Path(__file__).with_name("templates")
@@ -39,6 +39,15 @@ def render(numbers: Numbers, name: str) -> str:
     name : str
         What the reader calls the run.
     """
+    sizes, tables = numbers.sizes, numbers.tables
+    order = tables[0].tasks if tables else numbers.tasks
+
+    def drawn(tree: SharingTree, tasks: Sequence[str] = order) -> Markup:
+        return Markup(tree_svg(tree, tasks, sizes.blocks, sizes.heads))
+
+    def curves_of(curves: Sequence[Curve], task: str) -> Markup:
+        return Markup(curves_svg(f"Validation score of {task}", curves))
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         undefined=jinja2.StrictUndefined,
@@ -46,7 +55,7 @@ def render(numbers: Numbers, name: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= phrases.FILTERS
+    environment.filters |= {**phrases.FILTERS, "drawn": drawn, "curves_of": curves_of}
     environment.globals |= {
         "ar_class": ar_class,
         "ar_classes": class_names(),
@@ -55,6 +64,7 @@ def render(numbers: Numbers, name: str) -> str:
     }
     style = (_FOLDER / "report.css").read_text(encoding="utf-8")
     script = (_FOLDER / "report.js").read_text(encoding="utf-8")
+    marks = _marks(numbers)
     return environment.get_template("report.html.jinja").render(
         dict(numbers),
         name=name,
@@ -64,8 +74,9 @@ def render(numbers: Numbers, name: str) -> str:
         script=Markup(script),
         policy=_policy(style, script),
         data=_data(numbers),
-        drawings=_drawings(numbers),
-        legend=legend_of(_marks(numbers)),
+        graph=_graph(numbers),
+        frontier_drawings=_frontier(numbers, marks),
+        legend=legend_of(marks),
     )
 
 
@@ -104,40 +115,25 @@ def _data(numbers: Numbers) -> Markup:
 # -- drawings -----------------------------------------------------------------------------
 
 
-def _drawings(numbers: Numbers) -> dict[str, Any]:
-    """All inline images; parts that cannot be drawn are empty."""
-    trees, final, sizes = numbers.trees, numbers.final, numbers.sizes
-    distinct = trees.distinct if trees else ()
-    tables = numbers.tables
-    order = tables[0].tasks if tables else numbers.tasks
-    graph = ""
-    if trees:
-        weights = trees.stops[trees.start].weights
-        if final and len(final.weights) == len(weights):
-            weights = final.weights
-        graph = task_graph_svg(order, tables[0].pairs, weights, len(sizes.blocks))
-    marks = _marks(numbers)
-    shapes = (_WIDE, _NARROW) if distinct or marks else ()
-    return {
-        "graph": Markup(graph),
-        "final": Markup(tree_svg(final.tree, final.tasks, sizes.blocks, sizes.heads))
-        if final
-        else "",
-        "trees": [Markup(tree_svg(e.tree, order, sizes.blocks, sizes.heads)) for e in distinct],
-        "frontier": [
-            Markup(frontier_svg(distinct, marks, sizes.whole, numbers.max_ar, *shape))
-            for shape in shapes
-        ],
-        "curves": _curves(numbers.curves),
-        "cells": [[_curves(cell.curves) for cell in table.cells] for table in tables],
-    }
+def _graph(numbers: Numbers) -> Markup:
+    """The task graph of the run, or else the first of the table; empty where there is none."""
+    trees, final = numbers.trees, numbers.final
+    if trees is None:
+        return Markup()
+    table, weights = numbers.tables[0], trees.stops[trees.start].weights
+    if final and len(final.weights) == len(weights):
+        weights = final.weights
+    return Markup(task_graph_svg(table.tasks, table.pairs, weights, len(numbers.sizes.blocks)))
 
 
-def _curves(curves: Curves) -> dict[str, Markup]:
-    return {
-        task: Markup(curves_svg(f"Validation score of {task}", drawn))
-        for task, drawn in curves.items()
-    }
+def _frontier(numbers: Numbers, marks: Sequence[Mark]) -> list[Markup]:
+    """Size against accuracy for wide and for narrow pages; nothing where nothing is known."""
+    steps = numbers.trees.distinct if numbers.trees else ()
+    shapes = (_WIDE, _NARROW) if steps or marks else ()
+    return [
+        Markup(frontier_svg(steps, marks, numbers.sizes.whole, numbers.max_ar, *shape))
+        for shape in shapes
+    ]
 
 
 def _marks(numbers: Numbers) -> list[Mark]:

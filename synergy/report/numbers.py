@@ -44,8 +44,6 @@ class CellNumbers(StrictModel):
         Whether the tree of the run shares that many blocks between the two.
     curves : dict of task to tuple of Curve
         Empty where no training is known.
-    is_named : bool
-        Whether the table names its trainings.
     """
 
     task_a: str
@@ -64,7 +62,6 @@ class CellNumbers(StrictModel):
     is_weight: bool
     in_tree: bool
     curves: Curves = Field(exclude=True)
-    is_named: bool = Field(exclude=True)
 
 
 class TableNumbers(StrictModel):

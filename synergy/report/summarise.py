@@ -185,7 +185,6 @@ def _table(
                 is_weight=weights.get(pair, 0) == cell.shared_depth,
                 in_tree=shared == cell.shared_depth,
                 curves=trainings.curves(cell.trials, pair) if known else {},
-                is_named=bool(cell.trials),
             )
         )
     return TableNumbers(

@@ -8,7 +8,6 @@ shared is drawn once, so the tree of less ink is the smaller one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from synergy.report.graphics.svg import add, svg, text, text_of
@@ -23,15 +22,6 @@ _COLUMN = 72
 _LEFT = 14
 _LABELLED = 34  # bars from this width on hold their number
 _SHADES = 5
-
-
-@dataclass(frozen=True)
-class Column:
-    """A branch with the x of its middle."""
-
-    branch: Branch
-    middle: float
-    children: tuple[Column, ...]
 
 
 def tree_svg(
@@ -53,20 +43,30 @@ def tree_svg(
         Of the decoders; {} where they are not known, then only their names are written.
     """
     rank = {task: place for place, task in enumerate(order)}
-    root, _ = _columns(tree.root, rank, _LEFT)
+    middles: dict[tuple[str, ...], float] = {}
+    _place(tree.root, rank, middles)
+    top = middles[tree.root.tasks]
     rows = _Rows(tree)
     width = _LEFT + _COLUMN * len(tree.tasks) + 4
     height = rows.decoders + (44 if head_params else 22)
     scale = _WIDEST / max([*block_params, *head_params.values(), 1.0])
     image = svg(width, height, tree.notation(order), _about(tree, block_params), "tree")
     for block in range(1, tree.depth + 1):
-        y = rows.top(block) + _BAR / 2 + 4
-        text(image, "row", 7, y, str(block))
-    text(image, "row", root.middle, 12, "features")
-    _stems(image, root, (root.middle, 16.0), rows)
-    _bars(image, root, block_params, scale, rows)
-    for leaf in _leaves(root):
-        _decoder(image, leaf, head_params, scale, rows.decoders)
+        text(image, "row", 7, rows.top(block) + _BAR / 2 + 4, str(block))
+    text(image, "row", top, 12, "features")
+    _stems(image, tree.root, (top, 16.0), rows, middles)
+    branches = sorted(tree.branches(), key=lambda branch: middles[branch.tasks])
+    for branch in branches:
+        if branch.blocks is not None:
+            group = add(image, "g", {"class": f"branch by{min(len(branch.tasks), _SHADES)}"})
+            add(group, "title", words=_sentence(branch, block_params))
+            for block in branch.block_numbers:
+                size = block_params[block - 1]
+                _bar(group, middles[branch.tasks], rows.top(block), size, scale)
+    for branch in branches:
+        if branch.is_leaf:
+            (task,), middle = branch.tasks, middles[branch.tasks]
+            _decoder(image, task, middle, head_params.get(task), scale, rows.decoders)
     return text_of(image)
 
 
@@ -88,66 +88,49 @@ class _Rows:
         return self.top(block) + _BAR
 
 
-def _columns(branch: Branch, rank: Mapping[str, int], left: float) -> tuple[Column, float]:
-    """Place a branch; returns it and the x right of it."""
-    if branch.is_leaf:
-        return Column(branch, left + _COLUMN / 2, ()), left + _COLUMN
-    children: list[Column] = []
+def _place(branch: Branch, rank: Mapping[str, int], middles: dict[tuple[str, ...], float]) -> float:
+    """Find the middle of a branch and of all below it, leaf by leaf from the left."""
 
     def first(child: Branch) -> int:
         return min(rank.get(task, len(rank)) for task in child.tasks)
 
-    for child in sorted(branch.children, key=first):
-        placed, left = _columns(child, rank, left)
-        children.append(placed)
-    middle = (children[0].middle + children[-1].middle) / 2
-    return Column(branch, middle, tuple(children)), left
+    if branch.is_leaf:
+        middle = _LEFT + _COLUMN * (sum(len(tasks) == 1 for tasks in middles) + 0.5)
+    else:
+        below = [_place(c, rank, middles) for c in sorted(branch.children, key=first)]
+        middle = (below[0] + below[-1]) / 2
+    middles[branch.tasks] = middle
+    return middle
 
 
-def _leaves(column: Column) -> list[Column]:
-    if not column.children:
-        return [column]
-    return [leaf for child in column.children for leaf in _leaves(child)]
-
-
-def _stems(image: Element, column: Column, start: tuple[float, float], rows: _Rows) -> None:
+def _stems(
+    image: Element,
+    branch: Branch,
+    start: tuple[float, float],
+    rows: _Rows,
+    middles: Mapping[tuple[str, ...], float],
+) -> None:
     """Lines behind the bars, from where the branch above ends to where this one ends."""
-    blocks, x, end = column.branch.blocks, column.middle, start[1]
-    if blocks is not None or column.branch.is_leaf:  # all but a root that shares nothing
+    blocks, x, end = branch.blocks, middles[branch.tasks], start[1]
+    if blocks is not None or branch.is_leaf:  # all but a root that shares nothing
         top = rows.decoders if blocks is None else rows.top(blocks[0])
-        end = rows.decoders if column.branch.is_leaf or blocks is None else rows.end(blocks[1])
+        end = rows.decoders if branch.is_leaf or blocks is None else rows.end(blocks[1])
         half = (start[1] + top) / 2
         path = f"M{start[0]:.1f} {start[1]:.1f}C{start[0]:.1f} {half:.1f} {x:.1f} {half:.1f} "
         add(image, "path", {"class": "stem", "d": f"{path}{x:.1f} {top:.1f}V{end:.1f}"})
-    for child in column.children:
-        _stems(image, child, (x, end), rows)
-
-
-def _bars(
-    image: Element, column: Column, params: Sequence[float], scale: float, rows: _Rows
-) -> None:
-    branch = column.branch
-    if branch.blocks is not None:
-        shade = min(len(branch.tasks), _SHADES)
-        group = add(image, "g", {"class": f"branch by{shade}"})
-        add(group, "title", words=_sentence(branch, params))
-        for block in branch.block_numbers:
-            _bar(group, column.middle, rows.top(block), params[block - 1], scale)
-    for child in column.children:
-        _bars(image, child, params, scale, rows)
+    for child in branch.children:
+        _stems(image, child, (x, end), rows, middles)
 
 
 def _decoder(
-    image: Element, leaf: Column, params: Mapping[str, float], scale: float, y: float
+    image: Element, task: str, middle: float, size: float | None, scale: float, y: float
 ) -> None:
-    task = leaf.branch.tasks[0]
-    size = params.get(task)
     group = add(image, "g", {"class": "decoder"})
     if size is not None:
         add(group, "title", words=f"decoder of {task}: {size:,.0f}")
-        _bar(group, leaf.middle, y, size, scale)
+        _bar(group, middle, y, size, scale)
         y += _BAR
-    text(group, "task", leaf.middle, y + 15, task if len(task) <= 11 else f"{task[:10]}…")
+    text(group, "task", middle, y + 15, task if len(task) <= 11 else f"{task[:10]}…")
 
 
 def _bar(group: Element, middle: float, y: float, size: float, scale: float) -> None:
