@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from small_reports import BLOCKS, HEADS
 from small_tables import PAPER_TASKS, sharing_trees
 
+from synergy.records import Row
 from synergy.report.graphics.curves import Curve, curves_svg
-from synergy.report.graphics.frontier_plot import Mark, frontier_svg, legend_of
+from synergy.report.graphics.frontier_plot import frontier_svg, legend_of
 from synergy.report.graphics.graph_drawing import edge_class, task_graph_svg
 from synergy.report.graphics.ramp import EDGES, ar_class, class_names
 from synergy.report.graphics.svg import ticks
 from synergy.report.graphics.tree_drawing import tree_svg
 from synergy.report.trees import DistinctTree
 from synergy.tree import SharingTree
+from synergy.wording import REPORTED
 
 Element = ElementTree.Element
 
@@ -149,10 +151,15 @@ def test_ticks_are_few_and_inside(low, span, count):
 # -- the frontier -----------------------------------------------------------------------------
 
 
-def crowd(count: int) -> list[Mark]:
+def model(name: str, ar: float, low: float | None, high: float | None, params: int) -> Row:
+    ends = [{} if end is None else dict.fromkeys(REPORTED, end) for end in (low, high)]
+    ar_pct = dict.fromkeys(REPORTED, ar)
+    return Row(name=name, params=params, ar_pct=ar_pct, ar_low=ends[0], ar_high=ends[1])
+
+
+def crowd(count: int) -> list[Row]:
     return [
-        Mark(f"method {n}", split, 0.4 * n + 1, 0.3 * n, 0.6 * n + 2, 51_000 + 60 * (n % 7))
-        for split in ("valid", "test")
+        model(f"method {n}", 0.4 * n + 1, 0.3 * n, 0.6 * n + 2, 51_000 + 60 * (n % 7))
         for n in range(count)
     ]
 
@@ -173,37 +180,36 @@ STEPS = [
 
 
 def test_every_model_is_a_labelled_point():
-    marks = [*crowd(14), Mark("ours", "valid", 1.6, 0.8, 2.6, 51_102, "final")]
-    image = parse(frontier_svg(STEPS, marks, 118_521, 2.0))
+    ours = model("ours", 1.6, 0.8, 2.6, 51_102)
+    rows = [*crowd(14), ours]
+    image = parse(frontier_svg(STEPS, rows, ours, 118_521, 2.0))
     valid = next(iter(within(image, "valid")))
     assert len(within(valid, "mark")) == 15
     assert len(within(valid, "final")) == 3  # mark, interval and label
     labels = list(valid.iter("text"))
-    assert sorted(e.text or "" for e in labels) == sorted(
-        m.label for m in marks if m.split == "valid"
-    )
+    assert sorted(e.text or "" for e in labels) == sorted(row.name for row in rows)
     boxes = [(*place(e, "x", "y"), 6 * len(e.text or "")) for e in labels]
     for (x1, y1, w1), (x2, y2, w2) in itertools.combinations(boxes, 2):
         assert x1 + w1 <= x2 or x2 + w2 <= x1 or abs(y1 - y2) >= 10
 
 
 def test_a_narrow_drawing_has_numbers_instead_of_names():
-    marks = crowd(6)
-    image = parse(frontier_svg(STEPS, marks, 0, None, 340, 380))
+    rows = crowd(6)
+    image = parse(frontier_svg(STEPS, rows, None, 0, None, 340, 380))
     test = next(iter(within(image, "test")))
     assert sorted(e.text or "" for e in test.iter("text")) == list("123456")
-    assert legend_of(marks) == tuple(f"method {n}" for n in range(6))
+    assert legend_of(rows) == tuple(f"method {n}" for n in range(6))
 
 
 def test_equal_models_are_one_point_with_all_names():
-    marks = [Mark(name, "valid", 1.0, None, None, 5e4) for name in ("tree", "recursive")]
-    image = parse(frontier_svg([], marks, 0, None))
+    rows = [model(name, 1.0, None, None, 50_000) for name in ("tree", "recursive")]
+    image = next(iter(within(parse(frontier_svg([], rows, None, 0, None)), "valid")))
     assert len(within(image, "mark")) == 1
     assert [e.text for e in within(image, "label")] == ["tree, recursive"]
 
 
 def test_steps_go_down_to_the_right():
-    image = parse(frontier_svg(STEPS, [], 118_521, 2.0))
+    image = parse(frontier_svg(STEPS, [], None, 118_521, 2.0))
     dots = [place(e, "cx", "cy") for e in within(image, "step")]
     assert [e.get("data-tree") for e in within(image, "step")] == list("0123")
     assert dots == sorted(dots)

@@ -16,15 +16,16 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from synergy.records import Row
 from synergy.report import phrases
 from synergy.report.graphics.curves import Curve, curves_svg
-from synergy.report.graphics.frontier_plot import Mark, frontier_svg, legend_of
+from synergy.report.graphics.frontier_plot import frontier_svg, legend_of
 from synergy.report.graphics.graph_drawing import edge_class, task_graph_svg
 from synergy.report.graphics.ramp import ar_class, class_names
 from synergy.report.graphics.tree_drawing import tree_svg
 from synergy.report.numbers import Numbers
 from synergy.tree import SharingTree
-from synergy.wording import REPORTED, SPLIT_NAMES
+from synergy.wording import SPLIT_NAMES
 
 _FOLDER = Path(__file__).with_name("templates")
 _WIDE, _NARROW = (860, 460), (340, 380)  # pixels, of the frontier; narrow on a phone
@@ -64,7 +65,7 @@ def render(numbers: Numbers, name: str) -> str:
     }
     style = (_FOLDER / "report.css").read_text(encoding="utf-8")
     script = (_FOLDER / "report.js").read_text(encoding="utf-8")
-    marks = _marks(numbers)
+    measured = _measured(numbers)
     return environment.get_template("report.html.jinja").render(
         dict(numbers),
         name=name,
@@ -75,8 +76,8 @@ def render(numbers: Numbers, name: str) -> str:
         policy=_policy(style, script),
         data=_data(numbers),
         graph=_graph(numbers),
-        frontier_drawings=_frontier(numbers, marks),
-        legend=legend_of(marks),
+        frontier_drawings=_frontier(numbers, measured),
+        legend=legend_of(measured),
     )
 
 
@@ -126,34 +127,18 @@ def _graph(numbers: Numbers) -> Markup:
     return Markup(task_graph_svg(table.tasks, table.pairs, weights, len(numbers.sizes.blocks)))
 
 
-def _frontier(numbers: Numbers, marks: Sequence[Mark]) -> list[Markup]:
+def _frontier(numbers: Numbers, measured: Sequence[Row]) -> list[Markup]:
     """Size against accuracy for wide and for narrow pages; nothing where nothing is known."""
     steps = numbers.trees.distinct if numbers.trees else ()
-    shapes = (_WIDE, _NARROW) if steps or marks else ()
-    return [
-        Markup(frontier_svg(steps, marks, numbers.sizes.whole, numbers.max_ar, *shape))
-        for shape in shapes
-    ]
+    ours = numbers.final.row if numbers.final else None
+    known = (steps, measured, ours, numbers.sizes.whole, numbers.max_ar)
+    shapes = (_WIDE, _NARROW) if steps or legend_of(measured) else ()
+    return [Markup(frontier_svg(*known, *shape)) for shape in shapes]
 
 
-def _marks(numbers: Numbers) -> list[Mark]:
-    """Measured models: the final tree, trained trees of the frontier, the comparison."""
+def _measured(numbers: Numbers) -> list[Row]:
+    """The final tree and what is beside it, trained trees of the frontier, the comparison."""
     shown = [*reversed(numbers.rows), *numbers.frontier]
     # What the comparison measured again under the same name is one point.
     names = {row.name for row in shown}
-    shown += [row for row in numbers.comparisons if row.name not in names]
-    ours = numbers.final.row if numbers.final else None
-    return [
-        Mark(
-            row.name,
-            split,
-            row.ar_pct[split],
-            row.ar_low.get(split),
-            row.ar_high.get(split),
-            row.params,
-            "final" if row is ours else "other",
-        )
-        for row in shown
-        for split in REPORTED
-        if split in row.ar_pct and row.params
-    ]
+    return shown + [row for row in numbers.comparisons if row.name not in names]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from synergy.records import Row
 from synergy.report.graphics.axes import Axes
 from synergy.report.graphics.label_places import Box, Place, Room
 from synergy.report.graphics.svg import add, svg, text, text_of, ticks
@@ -18,32 +19,19 @@ _LONGEST = 30
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A measured model.
+class _Mark:
+    """Models that are one point, by the first of them, with all their names or numbers."""
 
-    Attributes
-    ----------
-    label : str
-    split : {"valid", "test"}
-    ar_pct : float
-    low, high : float, or None
-        Interval of the AR, in percent.
-    params : float
-    kind : {"final", "other"}
-    """
-
+    row: Row
     label: str
-    split: str
-    ar_pct: float
-    low: float | None
-    high: float | None
-    params: float
-    kind: str = "other"
+    kind: str
+    place: Place
 
 
 def frontier_svg(
     steps: Sequence[DistinctTree],
-    marks: Sequence[Mark],
+    rows: Sequence[Row],
+    ours: Row | None,
     whole: float,
     max_ar: float | None,
     width: float = 860,
@@ -55,20 +43,22 @@ def frontier_svg(
     ----------
     steps : sequence of DistinctTree
         Ascending thresholds.
-    marks : sequence of Mark
-        Of both splits; the page shows one of them at a time.
+    rows : sequence of Row
+        Measured models; the page shows one split of them at a time.
+    ours : Row, or None
+        The tree of the run.
     whole : float
         Parameters of independent models, for the second scale; 0 when it is not known.
     max_ar : float, or None
         The threshold of the run, a vertical line.
     width, height : float
-        In pixels. Below 600 the points carry numbers, the places of their labels in
-        `legend_of`.
+        In pixels. Below 600 the points carry numbers, the places of their names in `legend_of`.
     """
-    narrow, legend = width < 600, legend_of(marks)
-    ars = [*(m.ar_pct for m in marks), *(s.predicted_ar_pct for s in steps)]
-    ars += [s.low for s in steps] + ([max_ar] if max_ar is not None else [])
-    sizes = [*(m.params for m in marks), *(s.params for s in steps)]
+    narrow, legend = width < 600, legend_of(rows)
+    ars = [ar for row in rows for ar in row.ar_pct.values() if row.params]
+    ars += [ar for step in steps for ar in (step.low, step.predicted_ar_pct)]
+    ars += [] if max_ar is None else [max_ar]
+    sizes = [*(row.params for row in rows if row.ar_pct and row.params), *(s.params for s in steps)]
     least, most = min(sizes, default=0.0), max(sizes, default=1.0)
     span = max(most - least, 0.1 * most, 1.0)
     ys = (max(0.0, least - 0.1 * span), most + 0.06 * span)
@@ -86,14 +76,15 @@ def frontier_svg(
     lines = _steps(image, axes, steps)
     for split in REPORTED:
         group = add(image, "g", {"class": f"split {split}"})
-        shown = [mark for mark in marks if mark.split == split]
-        _marks(group, axes, shown, legend if narrow else (), lines)
+        _marks(
+            group, axes, _merged(axes, rows, ours, split, legend if narrow else ()), split, lines
+        )
     return text_of(image)
 
 
-def legend_of(marks: Sequence[Mark]) -> tuple[str, ...]:
-    """Names of the measured models; the number of a point is the place of its name, from 1."""
-    return tuple(dict.fromkeys(mark.label for mark in marks))
+def legend_of(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Names of what is a point; the number of a point is the place of its name, from 1."""
+    return tuple(dict.fromkeys(row.name for row in rows if row.params and row.ar_pct))
 
 
 def _grid(image: Element, axes: Axes, whole: float, max_ar: float | None) -> None:
@@ -139,65 +130,54 @@ def _steps(image: Element, axes: Axes, steps: Sequence[DistinctTree]) -> list[Bo
     return boxes
 
 
-def _marks(
-    group: Element,
-    axes: Axes,
-    marks: Sequence[Mark],
-    legend: Sequence[str],
-    lines: Sequence[Box],
-) -> None:
-    merged = _merged(marks, legend)
-    places = [(axes.x(mark.ar_pct), axes.y(mark.params)) for mark in merged]
-    room = Room(axes, [(x - 6, y - 6, x + 6, y + 6) for x, y in places], [], list(lines))
-    bars = add(group, "g", {"class": "bars"})
-    for mark, (_, y) in zip(merged, places, strict=True):
-        if mark.low is not None and mark.high is not None and mark.low < mark.high:
-            x1, x2 = axes.x(mark.low), axes.x(mark.high)
-            room.lines.append((x1, y - 1, x2, y + 1))
-            caps = f"M{x1:.1f} {y - 3:.1f}v6m0 -3H{x2:.1f}m0 -3v6"
-            add(bars, "path", {"d": caps, "class": mark.kind})
-    # The run's own tree lies on top, and its label gets the best place.
-    both = list(zip(merged, places, strict=True))
-    for mark, place in sorted(both, key=lambda item: item[0].kind == "final"):
-        _shape(group, mark, place)
-
-    # Short labels fit close to their marks; the long ones then go around them.
-    def turn(item: tuple[Mark, Place]) -> tuple[bool, int, float, float]:
-        return item[0].kind != "final", len(item[0].label), *item[1]
-
-    for mark, place in sorted(both, key=turn):
-        _label(group, room, mark, place)
-
-
-def _shape(group: Element, mark: Mark, place: Place) -> None:
-    """A diamond for the run's own tree, a circle for others: not told by colour alone."""
-    x, y = place
-    if mark.kind == "final":
-        path = f"M{x:.1f} {y - 7:.1f}l7 7l-7 7l-7 -7z"
-        shape = add(group, "path", {"class": "mark final", "d": path})
-    else:
-        shape = add(group, "circle", {"class": "mark", "cx": x, "cy": y, "r": 4.5})
-    add(shape, "title", words=_sentence(mark))
-
-
-def _merged(marks: Sequence[Mark], legend: Sequence[str]) -> list[Mark]:
-    """One mark for models that are the same point, with all their names or numbers."""
-    places: dict[tuple[float, float], list[Mark]] = {}
-    for mark in marks:
-        places.setdefault((round(mark.ar_pct, 6), mark.params), []).append(mark)
-    merged: list[Mark] = []
-    for same in places.values():
-        names = list(dict.fromkeys(mark.label for mark in same))
-        texts = [str(legend.index(name) + 1) for name in names] if legend else names
-        kind = "final" if any(mark.kind == "final" for mark in same) else "other"
-        merged.append(replace(same[0], label=", ".join(texts), kind=kind))
+def _merged(
+    axes: Axes, rows: Sequence[Row], ours: Row | None, split: str, legend: Sequence[str]
+) -> list[_Mark]:
+    places: dict[tuple[float, int], list[Row]] = {}
+    for row in rows:
+        if row.params and split in row.ar_pct:
+            places.setdefault((round(row.ar_pct[split], 6), row.params), []).append(row)
+    merged: list[_Mark] = []
+    for (_, params), same in places.items():
+        names = dict.fromkeys(row.name for row in same)
+        label = ", ".join(str(legend.index(name) + 1) if legend else name for name in names)
+        kind = "final" if any(row is ours for row in same) else "other"
+        place = axes.x(same[0].ar_pct[split]), axes.y(params)
+        merged.append(_Mark(same[0], label, kind, place))
     return merged
 
 
-def _label(group: Element, room: Room, mark: Mark, place: Place) -> None:
+def _marks(
+    group: Element, axes: Axes, marks: Sequence[_Mark], split: str, lines: Sequence[Box]
+) -> None:
+    boxes = [(x - 6, y - 6, x + 6, y + 6) for x, y in (mark.place for mark in marks)]
+    room = Room(axes, boxes, [], list(lines))
+    bars = add(group, "g", {"class": "bars"})
+    for mark in marks:
+        low, high = mark.row.ar_low.get(split), mark.row.ar_high.get(split)
+        if low is not None and high is not None and low < high:
+            x1, x2, y = axes.x(low), axes.x(high), mark.place[1]
+            room.lines.append((x1, y - 1, x2, y + 1))
+            caps = f"M{x1:.1f} {y - 3:.1f}v6m0 -3H{x2:.1f}m0 -3v6"
+            add(bars, "path", {"d": caps, "class": mark.kind})
+    # The run's own tree lies on top: a diamond beside circles, not told by colour alone.
+    for mark in sorted(marks, key=lambda mark: mark.kind == "final"):
+        x, y = mark.place
+        if mark.kind == "final":
+            path = f"M{x:.1f} {y - 7:.1f}l7 7l-7 7l-7 -7z"
+            shape = add(group, "path", {"class": "mark final", "d": path})
+        else:
+            shape = add(group, "circle", {"class": "mark", "cx": x, "cy": y, "r": 4.5})
+        add(shape, "title", words=_sentence(mark, split))
+    # Its label gets the best place. Short ones fit close to their marks, long ones around them.
+    for mark in sorted(marks, key=lambda m: (m.kind != "final", len(m.label), *m.place)):
+        _label(group, room, mark)
+
+
+def _label(group: Element, room: Room, mark: _Mark) -> None:
     """Write the label at the best place near its mark, with a line to it where it is not beside."""
     words = mark.label if len(mark.label) <= _LONGEST else f"{mark.label[: _LONGEST - 1]}…"
-    found = room.take(place, _LETTER * len(words) + 4)
+    found = room.take(mark.place, _LETTER * len(words) + 4)
     if found is None:  # the tooltip and the tables still have it
         return
     (left, _, _, low), leader = found
@@ -207,11 +187,11 @@ def _label(group: Element, room: Room, mark: Mark, place: Place) -> None:
     text(group, f"label {mark.kind}", left + 2, low - 2, words)
 
 
-def _sentence(mark: Mark) -> str:
-    interval = ""
-    if mark.low is not None and mark.high is not None:
-        interval = f" [{mark.low:.1f}, {mark.high:.1f}]"
-    return f"{mark.label}: AR {mark.ar_pct:.1f} %{interval} ({mark.split}), {mark.params:,.0f}"
+def _sentence(mark: _Mark, split: str) -> str:
+    ar, params = mark.row.ar_pct[split], mark.row.params
+    low, high = mark.row.ar_low.get(split), mark.row.ar_high.get(split)
+    ends = "" if low is None or high is None else f" [{low:.1f}, {high:.1f}]"
+    return f"{mark.label}: AR {ar:.1f} %{ends} ({split}), {params:,.0f}"
 
 
 def _thousands(size: float) -> str:
