@@ -69,8 +69,6 @@ def render(numbers: Numbers, name: str) -> str:
     return environment.get_template("report.html.jinja").render(
         dict(numbers),
         name=name,
-        title=phrases.title(numbers, name),
-        lead=phrases.lead(numbers),
         style=Markup(style),
         script=Markup(script),
         policy=_policy(style, script),

@@ -1,10 +1,9 @@
-"""Numbers in words: what the page says in sentences, and how it writes values."""
+"""How the page writes numbers."""
 
 from __future__ import annotations
 
 from synergy.records import ComparedRow, Row
-from synergy.report.numbers import Numbers
-from synergy.wording import REPORTED, SPLIT_NAMES, duration
+from synergy.wording import duration
 
 _DASH = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
@@ -57,49 +56,6 @@ def above(row: ComparedRow, split: str) -> str:
         for points in (found.ar_pct, found.ar_low, found.ar_high)
     )
     return f"{value} [{low},{_SPACE}{high}]"
-
-
-def title(numbers: Numbers, name: str) -> str:
-    """What the page is called: the final tree, what it costs and what it keeps."""
-    final = numbers.final
-    if final is None:
-        return f"{name}: {', '.join(numbers.tasks)}"
-    parts = [final.notation, f"{count(final.params)} parameters ({final.share_pct:.0f} %)"]
-    if final.row:
-        parts.append(f"AR {percent(final.row.ar_pct.get('valid'))} %")
-    else:
-        parts.append(f"predicted AR {percent(final.predicted_ar_pct)} %")
-    return " \N{MIDDLE DOT} ".join(parts)
-
-
-def lead(numbers: Numbers) -> str:
-    """The result in two sentences, numbers and their units on one line."""
-    return _lead(numbers).replace(" %", f"{_SPACE}%")
-
-
-def _lead(numbers: Numbers) -> str:
-    final, tasks = numbers.final, numbers.tasks
-    if final is None:
-        named = ", ".join(tasks)
-        found = f"What lies in this workspace so far, on the tasks {named}."
-        return found if tasks else "What lies in this workspace so far."
-    size = (
-        f"One network of {count(final.params)} parameters for {len(final.tasks)} tasks, "
-        f"{final.share_pct:.0f} % of what separate models need"
-    )
-    threshold = f"threshold {numbers.max_ar:g} %"
-    if not final.row:
-        return (
-            f"{size}. From the pairs an accuracy reduction of at most "
-            f"{percent(final.predicted_ar_pct)} % is expected ({threshold}); "
-            "the tree is not trained yet."
-        )
-    kept = " and ".join(
-        f"{reduction(final.row, split)} on {SPLIT_NAMES[split]}"
-        for split in REPORTED
-        if split in final.row.ar_pct
-    )
-    return f"{size}. Its accuracy reduction is {kept} ({threshold} on validation)."
 
 
 FILTERS = {

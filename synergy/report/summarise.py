@@ -60,7 +60,7 @@ def summarise(workspace: Workspace) -> Numbers:
         except SynergyError as error:  # such as names that no tree can hold
             obstacle = str(error)
     if main and main.samples and trees and max_ar is not None:
-        stability = stability_of(main.samples, costs, tree, trees.solver, max_ar)
+        stability = stability_of(main.samples, costs, tree, trees, max_ar)
     trainings = Trainings(sources, tasks)
     summary, comparisons = sources.summary, sources.comparisons
     rows = summary.rows if summary else ()

@@ -6,7 +6,6 @@ The only file of the report that asks the search.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from synergy.costs import Costs
 from synergy.errors import ConfigError
@@ -104,30 +103,18 @@ def weights_of(table: ARTable, max_ar: float) -> dict[tuple[str, str], int]:
 def trees_of(
     table: ARTable, costs: Costs, told: TreeFile | None, max_ar: float, order: Sequence[str]
 ) -> Trees:
-    """Solve a table at every threshold that makes a difference.
-
-    Parameters
-    ----------
-    table : ARTable
-    costs : Costs
-    told : TreeFile, or None
-        The tree of the run, which says how to solve.
-    max_ar : float
-        Threshold of the run, in percent.
-    order : sequence of str
-        Of the tasks in notations.
+    """Solve a table, as the tree of the run was, at every threshold that makes a difference.
 
     Raises
     ------
     TableError, TreeError
         If a task has a name that no tree can hold, or a depth is larger than the encoder's.
     """
-    solver, strict = _solver(told), told is not None and told.strict
-    found = None
-    if solver == "exact":
-        with suppress(ConfigError):  # too many tasks for it
-            found = frontier(table, costs.block_params, costs.depth, solver, strict)
-    if found is None:
+    solver: Solver = "exact" if told is not None and told.solver == "exact" else "recursive"
+    strict = told is not None and told.strict
+    try:
+        found = frontier(table, costs.block_params, costs.depth, solver, strict)
+    except ConfigError:  # too many tasks for the exact one
         solver = "recursive"
         found = frontier(table, costs.block_params, costs.depth, solver, strict)
     stops = _stops(table, found)
@@ -153,12 +140,12 @@ def trees_of(
 
 
 def stability_of(
-    samples: TableSamples, costs: Costs, told: TreeFile | None, solver: Solver, max_ar: float
+    samples: TableSamples, costs: Costs, told: TreeFile | None, trees: Trees, max_ar: float
 ) -> StabilityNumbers:
     """Solve every resampled table at the threshold of the run."""
-    strict = told is not None and told.strict
     caps = {frozenset((c.task_a, c.task_b)): c.blocks for c in (told.caps if told else ())}
-    found = stability(samples, max_ar, costs.block_params, costs.depth, solver, strict, caps)
+    terms = (costs.block_params, costs.depth, trees.solver, trees.strict, caps)
+    found = stability(samples, max_ar, *terms)
     return StabilityNumbers(
         caps=tuple((min(pair), max(pair), cap) for pair, cap in caps.items()),
         samples=len(samples.ar),
@@ -170,10 +157,6 @@ def stability_of(
             for (a, b), by in found.at_least.items()
         ),
     )
-
-
-def _solver(told: TreeFile | None) -> Solver:
-    return "exact" if told is not None and told.solver == "exact" else "recursive"
 
 
 def _stops(table: ARTable, found: Sequence[FrontierTree]) -> tuple[Stop, ...]:
