@@ -30,20 +30,10 @@ ShownRow = Annotated[Row, PlainSerializer(_shown)]
 
 
 class CellNumbers(StrictModel):
-    """A cell of an AR table.
+    """A cell of an AR table, with validation scores by task: alone and together.
 
-    Attributes
-    ----------
-    single, multi : dict of task to float or None
-        Validation scores alone and together.
-    passes : bool
-        Whether its AR is within the threshold of the run.
-    is_weight : bool
-        Whether that many blocks are the weight of the pair.
-    in_tree : bool
-        Whether the tree of the run shares that many blocks between the two.
-    curves : dict of task to tuple of Curve
-        Empty where no training is known.
+    It passes the threshold of the run, is the weight of its pair, or is what the tree of the run
+    shares between the two. ``curves`` are empty where no training is known.
     """
 
     task_a: str
@@ -76,18 +66,9 @@ class TableNumbers(StrictModel):
 
 
 class Sizes(StrictModel):
-    """What networks cost.
+    """Parameters of the blocks, of the decoders if all are known, and of independent models.
 
-    Attributes
-    ----------
-    blocks : tuple of int
-        Parameters of the blocks.
-    heads : dict of task to int
-        Parameters of the decoders; empty unless all are known.
-    assumed : bool
-        Whether these are of the default encoder because there is no configuration.
-    whole : int
-        Parameters of independent models.
+    They are assumed to be those of the default encoder where there is no configuration.
     """
 
     blocks: tuple[int, ...]
@@ -166,18 +147,12 @@ class Numbers(StrictModel):
         In the order of the configuration as far as it has them.
     max_ar : float, or None
         Threshold of the run, in percent.
-    final : FinalTree, or None
-        The tree of the run.
     tables : tuple of TableNumbers
         The one that the tree came from first.
     trees : Trees, or None
         Those of all thresholds; ``no_trees`` says why there are none.
-    rows : tuple of Row
-        The final table; the last one is the exported model.
-    attempts : tuple of Attempt
-        Trees that were trained and held against the threshold, in order.
-    frontier : tuple of Row
-        Trained trees of the frontier.
+    rows, frontier : tuple of Row
+        The final table, whose last one is the exported model; trained trees of the frontier.
     curves : dict of task to tuple of Curve
         Those of the final tree beside those of each task alone.
     """

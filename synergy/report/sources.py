@@ -39,15 +39,10 @@ class Sources:
 
     Attributes
     ----------
-    folder : Path
-    store : TrialStore
     trainings : dict of digest to Training
-        Sorted by digest.
+        All that are finished.
     config : RunConfig, or None
         The last command's settings; as text in ``config_text``.
-    tables : dict of {"plain", "distilled"} to PairTable
-    tree, summary, frontier, comparisons
-        The records of the stages.
     spec : Spec, or None
         Specification of the exported model.
     """

@@ -175,7 +175,7 @@ def _table(
     for cell in table.cells:
         pair = cell.task_a, cell.task_b
         shared = tree.shared_depth(*pair) if tree and set(pair) <= set(tree.tasks) else 0
-        known = trainings.has_any(cell.trials)
+        known = sources.trainings.keys() & set(cell.trials)
         cells.append(
             CellNumbers(
                 **{name: value for name, value in vars(cell).items() if name in shown},

@@ -57,10 +57,6 @@ class Trainings:
                 found[task] = drawn
         return found
 
-    def has_any(self, digests: Iterable[str]) -> bool:
-        """Whether at least one of these trials is in the workspace."""
-        return bool(self._named(digests))
-
     def _named(self, digests: Iterable[str]) -> list[Training]:
         """Trainings by digest, those that are there, by seed."""
         known = self._sources.trainings

@@ -18,14 +18,7 @@ if TYPE_CHECKING:  # imports torch
 
 @dataclass(frozen=True)
 class Report:
-    """A report that was written.
-
-    Attributes
-    ----------
-    file : Path
-    numbers : Numbers
-        What it shows.
-    """
+    """A report that was written, and the numbers that it shows."""
 
     file: Path
     numbers: Numbers

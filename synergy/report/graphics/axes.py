@@ -14,10 +14,8 @@ class Axes:
 
     Attributes
     ----------
-    width, height : float
-        Of the image, in pixels.
-    left, right, top, bottom : float
-        Margins, in pixels.
+    width, height, left, right, top, bottom : float
+        Of the image, and its margins, in pixels.
     xs, ys : tuple of (float, float)
         Smallest and largest value.
     power : float

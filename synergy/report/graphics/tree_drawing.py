@@ -74,18 +74,13 @@ class _Rows:
     """Where the blocks of a tree stand, with more room below those at which it forks."""
 
     def __init__(self, tree: SharingTree) -> None:
-        ends = [branch.blocks[1] if branch.blocks else 0 for branch in tree.branches()]
-        inner = [not branch.is_leaf for branch in tree.branches()]
-        self._forks = sorted({end for end, fork in zip(ends, inner, strict=True) if fork})
+        inner = [branch for branch in tree.branches() if not branch.is_leaf]
+        self._forks = {branch.blocks[1] if branch.blocks else 0 for branch in inner}
         self.decoders = self.top(tree.depth + 1)
 
     def top(self, block: int) -> float:
         """Upper edge of a block; of the decoders for the block after the last."""
         return _TOP + _ROW * (block - 1) + _FORK * sum(fork < block for fork in self._forks)
-
-    def end(self, block: int) -> float:
-        """Lower edge of a block."""
-        return self.top(block) + _BAR
 
 
 def _place(branch: Branch, rank: Mapping[str, int], middles: dict[tuple[str, ...], float]) -> float:
@@ -114,7 +109,7 @@ def _stems(
     blocks, x, end = branch.blocks, middles[branch.tasks], start[1]
     if blocks is not None or branch.is_leaf:  # all but a root that shares nothing
         top = rows.decoders if blocks is None else rows.top(blocks[0])
-        end = rows.decoders if branch.is_leaf or blocks is None else rows.end(blocks[1])
+        end = rows.decoders if branch.is_leaf or blocks is None else rows.top(blocks[1]) + _BAR
         half = (start[1] + top) / 2
         path = f"M{start[0]:.1f} {start[1]:.1f}C{start[0]:.1f} {half:.1f} {x:.1f} {half:.1f} "
         add(image, "path", {"class": "stem", "d": f"{path}{x:.1f} {top:.1f}V{end:.1f}"})
