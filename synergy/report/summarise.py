@@ -91,7 +91,7 @@ def summarise(workspace: Workspace) -> Numbers:
         chance=(comparisons.chance if comparisons else None) or {},
         curves=trainings.curves(rows[-1].digests if rows else (), tasks),
         provenance=_provenance(sources),
-        missing=_missing(sources, final),
+        missing=_missing(sources, bool(final and final.is_trained)),
     )
 
 
@@ -240,16 +240,12 @@ def _provenance(sources: Sources) -> Provenance:
     )
 
 
-def _missing(sources: Sources, final: FinalTree | None) -> tuple[MissingPart, ...]:
+def _missing(sources: Sources, is_trained: bool) -> tuple[MissingPart, ...]:
     """What a complete report would have beyond this one."""
     parts = [
         (sources.trainings, "trainings, and with them curves", "synergy baseline"),
         (sources.tables, "the AR table of the pairs", "synergy pairwise"),
-        (
-            final and final.is_trained,
-            "the sharing tree, trained and measured",
-            "synergy synthesize",
-        ),
+        (is_trained, "the sharing tree, trained and measured", "synergy synthesize"),
         (sources.comparisons, "the comparison with other methods", "synergy compare"),
     ]
     return tuple(

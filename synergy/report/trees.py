@@ -20,18 +20,9 @@ from synergy.synthesis.task_graph import task_graph
 
 
 class Stop(StrictModel):
-    """Thresholds that lead to one task graph.
+    """Thresholds from ``low`` to below ``high``, in percent, that lead to one task graph.
 
-    Attributes
-    ----------
-    low : float
-        The lowest of them, in percent.
-    high : float, or None
-        The first that leads to another one.
-    weights : tuple of int
-        Blocks that each pair may share, in the order of the table's pairs.
-    tree : int
-        Place of their tree among the distinct ones.
+    ``weights`` are in the order of the table's pairs, ``tree`` is a place in `Trees.distinct`.
     """
 
     low: float
@@ -54,16 +45,7 @@ class DistinctTree(StrictModel):
 
 
 class Trees(StrictModel):
-    """All thresholds of a table.
-
-    Attributes
-    ----------
-    start : int
-        Place of the stop that the threshold of the run belongs to.
-    stops : tuple of Stop
-        By ascending threshold, from 0 on and without gaps.
-    distinct : tuple of DistinctTree
-    """
+    """All thresholds of a table, ascending from 0 without gaps; that of the run is at ``start``."""
 
     solver: Solver
     strict: bool

@@ -1,6 +1,6 @@
 """The task graph: tasks on a circle, each edge with the number of blocks that its pair may share.
 
-The page changes labels and widths of the edges when the threshold moves; `edge_width` is written
+The page changes labels and widths of the edges when the threshold moves; `edge_class` is written
 down in the style sheet's terms as a class, so that both agree.
 """
 
