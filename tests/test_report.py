@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from small_cli import synergy
@@ -17,6 +18,7 @@ from small_tables import PAPER_TASKS, paper_table
 from synergy.errors import ConfigError, TableError, WorkspaceError
 from synergy.records import Chance, SummaryFile, TreeFile
 from synergy.report import phrases, render, summarise, write_report
+from synergy.synthesis import ARTable
 from synergy.tree import SharingTree
 from synergy.workspace import Workspace
 
@@ -106,6 +108,33 @@ def test_trainings_of_other_settings_are_left_out(tmp_path):
     assert after.tables == before.tables
     assert after.baselines == before.baselines
     assert sum(after.provenance.trainings.values()) == 2 + sum(before.provenance.trainings.values())
+
+
+def test_trainings_on_other_data_are_left_out(tmp_path):
+    workspace = result_workspace(tmp_path / "run", stages=2)
+    before = summarise(workspace)
+    for seed in range(5):
+        old, new = (workspace.trials.folder / name for name in ("gc-0", f"another-{seed}"))
+        new.mkdir()
+        for file in old.iterdir():
+            (new / file.name).write_bytes(file.read_bytes())
+        trial = json.loads((new / "trial.json").read_text())
+        trial |= {"seed": seed, "data": {"gc": "of another corpus"}}
+        (new / "trial.json").write_text(json.dumps(trial))
+    after = summarise(workspace)
+    assert after.tables == before.tables
+    assert after.baselines == before.baselines
+
+
+def test_cells_of_a_table_that_names_no_trainings_have_no_curves(tmp_path):
+    workspace = result_workspace(tmp_path / "run", stages=2, seeds=(0,))
+    file = workspace.table_files("plain").table
+    ARTable.from_cells(replace(c, trials=()) for c in ARTable.from_csv(file).cells).to_csv(file)
+    numbers = summarise(workspace)
+    assert all(cell.curves == {} for cell in numbers.tables[0].cells)
+    assert set(numbers.curves) == set(PAPER_TASKS)
+    text = " ".join(Elements(render(numbers, "run")).text)
+    assert "The table names no training of this cell that is in the workspace." in text
 
 
 def test_provenance_has_what_is_needed_to_repeat_the_run(numbers):
@@ -233,6 +262,8 @@ def test_an_empty_workspace_has_nothing_to_report(tmp_path):
         ("summary.json", '{"rows": 3}', WorkspaceError),
         ("comparisons.json", '{"rows": [7]}', WorkspaceError),
         ("comparisons.json", "{", WorkspaceError),
+        ("comparisons.json", '{"version": 2}', WorkspaceError),
+        ("frontier.json", '{"frontier": [{"number": 1}]}', WorkspaceError),
         ("config.yaml", "a: [", WorkspaceError),
         ("config.yaml", "encoder: {name: cnn9}", WorkspaceError),
         ("ar_table.csv", "x\n1\n", TableError),

@@ -84,7 +84,7 @@ def test_the_slider_moves_graph_and_tree_by_keyboard(page, numbers):
         assert label.startswith(f"{name}: ")
         told = page.run("document.getElementById('threshold').getAttribute('aria-valuetext')")
         assert told.endswith(name)
-        assert told.startswith(f"{stop['low']:.2f} %")
+        assert told.startswith(f"{stop.low:.2f} %")
         shown = page.run(
             "[...document.querySelectorAll('.graph .weights text')].map((e) => +e.textContent)"
         )
