@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 
+from synergy.audio.features import FeatureConfig
 from synergy.config import RunConfig
 from synergy.costs import Costs
 from synergy.datasets import DATASETS
@@ -13,7 +14,7 @@ from synergy.datasets.bank import ClipBank, TaskData, build_bank, task_data
 from synergy.datasets.base import Corpus
 from synergy.datasets.selection import select_clips
 from synergy.datasets.store import open_store
-from synergy.encoders import Encoder, encoder_at
+from synergy.encoders import Cnn8, Encoder, encoder_at
 from synergy.errors import DataError
 from synergy.network import costs
 from synergy.tasks import TASK_KINDS, TaskSpec
@@ -80,6 +81,11 @@ class Experiment:
             for name in self.tasks
         }
 
+    @property
+    def depth(self) -> int:
+        """Number of blocks of the encoder, D."""
+        return self.config.encoder.depth
+
     @cached_property
     def costs(self) -> Costs:
         """Parameters, and MACs of one second of audio."""
@@ -99,6 +105,14 @@ class Experiment:
             If there is no such encoder.
         """
         return self.costs_of(encoder_at(self.config.encoder, width))
+
+    def alone(self, task: str) -> SharingTree:
+        """The tree of a single-task model."""
+        return SharingTree.single(task, self.depth)
+
+    def flat(self, tasks: Sequence[str], shared: int) -> SharingTree:
+        """The tree in which ``tasks`` share their first ``shared`` blocks."""
+        return SharingTree.flat(tasks, shared, self.depth)
 
     def trial(self, tree: SharingTree, seed: int, recipe: Recipe = PLAIN) -> Trial:
         """The trial that trains ``tree`` once.
@@ -121,12 +135,60 @@ class Experiment:
             teachers={task: self._teachers[task] for task in tree.tasks} if distilled else {},
         )
 
+    def trials(
+        self, trees: Iterable[SharingTree], recipe: Recipe = PLAIN, seeds: Sequence[int] = ()
+    ) -> list[Trial]:
+        """The trials of ``trees``, all trees of one seed before the next seed.
+
+        The configured seeds, unless others are given.
+        """
+        trees = list(trees)
+        chosen = seeds or self.config.all_seeds
+        return [self.trial(tree, seed, recipe) for seed in chosen for tree in trees]
+
     @cached_property
     def _teachers(self) -> dict[str, tuple[str, ...]]:
         """Digests of the single-task trials of each task, trained as configured."""
-        alone = {task: SharingTree.single(task, self.config.encoder.depth) for task in self.tasks}
-        seeds = self.config.all_seeds
-        return {t: tuple(self.trial(tree, s).digest for s in seeds) for t, tree in alone.items()}
+        return {t: tuple(s.digest for s in self.trials([self.alone(t)])) for t in self.tasks}
+
+
+def settings_costs(
+    config: RunConfig | None,
+    tasks: Sequence[str],
+    width: float = 1.0,
+    specs: Mapping[str, TaskSpec] | None = None,
+) -> Costs:
+    """What settings alone tell of the costs; no recordings.
+
+    Decoders count when those of all ``tasks`` are known, else none does.
+
+    Parameters
+    ----------
+    config : RunConfig, optional
+        Its encoder has the block sizes; the default encoder without it.
+    tasks : sequence of str
+    width : float
+        By which the encoder's channels are multiplied.
+    specs : mapping of task to TaskSpec, optional
+        Known from elsewhere, such as finished trainings; else kind and classes are those that the
+        configuration spells out.
+
+    Raises
+    ------
+    ConfigError
+        If there is no encoder of that width.
+    """
+    encoder = encoder_at(config.encoder if config is not None else Cnn8(), width)
+    features = config.features if config is not None else FeatureConfig()
+    known: list[TaskSpec] = []
+    for name in tasks:
+        task = config.tasks.get(name) if config is not None else None
+        if specs and name in specs:
+            known.append(specs[name])
+        elif task is not None and (classes := task.classes or TASK_KINDS[task.kind].usual_classes):
+            known.append(TaskSpec(name, task.kind, classes))
+    every = tuple(known) if len(known) == len(set(tasks)) else ()
+    return _costs(encoder, every, features.mels, round(1 / features.hop_s))
 
 
 def prepare(

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synergy.comparisons.base import Contender, Field, Probe, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.comparisons.layouts import BlockCost, Partition, best_layout
 from synergy.datasets.bank import ClipBank, TaskData
 from synergy.errors import ShortfallError
 from synergy.experiment import Experiment
 from synergy.network import build_network
+from synergy.running.probes import Probe
 from synergy.seeding import hash64, uniform
 from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial
@@ -58,13 +59,12 @@ class RepresentationSimilarity:
             Probe(self.name, trials, {"clips": self.clips}, measure_similarity, len(trials))
             for trials in zip(*(field.baselines[task] for task in field.tasks), strict=True)
         ]
-        measured = field.measure("similarity of single-task models", probes)
+        measured = field.session.measure("similarity of single-task models", probes)
         similarity = np.mean([probed.result["similarity"] for probed in measured], axis=0)
-        heads = sum(costs.head_params[task] for task in field.tasks)
         best = best_layout(
             field.tasks,
             costs.block_params,
-            field.max_params - heads,
+            field.max_params - field.head_params,
             group_cost(field.tasks, 1.0 - similarity),
         )
         if best is None:

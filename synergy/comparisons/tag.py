@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synergy.comparisons.base import Contender, Field, Probe, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.comparisons.layouts import Partition, partitions, split_tree
 from synergy.errors import TrainingError
 from synergy.experiment import Experiment
 from synergy.network import TreeNetwork, build_network, head_name
+from synergy.running.probes import Probe
 from synergy.tasks import TASK_KINDS
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.loop import build_optimizer, lay_out, training_step
-from synergy.tree import SharingTree
 from synergy.trials.store import TrialStore
 
 EVERY = 10
@@ -65,25 +65,17 @@ class TaskAffinityGrouping:
         """The one division."""
         experiment = field.experiment
         config, costs = experiment.config, experiment.costs
-        depth = config.encoder.depth
-        joint = SharingTree.flat(field.tasks, depth, depth)
+        depth = experiment.depth
+        joint = experiment.flat(field.tasks, depth)
+        settings, steps = {"every": self.every}, config.training.steps
         probes = [
-            Probe(
-                self.name,
-                (experiment.trial(joint, seed),),
-                {"every": self.every},
-                measure_affinities,
-                config.training.steps,
-                trains=True,
-            )
-            for seed in config.all_seeds
+            Probe(self.name, (trial,), settings, measure_affinities, steps, trains=True)
+            for trial in experiment.trials([joint])
         ]
-        measured = field.measure("affinities of tasks", probes)
+        measured = field.session.measure("affinities of tasks", probes)
         affinity = np.mean([probed.result["affinity"] for probed in measured], axis=0)
-        heads = sum(costs.head_params[task] for task in field.tasks)
-        groups = best_division(
-            joint.tasks, affinity, (field.max_params - heads) // sum(costs.block_params)
-        )
+        most = (field.max_params - field.head_params) // sum(costs.block_params)
+        groups = best_division(joint.tasks, affinity, most)
         tree = split_tree(groups, 0, [depth] * len(groups), depth)
         gain = division_score(joint.tasks, affinity)(groups)
         return [

@@ -14,17 +14,16 @@ import numpy as np
 
 from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
+from synergy.measuring.outcome import Outcome
 from synergy.seeding import hash64, uniform
 from synergy.tasks import TASK_KINDS
 from synergy.trials.store import TrialStore
+from synergy.trials.trial import TrialResult
 from synergy.wording import Split
 
 DRAWS = 1000
 LEVEL = 0.95
 _SEEDS, _GROUPS = range(2)
-
-Digests = Mapping[str, Sequence[str]]
-"""The trials behind a model: for each task one digest per seed, in the order of the seeds."""
 
 
 class Resampler:
@@ -45,34 +44,27 @@ class Resampler:
         self.draws = draws
         self._scores: dict[tuple[str, Split, str], np.ndarray] = {}
         self._weights: dict[tuple[Split, str], np.ndarray] = {}
-        self._seeds: dict[str, int] = {}
 
-    def reductions(self, singles: Digests, multi: Digests, split: Split) -> np.ndarray:
+    def reductions(self, singles: Outcome, multi: Outcome, split: Split) -> np.ndarray:
         """AR of a model in every resampled split, in percent; float64 [R].
 
-        Parameters
-        ----------
-        singles : mapping of task to digests
-            The single-task models.
-        multi : mapping of task to digests
-            Held against the single-task models of the same seeds; where they have no seed in
-            common, in the order of the seeds.
-        split : {"valid", "test"}
+        It is held against the single-task models of the same seeds; where they have no seed in
+        common, in the order of the seeds.
         """
         lost = [np.zeros(self.draws)]
-        for task, digests in multi.items():
-            alone, together = self._paired(singles[task], digests)
+        for task in multi.runs:
+            alone, together = _paired(singles.runs[task], multi.runs[task])
             single, ours = (self._mean(chosen, split, task) for chosen in (alone, together))
             relative = np.divide(single - ours, single, out=np.zeros_like(single), where=single > 0)
             lost.append(100.0 * relative)
         return np.max(lost, axis=0)
 
-    def interval(self, singles: Digests, multi: Digests, split: Split) -> tuple[float, float]:
+    def interval(self, singles: Outcome, multi: Outcome, split: Split) -> tuple[float, float]:
         """Percentile interval of the AR that holds 95 % of the resampled splits."""
         return _interval(self.reductions(singles, multi, split))
 
     def difference(
-        self, singles: Digests, multi: Digests, other: Digests, split: Split
+        self, singles: Outcome, multi: Outcome, other: Outcome, split: Split
     ) -> tuple[float, float]:
         """Percentile interval of the AR of ``multi`` minus that of ``other``, in percent.
 
@@ -80,23 +72,6 @@ class Resampler:
         """
         ours, theirs = (self.reductions(singles, model, split) for model in (multi, other))
         return _interval(ours - theirs)
-
-    def _paired(
-        self, singles: Sequence[str], multi: Sequence[str]
-    ) -> tuple[Sequence[str], Sequence[str]]:
-        """Those of the same seeds, side by side."""
-        by_seed = [{self._seed(digest): digest for digest in side} for side in (singles, multi)]
-        common = sorted(by_seed[0].keys() & by_seed[1].keys())
-        if not common:
-            count = min(len(singles), len(multi))
-            return singles[:count], multi[:count]
-        alone, together = ([side[seed] for seed in common] for side in by_seed)
-        return alone, together
-
-    def _seed(self, digest: str) -> int:
-        if digest not in self._seeds:
-            self._seeds[digest] = int(self.store.trial(digest)["seed"])
-        return self._seeds[digest]
 
     def _mean(self, digests: Sequence[str], split: Split, task: str) -> np.ndarray:
         """Mean score over resampled seeds; float64 [R]."""
@@ -156,6 +131,17 @@ class Resampler:
     @cached_property
     def _stream(self) -> int:
         return self.experiment.config.seed
+
+
+def _paired(
+    singles: Mapping[int, TrialResult], multi: Mapping[int, TrialResult]
+) -> tuple[list[str], list[str]]:
+    """Digests of the same seeds, side by side."""
+    common = sorted(singles.keys() & multi.keys())
+    if common:
+        return [singles[s].digest for s in common], [multi[s].digest for s in common]
+    pairs = list(zip(singles.values(), multi.values(), strict=False))
+    return [single.digest for single, _ in pairs], [run.digest for _, run in pairs]
 
 
 def _interval(values: np.ndarray) -> tuple[float, float]:
