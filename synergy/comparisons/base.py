@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Protocol
 
 from synergy.errors import ShortfallError, TreeError, WorkspaceError
-from synergy.experiment import Recipe
+from synergy.experiment import Experiment, Recipe
 from synergy.measuring.bench import Bench
 from synergy.measuring.pairs import PairTrainer
 from synergy.records import SummaryFile
@@ -41,38 +41,35 @@ class Repaired:
     tried: tuple[SharingTree, ...]
 
 
+@dataclass(frozen=True)
 class Field:
-    """What all comparisons share: a session, its single-task models and its AR table.
+    """What all comparisons share.
 
-    Parameters
+    Attributes
     ----------
     session : Session
     table : ARTable
         Of the plain pairs, from the validation split.
     tree : SharingTree
         The synthesised tree: other methods get at most its parameters.
-
-    Raises
-    ------
-    ShortfallError
-        If a task has no single-task model.
-
-    Attributes
-    ----------
-    tasks : tuple of str
-        Those of the table, in the order of the configuration.
     bench : Bench
-        Has the single-task models, trained.
+        Has the single-task models of the table's tasks, trained.
     """
 
-    def __init__(self, session: Session, table: ARTable, tree: SharingTree) -> None:
-        self.session = session
-        self.experiment = session.experiment
-        self.table = table
-        self.tree = tree
-        self.bench = Bench(session, table.tasks)
-        self.tasks = self.bench.tasks
-        self._pairs = PairTrainer(session, self.bench.singles, "plain")
+    session: Session
+    table: ARTable
+    tree: SharingTree
+    bench: Bench
+
+    @property
+    def experiment(self) -> Experiment:
+        """That of the session."""
+        return self.session.experiment
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Those of the table, in the order of the configuration."""
+        return self.bench.tasks
 
     @property
     def max_params(self) -> int:
@@ -101,8 +98,9 @@ class Field:
 
         Also where the table came without these trainings; skipped cells count as nothing.
         """
+        pairs = PairTrainer(self.session, self.bench.singles, "plain")
         trained = [cell.key for cell in self.table.cells if cell.status != "skipped"]
-        trials = (t for k in trained for t in (*self._pairs.trials(k), *self._pairs.further(k)))
+        trials = (t for key in trained for t in (*pairs.trials(key), *pairs.further(key)))
         return self.baseline_digests.union(trial.digest for trial in trials)
 
     @cached_property

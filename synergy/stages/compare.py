@@ -9,6 +9,7 @@ from synergy.comparisons import COMPARISONS, Contender, Field
 from synergy.comparisons.judging import Judge
 from synergy.errors import ConfigError, SynergyError, WorkspaceError
 from synergy.experiment import Recipe
+from synergy.measuring.bench import Bench
 from synergy.measuring.chance import chance
 from synergy.records import ComparisonsFile
 from synergy.running.session import Session
@@ -74,7 +75,7 @@ def compare(
     check_tasks(table, experiment.tasks)
     question = Question(max_ar=experiment.config.max_ar)
     tree = search(question, table, experiment.costs).tree
-    field = Field(session, table, tree)
+    field = Field(session, table, tree, Bench(session, table.tasks))
     entered: list[tuple[str, Contender | SynergyError]] = []
     for name in chosen:
         try:
