@@ -17,6 +17,7 @@ from synergy.measuring.chance import MOST, halves
 from synergy.measuring.outcome import Outcome, reduction
 from synergy.running.session import Session
 from synergy.trials.trial import TrialResult
+from synergy.wording import REPORTED
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_models_of_other_seeds_are_paired_in_their_order(trained, resampler):
 def outcome(*scores: float, of_seeds: tuple[int, ...]) -> Outcome:
     """A model of gender with these scores."""
     runs = {
-        seed: TrialResult.model_construct(scores=dict.fromkeys(("valid", "test"), {"gc": score}))
+        seed: TrialResult.model_construct(scores={split: {"gc": score} for split in REPORTED})
         for seed, score in zip(of_seeds, scores, strict=True)
     }
     return Outcome({"gc": runs}, {"gc": ()})

@@ -109,7 +109,7 @@ class Field:
         workspace, config = self.session.workspace, self.experiment.config
         try:
             summary = SummaryFile.read(workspace.summary)
-            if summary is None or not summary.attempts:
+            if summary is None or not (summary.attempts and summary.rows):
                 return None
             depth = self.experiment.depth
             tried = tuple(SharingTree.parse(each.notation, depth) for each in summary.attempts)
