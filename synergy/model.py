@@ -8,10 +8,7 @@ Shapes: B batch, T sample, K class, F feature frame.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors
@@ -31,63 +28,12 @@ from synergy.export.torch_model import (
     meta_network,
 )
 from synergy.network import TreeNetwork
+from synergy.tasks import TASK_KINDS
+from synergy.tasks.predictions import Prediction
 from synergy.tree import SharingTree
 
 LONGEST_S = 1800.0
 """Longest audio in one call, in seconds; a call takes about 0.6 MB of memory per second."""
-
-SHORTEST_PAUSE_S = 0.1
-"""Shorter pauses inside a segment are filled."""
-SHORTEST_SEGMENT_S = 0.1
-"""Shorter segments are dropped, after pauses have been filled."""
-
-
-@dataclass(frozen=True)
-class ClassPrediction:
-    """What a clip is.
-
-    Attributes
-    ----------
-    label : str
-        The most probable class.
-    probabilities : dict of str to float
-        Of every class, in the order of the logits; they sum to 1.
-    """
-
-    label: str
-    probabilities: Mapping[str, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"label": self.label, "probabilities": dict(self.probabilities)}
-
-
-@dataclass(frozen=True)
-class ActivityPrediction:
-    """Where something is active.
-
-    Attributes
-    ----------
-    label : str
-        What is detected.
-    segments : tuple of (float, float)
-        Start and end of each active stretch in seconds, in order, without overlap.
-    probabilities : float32 array [F]
-        One per feature frame; frame f is centred at ``f * frame_s``.
-    frame_s : float
-    """
-
-    label: str
-    segments: tuple[tuple[float, float], ...]
-    probabilities: np.ndarray
-    frame_s: float
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values, without the probabilities of the frames."""
-        return {"label": self.label, "segments": [list(segment) for segment in self.segments]}
-
-
-Prediction = ClassPrediction | ActivityPrediction
 
 
 class Model:
@@ -199,18 +145,16 @@ class Model:
             raise
         duration_s = len(waveform) / SAMPLE_RATE_HZ
         frame_s = self.spec.features.hop_s
-        predictions: dict[str, Prediction] = {}
-        for task, names in self.classes.items():
-            if task in self.thresholds:
-                active = torch.sigmoid(logits[task]).cpu().numpy()
-                limit = self.thresholds[task] if threshold is None else threshold
-                found = segments(active >= limit, frame_s, duration_s)
-                predictions[task] = ActivityPrediction(names[0], found, active, frame_s)
-            else:
-                shares = torch.softmax(logits[task].double(), dim=0).tolist()
-                label = names[int(logits[task].argmax())]
-                predictions[task] = ClassPrediction(label, dict(zip(names, shares, strict=True)))
-        return predictions
+        return {
+            task.name: TASK_KINDS[task.kind].prediction(
+                logits[task.name],
+                task.classes,
+                task.threshold if threshold is None else threshold,
+                frame_s,
+                duration_s,
+            )
+            for task in self.spec.tasks
+        }
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
@@ -302,30 +246,3 @@ def _checked(waveform: np.ndarray | Tensor) -> Tensor:
     if not torch.isfinite(x).all():
         raise ModelError("expected finite samples, found NaN or infinity")
     return x.to(torch.float32)
-
-
-def segments(
-    active: np.ndarray, frame_s: float, duration_s: float
-) -> tuple[tuple[float, float], ...]:
-    """Stretches of active frames, in seconds.
-
-    Parameters
-    ----------
-    active : bool array [F]
-        Frame f stands for the time from ``f * frame_s`` to ``(f + 1) * frame_s``.
-    frame_s, duration_s : float
-        No segment ends after ``duration_s``.
-    """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]).astype(np.int8)))
-    runs: list[list[float]] = []
-    for first, after in edges.reshape(-1, 2).tolist():
-        start_s, end_s = first * frame_s, min(after * frame_s, duration_s)
-        if runs and start_s - runs[-1][1] < SHORTEST_PAUSE_S - 1e-9:
-            runs[-1][1] = end_s
-        else:
-            runs.append([start_s, end_s])
-    return tuple(
-        (round(start_s, 6), round(end_s, 6))
-        for start_s, end_s in runs
-        if end_s - start_s >= SHORTEST_SEGMENT_S - 1e-9
-    )

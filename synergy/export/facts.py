@@ -9,8 +9,6 @@ from typing import Any
 # scores[split][task]: one score per seed that finished, in [0, 1]
 ScoresPerSeed = Mapping[str, Mapping[str, Sequence[float]]]
 
-DEFAULT_THRESHOLD = 0.5
-
 
 @dataclass(frozen=True)
 class CorpusFacts:
@@ -59,7 +57,8 @@ class ModelFacts:
         AR that the table predicts and threshold of the synthesis, in percent; None for a tree
         that was not synthesised.
     thresholds : dict of task to float
-        Probability from which a frame counts as active, in (0, 1); 0.5 for those not named.
+        Probability from which a frame counts as active, in (0, 1); the usual one for those not
+        named.
     notes : tuple of str
         Sentences for the model card.
     """

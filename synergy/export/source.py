@@ -219,9 +219,8 @@ def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
     run(network.tree.root, "features")
     lines.append("return {")
     for task in order:
-        logits = f"self.{head_name(task)}({encoded[task]})"
-        if TASK_KINDS[network.specs[task].kind].per_frame:
-            logits = f"per_feature_frame({logits}, features.shape[3])"
+        kind = TASK_KINDS[network.specs[task].kind]
+        logits = kind.exported_logits(f"self.{head_name(task)}({encoded[task]})")
         lines.append(f"    {literal(task)}: {logits},")
     lines.append("}")
     return lines

@@ -16,7 +16,7 @@ from synergy.audio.features import FeatureConfig
 from synergy.costs import Costs
 from synergy.encoders import ENCODERS, Encoder
 from synergy.errors import ModelError, TableError, TreeError
-from synergy.export.facts import DEFAULT_THRESHOLD, ModelFacts
+from synergy.export.facts import ModelFacts
 from synergy.files import StrictModel
 from synergy.network import TreeNetwork, costs
 from synergy.seeding import digest
@@ -172,12 +172,12 @@ class Spec(StrictModel):
             )
         if len(set(task.classes)) != len(task.classes):
             raise ValueError(f"tasks.{task.name}.classes: expected every name once")
-        per_frame = TASK_KINDS[task.kind].per_frame
-        if per_frame and len(task.classes) != 1:
+        detects = TASK_KINDS[task.kind].threshold is not None
+        if detects and len(task.classes) != 1:
             raise ValueError(f"tasks.{task.name}.classes: expected one name for {task.kind}")
-        if per_frame != (task.threshold is not None):
+        if detects != (task.threshold is not None):
             raise ValueError(
-                f"tasks.{task.name}.threshold: expected {'a number' if per_frame else 'null'} "
+                f"tasks.{task.name}.threshold: expected {'a number' if detects else 'null'} "
                 f"for {task.kind}"
             )
         unknown = sorted(set(task.corpora) - set(self.corpora))
@@ -270,12 +270,9 @@ def build_spec(
 
 
 def _task(spec: TaskSpec, about: ModelFacts) -> dict[str, Any]:
-    threshold = None
-    if TASK_KINDS[spec.kind].per_frame:
-        threshold = about.thresholds.get(spec.name, DEFAULT_THRESHOLD)
     return {
         **spec.to_json(),
-        "threshold": threshold,
+        "threshold": about.thresholds.get(spec.name, TASK_KINDS[spec.kind].threshold),
         "corpora": tuple(about.task_corpora[spec.name]),
     }
 

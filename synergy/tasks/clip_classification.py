@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from synergy.tasks.predictions import ClassPrediction
 
 
 class AttentionDecoder(nn.Module):
@@ -84,3 +88,23 @@ class ClipClassification:
             "balanced_accuracy": float(np.mean([hit[expected == k].mean() for k in present])),
             "majority": float(np.bincount(expected).max() / len(expected)),
         }
+
+    threshold = None
+
+    def prediction(
+        self,
+        logits: Tensor,
+        classes: Sequence[str],
+        threshold: float | None,
+        frame_s: float,
+        duration_s: float,
+    ) -> ClassPrediction:
+        """One label for the whole recording; nothing but logits and classes matters."""
+        shares = torch.softmax(logits.double(), dim=0).tolist()
+        return ClassPrediction(
+            classes[int(logits.argmax())], dict(zip(classes, shares, strict=True))
+        )
+
+    def exported_logits(self, logits: str) -> str:
+        """Those of the decoder."""
+        return logits
