@@ -19,11 +19,11 @@ from torch import Tensor
 from synergy.audio.features import log_mel
 from synergy.audio.reading import SAMPLE_RATE_HZ, read_waveform
 from synergy.errors import DataError, ModelError
+from synergy.export.folder import read_part
 from synergy.export.spec import INTERFACE_KEY, SPEC_FILE, WEIGHTS_FILE, Spec, read_spec
 from synergy.export.torch_model import (
     FEATURE_PREFIX,
     check_tensors,
-    expected_tensors,
     feature_tensors,
     meta_network,
 )
@@ -72,7 +72,7 @@ class Model:
     @property
     def thresholds(self) -> dict[str, float]:
         """Probability from which a frame is active, for the tasks that detect activity."""
-        return {t.name: t.threshold for t in self.spec.tasks if t.threshold is not None}
+        return self.spec.thresholds
 
     def __call__(self, waveform: np.ndarray | Tensor) -> dict[str, Tensor]:
         """Logits of every task.
@@ -181,14 +181,14 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
         raise ModelError(f"{folder}: expected the folder of an exported model, found {found}")
     spec = read_spec(folder / SPEC_FILE)
     tensors = _read_weights(folder / WEIGHTS_FILE, spec)
-    tree, encoder = spec.sharing_tree(), spec.build_encoder()
-    network = meta_network(tree, encoder, spec.task_specs(), spec.features)
+    network = meta_network(
+        spec.sharing_tree(), spec.build_encoder(), spec.task_specs(), spec.features
+    )
     where = str(folder / WEIGHTS_FILE)
-    check_tensors(tensors, expected_tensors(network, spec.features), where)
-    constants = {name: tensors.pop(name) for name in list(tensors) if name in _CONSTANTS}
-    mean, std = constants[f"{FEATURE_PREFIX}mean"], constants[f"{FEATURE_PREFIX}std"]
+    check_tensors(tensors, network, spec.features, where)
+    mean, std = (tensors[f"{FEATURE_PREFIX}{name}"] for name in ("mean", "std"))
     for name, value in feature_tensors(spec.features, mean.numpy(), std.numpy()).items():
-        if not torch.allclose(value, constants[name].float(), atol=1e-5):
+        if not torch.allclose(value, tensors.pop(name), atol=1e-5):
             raise ModelError(f"{where}: {name} is not what {SPEC_FILE} says about the features")
     network.load_state_dict(tensors, assign=True)
     try:
@@ -198,16 +198,8 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
         raise ModelError(f"the device {device} cannot be used ({error})") from error
 
 
-_CONSTANTS = frozenset(f"{FEATURE_PREFIX}{n}" for n in ("window", "filterbank", "mean", "std"))
-
-
 def _read_weights(file: Path, spec: Spec) -> dict[str, Tensor]:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"{file}: expected the weights of an exported model, cannot be read ({error.strerror})"
-        ) from error
+    data = read_part(file, "weights")
     if hashlib.sha256(data).hexdigest() != spec.weights.sha256:
         raise ModelError(
             f"{file}: these are not the weights that {SPEC_FILE} describes, one of the two was "

@@ -1,14 +1,15 @@
 """Modules as source code.
 
-Layers of torch are written from their attributes (`LAYERS`), classes of this package as a
-template that defines them (`CLASSES`). Nothing else can be exported: a new layer or class in an
-encoder or decoder needs one entry in one of the two.
+Layers of torch are written from the parameters of their constructors (`LAYERS`), classes of this
+package as a template that defines them (`CLASSES`). Nothing else can be exported: a new layer or
+class in an encoder or decoder needs one entry in one of the two.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,63 +25,15 @@ from synergy.tree import Branch
 WIDTH = 100
 
 
-@dataclass(frozen=True)
-class Layer:
-    """How a layer of torch is written.
-
-    Attributes
-    ----------
-    positional : tuple of str
-        Attributes that are passed by position.
-    keywords : dict of str to value
-        The other arguments with torch's defaults, which are not written. ``bias`` stands for
-        whether there is one; a value that is the name of another attribute for that attribute.
-    """
-
-    positional: tuple[str, ...]
-    keywords: Mapping[str, Any]
-
-
-LAYERS: dict[type[nn.Module], Layer] = {
-    nn.Conv2d: Layer(
-        ("in_channels", "out_channels"),
-        {
-            "kernel_size": None,
-            "stride": 1,
-            "padding": 0,
-            "dilation": 1,
-            "groups": 1,
-            "bias": True,
-            "padding_mode": "zeros",
-        },
-    ),
-    nn.BatchNorm2d: Layer(
-        ("num_features",),
-        {"eps": 1e-5, "momentum": 0.1, "affine": True, "track_running_stats": True},
-    ),
-    nn.ReLU: Layer((), {"inplace": False}),
-    nn.MaxPool2d: Layer(
-        ("kernel_size",),
-        {
-            "stride": "kernel_size",
-            "padding": 0,
-            "dilation": 1,
-            "return_indices": False,
-            "ceil_mode": False,
-        },
-    ),
-    nn.Linear: Layer(("in_features", "out_features"), {"bias": True}),
-    nn.GRU: Layer(
-        ("input_size", "hidden_size"),
-        {
-            "num_layers": 1,
-            "bias": True,
-            "batch_first": False,
-            "dropout": 0.0,
-            "bidirectional": False,
-        },
-    ),
+LAYERS: dict[type[nn.Module], int] = {
+    nn.BatchNorm2d: 1,
+    nn.Conv2d: 2,
+    nn.GRU: 2,
+    nn.Linear: 2,
+    nn.MaxPool2d: 1,
+    nn.ReLU: 0,
 }
+"""How many arguments of a layer of torch are passed by position; others where not the default."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +104,7 @@ def module_lines(module: nn.Module, comment: str = "") -> list[str]:
         arguments = ", ".join(map(literal, CLASSES[type(module)].arguments(module)))
         return [f"{type(module).__name__}({arguments}),{comment}"]
     if type(module) in LAYERS:
-        arguments = ", ".join(_arguments(module, LAYERS[type(module)]))
+        arguments = ", ".join(_arguments(module))
         return [f"nn.{type(module).__name__}({arguments}),{comment}"]
     raise ModelError(
         f"{type(module).__name__} cannot be exported: expected one of "
@@ -160,25 +113,31 @@ def module_lines(module: nn.Module, comment: str = "") -> list[str]:
     )
 
 
-def _arguments(module: nn.Module, layer: Layer) -> Iterator[str]:
-    for name in layer.positional:
-        yield literal(_value(module, name))
-    for name, default in layer.keywords.items():
-        value = _value(module, name)
-        usual = default
-        if isinstance(default, str) and hasattr(module, default):
-            usual = _value(module, default)
-        if value != usual:
-            yield f"{name}={literal(value)}"
+def _arguments(module: nn.Module) -> Iterator[str]:
+    constructor = nn.RNNBase if isinstance(module, nn.RNNBase) else type(module)
+    parameters = [
+        parameter
+        for parameter in inspect.signature(constructor).parameters.values()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        and parameter.name not in ("mode", "device", "dtype")
+    ]
+    for place, parameter in enumerate(parameters):
+        value, usual = _value(module, parameter.name), parameter.default
+        if parameter.name == "stride" and usual is None:
+            usual = _value(module, "kernel_size")
+        if place < LAYERS[type(module)]:
+            yield literal(value)
+        elif value != usual:
+            yield f"{parameter.name}={literal(value)}"
 
 
 def _value(module: nn.Module, name: str) -> Any:
-    """An attribute as it is passed to the constructor: (3, 3) as 3, a bias as True."""
+    """An attribute as it was passed to the constructor: a bias as True."""
     value = getattr(module, name)
     if name == "bias":
         return value if isinstance(value, bool) else value is not None
-    if isinstance(value, tuple) and len(set(value)) == 1:
-        return value[0]
+    if isinstance(module, nn.modules.conv._ConvNd) and isinstance(value, tuple):
+        return value[0] if len(set(value)) == 1 else value  # torch makes (3, 3) of 3
     return value
 
 

@@ -14,7 +14,8 @@ from synergy import __version__
 from synergy.encoders import encoder_at
 from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
-from synergy.export import CorpusFacts, ModelFacts, export_model
+from synergy.export import EXPORTERS, About
+from synergy.export.spec import CorpusEntry
 from synergy.files import write_json_atomically
 from synergy.network import TreeNetwork
 from synergy.stages.certainty import Certainty, certainty
@@ -181,10 +182,9 @@ def deliver(session: Session, synthesis: Synthesis, final: Final) -> Path:
             "command again to repeat this trial"
         ) from error
     used = sorted({corpus for task in order for corpus in config.tasks[task].corpora})
-    about = ModelFacts(
-        tasks=order,
-        corpora={name: _corpus_facts(experiment, name) for name in used},
-        task_corpora={task: tuple(config.tasks[task].corpora) for task in order},
+    about = About(
+        tasks={task: config.tasks[task].corpora for task in order},
+        corpora={name: _corpus_entry(experiment, name) for name in used},
         scores=row.outcome.scores,
         single_scores=singles.scores,
         weights_scores={split: result["scores"][split] for split in REPORTED},
@@ -198,16 +198,18 @@ def deliver(session: Session, synthesis: Synthesis, final: Final) -> Path:
         notes=synthesis.notes,
     )
     bank = experiment.bank
-    export_model(
-        workspace.model, network.eval(), config.features, bank.mean, bank.std, about, encoder
+    EXPORTERS["torch"](
+        workspace.model, network.eval(), encoder, config.features, bank.mean, bank.std, about
     )
     return workspace.model
 
 
-def _corpus_facts(experiment: Experiment, name: str) -> CorpusFacts:
+def _corpus_entry(experiment: Experiment, name: str) -> CorpusEntry:
     corpus = experiment.corpora[name]
     synthetic = experiment.config.corpora[name].format == "demo_speech"
-    return CorpusFacts(corpus.fingerprint, corpus.licences, synthetic)
+    return CorpusEntry(
+        fingerprint=corpus.fingerprint, licences=corpus.licences, synthetic=synthetic
+    )
 
 
 def _versions() -> dict[str, str]:
