@@ -1,25 +1,21 @@
 """Modules as source code.
 
-Layers of torch are written from the parameters of their constructors (`LAYERS`), classes of this
-package as a template that defines them (`CLASSES`). Nothing else can be exported: a new layer or
-class in an encoder or decoder needs one entry in one of the two.
+Layers of torch are written from the parameters of their constructors (`LAYERS`), any other class
+as it says itself (`Written`).
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
 from synergy.errors import ModelError
 from synergy.network import TreeNetwork, head_name
 from synergy.tasks import TASK_KINDS
-from synergy.tasks.clip_classification import AttentionDecoder
-from synergy.tasks.frame_activity import GruDecoder
 from synergy.tree import Branch
 
 WIDTH = 100
@@ -36,32 +32,21 @@ LAYERS: dict[type[nn.Module], int] = {
 """How many arguments of a layer of torch are passed by position; others where not the default."""
 
 
-@dataclass(frozen=True)
-class WrittenClass:
-    """How a class of this package is written.
+@runtime_checkable
+class Written(Protocol):
+    """A module that says how it is written into an exported model."""
 
-    Attributes
-    ----------
-    template : str
-        File in ``templates/`` that defines a class of the same name, with the same submodules.
-    arguments : callable
-        From an instance to the arguments with which the template's class makes the same one.
-    """
+    def source(self) -> str:
+        """A class of the same name with the same submodules and parameters.
 
-    template: str
-    arguments: Callable[[Any], Sequence[int]]
+        It imports nothing: ``torch``, ``nn`` and ``Tensor`` are there. ``forward`` takes what a
+        block or a decoder takes, without valid frames. A static or class method.
+        """
+        ...
 
-
-CLASSES: dict[type[nn.Module], WrittenClass] = {
-    AttentionDecoder: WrittenClass(
-        "attention_decoder.py.jinja",
-        lambda decoder: (decoder.classify.in_features, decoder.classify.out_features),
-    ),
-    GruDecoder: WrittenClass(
-        "gru_decoder.py.jinja",
-        lambda decoder: (decoder.gru.input_size, decoder.gru.hidden_size),
-    ),
-}
+    def source_arguments(self) -> tuple[Any, ...]:
+        """What that class is called with for a module like this one: literals."""
+        ...
 
 
 def literal(value: Any) -> str:
@@ -91,7 +76,7 @@ def module_lines(module: nn.Module, comment: str = "") -> list[str]:
     Raises
     ------
     ModelError
-        If ``module`` or one inside is none of `LAYERS`, `CLASSES` and ``nn.Sequential``.
+        If ``module`` or one inside is none of `LAYERS`, `Written` and ``nn.Sequential``.
     """
     comment = f"  # {comment}" if comment else ""
     if type(module) is nn.Sequential:
@@ -100,16 +85,15 @@ def module_lines(module: nn.Module, comment: str = "") -> list[str]:
             raise ModelError(f"expected nn.Sequential with numbered parts, found {names}")
         inside = [f"    {line}" for part in module for line in module_lines(part)]
         return [f"nn.Sequential({comment}", *inside, "),"] if inside else ["nn.Sequential(),"]
-    if type(module) in CLASSES:
-        arguments = ", ".join(map(literal, CLASSES[type(module)].arguments(module)))
-        return [f"{type(module).__name__}({arguments}),{comment}"]
+    name = type(module).__name__
     if type(module) in LAYERS:
-        arguments = ", ".join(_arguments(module))
-        return [f"nn.{type(module).__name__}({arguments}),{comment}"]
+        return [f"nn.{name}({', '.join(_arguments(module))}),{comment}"]
+    if isinstance(module, Written):
+        return [f"{name}({', '.join(map(literal, module.source_arguments()))}),{comment}"]
     raise ModelError(
-        f"{type(module).__name__} cannot be exported: expected one of "
-        f"{', '.join(sorted(kind.__name__ for kind in {**LAYERS, **CLASSES}))}; add it to LAYERS "
-        "or CLASSES in synergy/export/source.py"
+        f"{name} cannot be exported: expected one of "
+        f"{', '.join(kind.__name__ for kind in LAYERS)}, or a class with source() and "
+        "source_arguments()"
     )
 
 
@@ -185,7 +169,7 @@ def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
     return lines
 
 
-def class_templates(network: TreeNetwork) -> list[str]:
-    """Templates of the classes that occur in ``network``, each once, sorted."""
-    used = {CLASSES[type(m)].template for m in network.modules() if type(m) in CLASSES}
-    return sorted(used)
+def class_texts(network: TreeNetwork) -> list[str]:
+    """Definitions of the classes in ``network`` that are `Written`, each once, sorted by name."""
+    texts = {type(m).__name__: m.source() for m in network.modules() if isinstance(m, Written)}
+    return [texts[name].strip() for name in sorted(texts)]

@@ -20,7 +20,7 @@ from synergy.errors import ModelError
 from synergy.export.folder import write_folder
 from synergy.export.source import (
     assignment,
-    class_templates,
+    class_texts,
     forward_lines,
     literal,
     submodule_lines,
@@ -103,7 +103,7 @@ def export_model(
     environment.globals |= {
         "literal": literal,
         "assignment": assignment,
-        "class_templates": class_templates,
+        "class_texts": class_texts,
         "submodule_lines": submodule_lines,
         "forward_lines": forward_lines,
     }

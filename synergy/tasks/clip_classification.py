@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -40,6 +41,15 @@ class AttentionDecoder(nn.Module):
             beyond = torch.arange(h.shape[1], device=h.device) >= frames[:, None]
             weight = weight.masked_fill(beyond, float("-inf"))
         return self.classify((torch.softmax(weight, dim=1).unsqueeze(1) @ h).squeeze(1))
+
+    @staticmethod
+    def source() -> str:
+        """The class as an exported model defines it, for clips without padding."""
+        return Path(__file__).with_name("attention_decoder.py.txt").read_text(encoding="utf-8")
+
+    def source_arguments(self) -> tuple[int, int]:
+        """What makes the same decoder of that class."""
+        return self.classify.in_features, self.classify.out_features
 
 
 class ClipClassification:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -34,6 +35,15 @@ class GruDecoder(nn.Module):
         """
         h, _ = self.gru(x.flatten(1, 2).transpose(1, 2))
         return self.classify(h).squeeze(2)
+
+    @staticmethod
+    def source() -> str:
+        """The class as an exported model defines it, for clips without padding."""
+        return Path(__file__).with_name("gru_decoder.py.txt").read_text(encoding="utf-8")
+
+    def source_arguments(self) -> tuple[int, int]:
+        """What makes the same decoder of that class."""
+        return self.gru.input_size, self.gru.hidden_size
 
 
 class FrameActivity:
