@@ -8,6 +8,7 @@ Shapes: B batch, T sample, K class, F feature frame.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +37,11 @@ LONGEST_S = 1800.0
 """Longest audio in one call, in seconds; a call takes about 0.6 MB of memory per second."""
 
 
+@dataclass(frozen=True, eq=False)
 class Model:
     """A trained network with what belongs to it; made by `load_model`.
 
-    Parameters
+    Attributes
     ----------
     spec : Spec
     network : TreeNetwork
@@ -48,11 +50,10 @@ class Model:
         Normalisation of the features.
     """
 
-    def __init__(self, spec: Spec, network: TreeNetwork, mean: Tensor, std: Tensor) -> None:
-        self.spec = spec
-        self.network = network
-        self._mean = mean
-        self._std = std
+    spec: Spec
+    network: TreeNetwork
+    mean: Tensor
+    std: Tensor
 
     @property
     def tree(self) -> SharingTree:
@@ -93,13 +94,12 @@ class Model:
             If the shape or type is another, or the audio too short, too long or not finite.
         """
         x = _checked(waveform)
+        rows = torch.atleast_2d(x)
         try:
-            features = torch.stack(
-                [log_mel(row, self.spec.features) for row in torch.atleast_2d(x)]
-            )
+            features = torch.stack([log_mel(row, self.spec.features) for row in rows])
         except DataError as error:
             raise ModelError(str(error)) from error
-        features = (features.to(self._mean.device) - self._mean) / self._std
+        features = (features.to(self.mean.device) - self.mean) / self.std
         with torch.inference_mode():
             logits = self.network(features.transpose(1, 2).unsqueeze(1))
         return {task: logits[task] if x.ndim == 2 else logits[task][0] for task in self.tasks}
@@ -143,18 +143,12 @@ class Model:
             if from_file:
                 raise ModelError(f"{source}: {error}") from error
             raise
-        duration_s = len(waveform) / SAMPLE_RATE_HZ
-        frame_s = self.spec.features.hop_s
-        return {
-            task.name: TASK_KINDS[task.kind].prediction(
-                logits[task.name],
-                task.classes,
-                task.threshold if threshold is None else threshold,
-                frame_s,
-                duration_s,
-            )
-            for task in self.spec.tasks
-        }
+        times = self.spec.features.hop_s, len(waveform) / SAMPLE_RATE_HZ
+        predictions: dict[str, Prediction] = {}
+        for task in self.spec.tasks:
+            kind, limit = TASK_KINDS[task.kind], threshold or task.threshold
+            predictions[task.name] = kind.prediction(logits[task.name], task.classes, limit, *times)
+        return predictions
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:

@@ -16,7 +16,6 @@ from torch import nn
 from synergy.errors import ModelError
 from synergy.network import TreeNetwork, head_name
 from synergy.tasks import TASK_KINDS
-from synergy.tree import Branch
 
 WIDTH = 100
 
@@ -147,19 +146,16 @@ def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:
 def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
     """Statements that run the branches on ``features`` and return the logits of all tasks."""
     lines: list[str] = []
-    encoded: dict[str, str] = {}
-
-    def run(branch: Branch, source: str) -> None:
+    inputs, encoded = {id(network.tree.root): "features"}, {}
+    for branch in network.tree.branches():
+        made = inputs[id(branch)]
         if branch.blocks is not None:
             name = network.branch_names[id(branch)]
-            lines.append(f"{name} = self.{name}({source})")
-            source = name
+            lines.append(f"{name} = self.{name}({made})")
+            made = name
         if branch.is_leaf:
-            encoded[branch.tasks[0]] = source
-        for child in branch.children:
-            run(child, source)
-
-    run(network.tree.root, "features")
+            encoded[branch.tasks[0]] = made
+        inputs |= {id(child): made for child in branch.children}
     lines.append("return {")
     for task in order:
         kind = TASK_KINDS[network.specs[task].kind]

@@ -26,12 +26,8 @@ from synergy.synthesis.ar_table import accuracy_reduction
 from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.tree import SharingTree
 
-SPEC_VERSION = 1
 SPEC_FILE = "spec.json"
-SCHEMA_FILE = "spec.schema.json"
 WEIGHTS_FILE = "weights.safetensors"
-SOURCE_FILE = "model.py"
-CARD_FILE = "README.md"
 # Key in the metadata of the weights: what they must not be used without.
 INTERFACE_KEY = "synergy_interface"
 
@@ -39,9 +35,11 @@ _LONGEST_SPEC = 4_000_000  # bytes; real ones have some ten thousand
 _SHOWN = 8  # problems spelled out in one message
 
 Count = Annotated[int, Field(ge=0)]
+Percent = Annotated[float, Field(ge=0)]
 Score = Annotated[float, Field(ge=0, le=1)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ClassName = Annotated[str, Field(min_length=1)]
+# scores[split][task]: one score per seed that finished, in [0, 1]
+ScoresPerSeed = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 class BranchEntry(StrictModel):
@@ -112,14 +110,14 @@ class TaskResult(StrictModel):
 class SplitResult(StrictModel):
     """Scores on one split, and the accuracy reduction of the tree in percent."""
 
-    ar_pct: Annotated[float, Field(ge=0)] | None
+    ar_pct: Percent | None
     tasks: dict[str, TaskResult]
 
 
 class WeightsEntry(StrictModel):
     """The weights: digest of their file, and the training that they come from."""
 
-    sha256: Sha256
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     seed: int
     trial: str
 
@@ -135,8 +133,8 @@ class Spec(StrictModel):
     tree: TreeEntry
     notation: str
     costs: CostsEntry
-    predicted_ar_pct: Annotated[float, Field(ge=0)] | None
-    max_ar: Annotated[float, Field(ge=0)] | None
+    predicted_ar_pct: Percent | None
+    max_ar: Percent | None
     results: dict[str, SplitResult]
     weights: WeightsEntry
     seeds: tuple[int, ...]
@@ -215,10 +213,6 @@ class Spec(StrictModel):
         )
 
 
-# scores[split][task]: one score per seed that finished, in [0, 1]
-ScoresPerSeed = Mapping[str, Mapping[str, Sequence[float]]]
-
-
 @dataclass(frozen=True)
 class About:
     """What only the caller of an exporter knows: origin and quality of a network.
@@ -282,7 +276,7 @@ def build_spec(
         return Spec.model_validate(
             {
                 **{key: value for key, value in vars(about).items() if key in Spec.model_fields},
-                "spec_version": SPEC_VERSION,
+                "spec_version": 1,
                 "sample_rate_hz": SAMPLE_RATE_HZ,
                 "tasks": [
                     {
@@ -370,11 +364,6 @@ def read_spec(file: Path) -> Spec:
         raise ModelError(f"{file}: {_problems(error)}") from error
     except RecursionError as error:
         raise ModelError(f"{file}: expected a specification, found JSON nested too deep") from error
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of ``spec.json``."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Spec.model_json_schema()
 
 
 def _problems(error: ValidationError) -> str:

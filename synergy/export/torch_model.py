@@ -25,23 +25,14 @@ from synergy.export.source import (
     literal,
     submodule_lines,
 )
-from synergy.export.spec import (
-    CARD_FILE,
-    INTERFACE_KEY,
-    SCHEMA_FILE,
-    SOURCE_FILE,
-    SPEC_FILE,
-    WEIGHTS_FILE,
-    About,
-    build_spec,
-    json_schema,
-)
+from synergy.export.spec import INTERFACE_KEY, SPEC_FILE, WEIGHTS_FILE, About, Spec, build_spec
 from synergy.files import json_text
 from synergy.network import TreeNetwork
 from synergy.tasks import TaskSpec
 from synergy.tree import SharingTree
 
 FEATURE_PREFIX = "log_mel."
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def export_model(
@@ -114,10 +105,10 @@ def export_model(
         return environment.get_template(template).render(values)
 
     texts = {
-        SOURCE_FILE: rendered("model.py.jinja"),
+        "model.py": rendered("model.py.jinja"),
+        "README.md": rendered("README.md.jinja"),
         SPEC_FILE: json_text(spec.model_dump(mode="json")),
-        SCHEMA_FILE: json_text(json_schema()),
-        CARD_FILE: rendered("README.md.jinja"),
+        "spec.schema.json": json_text({"$schema": _DIALECT, **Spec.model_json_schema()}),
     }
     write_folder(folder, {WEIGHTS_FILE: weights, **{n: t.encode() for n, t in texts.items()}})
 

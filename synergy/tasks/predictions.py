@@ -77,10 +77,9 @@ def segments(
     frame_s, duration_s : float
         No segment ends after ``duration_s``.
     """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]).astype(np.int8)))
+    edges = np.flatnonzero(np.diff(active, prepend=False, append=False)).reshape(-1, 2)
     runs: list[list[float]] = []
-    for first, after in edges.reshape(-1, 2).tolist():
-        start_s, end_s = first * frame_s, min(after * frame_s, duration_s)
+    for start_s, end_s in np.minimum(edges * frame_s, duration_s).tolist():
         if runs and start_s - runs[-1][1] < SHORTEST_PAUSE_S - 1e-9:
             runs[-1][1] = end_s
         else:
