@@ -1,11 +1,25 @@
 """Modules as source code.
 
-Layers of torch are written from the parameters of their constructors (`LAYERS`), any other class
-as it says itself (`Written`).
+Layers of torch are written from the parameters of their constructors (`LAYERS`), ``nn.Sequential``
+by its parts. Any other class can be exported when it says how (`Written`), whoever wrote it:
+
+    class Gate(nn.Module):
+        def __init__(self, channels: int) -> None: ...
+        def forward(self, x: Tensor) -> Tensor: ...
+
+        @staticmethod
+        def source() -> str:
+            return Path(__file__).with_name("gate.py.txt").read_text(encoding="utf-8")
+
+        def source_arguments(self) -> tuple[int]:
+            return (self.channels,)
+
+`check_exportable` tells before any training whether a network can be exported.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,20 +27,41 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
+from synergy.encoders import ENCODERS, Encoder
 from synergy.errors import ModelError
+from synergy.files import StrictModel
 from synergy.network import TreeNetwork, head_name
 from synergy.tasks import TASK_KINDS
 
 WIDTH = 100
+_OWN_NAMES = ("LogMel", "Network", "Path", "Tensor")  # in every model.py
 
 
 LAYERS: dict[type[nn.Module], int] = {
+    nn.AdaptiveAvgPool2d: 1,
+    nn.AvgPool2d: 1,
+    nn.BatchNorm1d: 1,
     nn.BatchNorm2d: 1,
+    nn.Conv1d: 2,
     nn.Conv2d: 2,
+    nn.Dropout: 0,
+    nn.ELU: 0,
+    nn.Flatten: 0,
+    nn.GELU: 0,
     nn.GRU: 2,
+    nn.GroupNorm: 2,
+    nn.Hardswish: 0,
+    nn.Identity: 0,
+    nn.LayerNorm: 1,
+    nn.LeakyReLU: 0,
     nn.Linear: 2,
     nn.MaxPool2d: 1,
+    nn.PReLU: 0,
     nn.ReLU: 0,
+    nn.ReLU6: 0,
+    nn.SiLU: 0,
+    nn.Sigmoid: 0,
+    nn.Tanh: 0,
 }
 """How many arguments of a layer of torch are passed by position; others where not the default."""
 
@@ -36,10 +71,11 @@ class Written(Protocol):
     """A module that says how it is written into an exported model."""
 
     def source(self) -> str:
-        """A class of the same name with the same submodules and parameters.
+        """Definition of a class of the same name, submodules and parameters, for ``model.py``.
 
-        It imports nothing: ``torch``, ``nn`` and ``Tensor`` are there. ``forward`` takes what a
-        block or a decoder takes, without valid frames. A static or class method.
+        It uses ``torch``, ``nn`` and ``Tensor``, which are imported there, and the classes of
+        submodules that are `Written` themselves; it imports torch or nothing. ``forward`` takes
+        what a block takes, or a decoder, without valid frames. May be a static or class method.
         """
         ...
 
@@ -69,28 +105,35 @@ def assignment(start: str, values: Sequence[Any], end: str) -> str:
     )
 
 
-def module_lines(module: nn.Module, comment: str = "") -> list[str]:
+def module_lines(module: nn.Module, path: str = "module", comment: str = "") -> list[str]:
     """Source of an expression that makes ``module``, its last line ended by a comma.
 
     Raises
     ------
     ModelError
-        If ``module`` or one inside is none of `LAYERS`, `Written` and ``nn.Sequential``.
+        If ``module``, which stands at ``path``, or one inside is none of `LAYERS`, `Written` and
+        ``nn.Sequential``.
     """
     comment = f"  # {comment}" if comment else ""
-    if type(module) is nn.Sequential:
-        names = [name for name, _ in module.named_children()]
-        if names != [str(number) for number in range(len(names))]:
-            raise ModelError(f"expected nn.Sequential with numbered parts, found {names}")
-        inside = [f"    {line}" for part in module for line in module_lines(part)]
-        return [f"nn.Sequential({comment}", *inside, "),"] if inside else ["nn.Sequential(),"]
     name = type(module).__name__
+    if type(module) is nn.Sequential:
+        parts = dict(module.named_children())
+        if list(parts) != [str(number) for number in range(len(parts))]:
+            raise ModelError(
+                f"{path}: expected nn.Sequential with numbered parts, found {list(parts)}"
+            )
+        inside = [
+            f"    {line}"
+            for number, part in parts.items()
+            for line in module_lines(part, f"{path}.{number}")
+        ]
+        return [f"nn.Sequential({comment}", *inside, "),"] if inside else ["nn.Sequential(),"]
     if type(module) in LAYERS:
         return [f"nn.{name}({', '.join(_arguments(module))}),{comment}"]
     if isinstance(module, Written):
         return [f"{name}({', '.join(map(literal, module.source_arguments()))}),{comment}"]
     raise ModelError(
-        f"{name} cannot be exported: expected one of "
+        f"{path}: {name} cannot be exported: expected one of "
         f"{', '.join(kind.__name__ for kind in LAYERS)}, or a class with source() and "
         "source_arguments()"
     )
@@ -134,10 +177,12 @@ def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:
         lines.append(f"self.{name} = nn.Sequential(")
         blocks = network.get_submodule(name).children()
         for number, block in zip(branch.block_numbers, blocks, strict=True):
-            lines += [f"    {line}" for line in module_lines(block, f"block {number}")]
+            path = f"{name}.{number - branch.block_numbers[0]}"
+            made = module_lines(block, path, f"block {number}")
+            lines += [f"    {line}" for line in made]
         lines.append(")")
     for task in order:
-        made = module_lines(network.get_submodule(head_name(task)))
+        made = module_lines(network.get_submodule(head_name(task)), head_name(task))
         made[0] = f"self.{head_name(task)} = {made[0]}"
         lines += [*made[:-1], made[-1].removesuffix(",")]
     return lines
@@ -166,6 +211,62 @@ def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
 
 
 def class_texts(network: TreeNetwork) -> list[str]:
-    """Definitions of the classes in ``network`` that are `Written`, each once, sorted by name."""
-    texts = {type(m).__name__: m.source() for m in network.modules() if isinstance(m, Written)}
-    return [texts[name].strip() for name in sorted(texts)]
+    """Definitions of the classes in ``network`` that are `Written`, each once, sorted by name.
+
+    Raises
+    ------
+    ModelError
+        If one is not the definition that `Written` asks for; says where.
+    """
+    texts: dict[str, str] = dict.fromkeys(_OWN_NAMES, "")
+    for path, module in network.named_modules():
+        if isinstance(module, Written):
+            name, text = type(module).__name__, module.source().strip()
+            problem = _problem(module, name, text)
+            if texts.setdefault(name, text) != text:
+                problem = "another class has this name"
+            if problem:
+                raise ModelError(f"{path}: {name} cannot be exported: {problem}")
+    return [texts[name] for name in sorted(texts) if texts[name]]
+
+
+def _problem(module: Written, name: str, text: str) -> str:
+    """Why a class cannot be written, empty if it can."""
+    arguments = list(map(literal, module.source_arguments()))
+    try:
+        statements = ast.parse(text).body
+        ast.literal_eval(f"[{', '.join(arguments)}]")
+    except (SyntaxError, ValueError) as error:
+        return f"source() or source_arguments() gives no Python ({error})"
+    if [node.name for node in statements if isinstance(node, ast.ClassDef)] != [name]:
+        return f"expected the definition of {name} from source()"
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    imported = {item.name for node in nodes if isinstance(node, ast.Import) for item in node.names}
+    imported |= {node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)}
+    strange = sorted(found for found in imported if found.split(".")[0] != "torch")
+    return f"its source() imports {', '.join(strange)}" if strange else ""
+
+
+def check_exportable(network: TreeNetwork, encoder: Encoder) -> None:
+    """Refuse a network that could not be exported; also before it is trained.
+
+    Parameters
+    ----------
+    network : TreeNetwork
+        With or without values: it may be on the meta device.
+    encoder : Encoder
+        What its blocks were built from.
+
+    Raises
+    ------
+    ModelError
+        With the place and the class of the first module that cannot be written.
+    """
+    if not isinstance(encoder, StrictModel):
+        raise ModelError(f"encoder {encoder.name} cannot be exported: it is no configuration")
+    if encoder.name not in ENCODERS:
+        raise ModelError(
+            f"encoder {encoder.name} cannot be exported: expected one of {', '.join(ENCODERS)}"
+        )
+    submodule_lines(network, network.tree.tasks)
+    class_texts(network)

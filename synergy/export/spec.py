@@ -262,8 +262,7 @@ def build_spec(
     ModelError
         With everything in ``about`` that does not fit the network.
     """
-    if not isinstance(encoder, StrictModel):
-        raise ModelError(f"encoder {encoder.name} cannot be exported: it is no configuration")
+    assert isinstance(encoder, StrictModel)  # see check_exportable
     names = ", ".join(network.tree.tasks)
     if set(about.tasks) != set(network.tree.tasks):
         raise ModelError(f"expected facts on the tasks {names}, found {', '.join(about.tasks)}")

@@ -20,6 +20,7 @@ from synergy.errors import ModelError
 from synergy.export.folder import write_folder
 from synergy.export.source import (
     assignment,
+    check_exportable,
     class_texts,
     forward_lines,
     literal,
@@ -65,9 +66,10 @@ def export_model(
     Raises
     ------
     ModelError
-        If the arguments do not belong together, a weight is not finite, a layer is unknown to
-        `synergy.export.source`, or the folder holds something else or cannot be written.
+        If the arguments do not belong together, a weight is not finite, a module cannot be
+        written (`check_exportable`), or the folder holds something else or cannot be written.
     """
+    check_exportable(network, encoder)
     tensors = {name: _stored(value) for name, value in network.state_dict().items()}
     tensors |= feature_tensors(features, mean, std)
     built = meta_network(network.tree, encoder, tuple(network.specs.values()), features)
