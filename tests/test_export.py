@@ -185,6 +185,7 @@ def test_without_single_models_there_is_no_reduction(tmp_path):
         ({"scores": {"test": dict.fromkeys(toys.SPECS, (float("nan"),))}}, "finite score"),
         ({"weights_scores": {"valid": {}}}, "found none for 'age-3'"),
         ({"thresholds": {"vda": 0.5}}, r"thresholds .* found vda"),
+        ({"thresholds": {"gc": 0.5}}, "gc.threshold: expected null for clip_classification"),
     ],
 )
 def test_facts_that_do_not_fit_are_refused(tmp_path, changes, words):

@@ -17,15 +17,8 @@ from torch import Tensor
 from synergy.audio.features import LOG_OFFSET, FeatureConfig, mel_filterbank
 from synergy.encoders import Encoder
 from synergy.errors import ModelError
+from synergy.export import source
 from synergy.export.folder import write_folder
-from synergy.export.source import (
-    assignment,
-    check_exportable,
-    class_texts,
-    forward_lines,
-    literal,
-    submodule_lines,
-)
 from synergy.export.spec import INTERFACE_KEY, SPEC_FILE, WEIGHTS_FILE, About, Spec, build_spec
 from synergy.files import json_text
 from synergy.network import TreeNetwork
@@ -69,7 +62,7 @@ def export_model(
         If the arguments do not belong together, a weight is not finite, a module cannot be
         written (`check_exportable`), or the folder holds something else or cannot be written.
     """
-    check_exportable(network, encoder)
+    source.check_exportable(network, encoder)
     tensors = {name: _stored(value) for name, value in network.state_dict().items()}
     tensors |= feature_tensors(features, mean, std)
     built = meta_network(network.tree, encoder, tuple(network.specs.values()), features)
@@ -92,23 +85,17 @@ def export_model(
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"cell": cell, "json": json.dumps, "percent": _percent}
-    environment.globals |= {
-        "literal": literal,
-        "assignment": assignment,
-        "class_texts": class_texts,
-        "submodule_lines": submodule_lines,
-        "forward_lines": forward_lines,
+    environment.filters |= {"cell": cell, "json": json.dumps}
+    values = {
+        "spec": spec,
+        "order": list(about.tasks),
+        "network": network,
+        "source": source,
+        "log_offset": LOG_OFFSET,
     }
-
-    def rendered(template: str) -> str:
-        order = [task.name for task in spec.tasks]
-        values = {"spec": spec, "network": network, "order": order, "log_offset": LOG_OFFSET}
-        return environment.get_template(template).render(values)
-
     texts = {
-        "model.py": rendered("model.py.jinja"),
-        "README.md": rendered("README.md.jinja"),
+        "model.py": environment.get_template("model.py.jinja").render(values),
+        "README.md": environment.get_template("README.md.jinja").render(values),
         SPEC_FILE: json_text(spec.model_dump(mode="json")),
         "spec.schema.json": json_text({"$schema": _DIALECT, **Spec.model_json_schema()}),
     }
@@ -121,10 +108,6 @@ def cell(text: Any) -> str:
     for mark in "\\`*_[]<>|#":
         plain = plain.replace(mark, f"\\{mark}")
     return plain
-
-
-def _percent(score: float | None) -> str:
-    return "" if score is None else f"{100 * score:.2f} %"
 
 
 def feature_tensors(
