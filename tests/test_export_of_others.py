@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
@@ -146,6 +147,11 @@ def test_an_encoder_must_be_known_by_its_name(monkeypatch):
     monkeypatch.delitem(ENCODERS, "separable")
     with pytest.raises(ModelError, match="separable cannot be exported: expected one of cnn8"):
         check_exportable(network, Separable())
+
+
+def test_an_encoder_must_be_a_configuration():
+    with pytest.raises(ModelError, match="separable cannot be exported: it is no configuration"):
+        check_exportable(meta(Separable()), SimpleNamespace(name="separable"))
 
 
 @pytest.mark.parametrize(
