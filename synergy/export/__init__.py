@@ -7,21 +7,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-import numpy as np
-
-from synergy.audio.features import FeatureConfig
-from synergy.encoders import Encoder
 from synergy.export.spec import About
 from synergy.export.torch_model import export_model
-from synergy.network import TreeNetwork
 
-Exporter = Callable[
-    [Path, TreeNetwork, Encoder, FeatureConfig, np.ndarray, np.ndarray, About], None
-]
+EXPORTERS = {"torch": export_model}
 
-EXPORTERS: dict[str, Exporter] = {"torch": export_model}
-
-__all__ = ["EXPORTERS", "About", "Exporter"]
+__all__ = ["EXPORTERS", "About"]

@@ -148,23 +148,17 @@ def _arguments(module: nn.Module) -> Iterator[str]:
         and parameter.name not in ("mode", "device", "dtype")
     ]
     for place, parameter in enumerate(parameters):
-        value, usual = _value(module, parameter.name), parameter.default
+        value, usual = getattr(module, parameter.name), parameter.default
+        if parameter.name == "bias" and not isinstance(value, bool):
+            value = value is not None
         if parameter.name == "stride" and usual is None:
-            usual = _value(module, "kernel_size")
+            usual = module.kernel_size
+        if isinstance(module, nn.modules.conv._ConvNd) and isinstance(value, tuple):
+            value = value[0] if len(set(value)) == 1 else value  # torch makes (3, 3) of 3
         if place < LAYERS[type(module)]:
             yield literal(value)
         elif value != usual:
             yield f"{parameter.name}={literal(value)}"
-
-
-def _value(module: nn.Module, name: str) -> Any:
-    """An attribute as it was passed to the constructor: a bias as True."""
-    value = getattr(module, name)
-    if name == "bias":
-        return value if isinstance(value, bool) else value is not None
-    if isinstance(module, nn.modules.conv._ConvNd) and isinstance(value, tuple):
-        return value[0] if len(set(value)) == 1 else value  # torch makes (3, 3) of 3
-    return value
 
 
 def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:

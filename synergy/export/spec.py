@@ -149,7 +149,8 @@ class Spec(StrictModel):
         if len(set(names)) != len(names):
             raise ValueError(f"tasks: expected every task once, found {', '.join(names)}")
         for task in self.tasks:
-            self._check_task(task)
+            if problem := self._task_problem(task):
+                raise ValueError(f"tasks.{task.name}.{problem}")
         try:
             tree = self.sharing_tree()
         except TreeError as error:
@@ -164,25 +165,18 @@ class Spec(StrictModel):
             raise ValueError(f"tree.depth: expected {depth} for {kind}, found {tree.depth}")
         return self
 
-    def _check_task(self, task: TaskEntry) -> None:
+    def _task_problem(self, task: TaskEntry) -> str:
         if task.kind not in TASK_KINDS:
-            raise ValueError(
-                f"tasks.{task.name}.kind: expected one of {', '.join(TASK_KINDS)}, "
-                f"found {task.kind!r}"
-            )
+            return f"kind: expected one of {', '.join(TASK_KINDS)}, found {task.kind!r}"
         if len(set(task.classes)) != len(task.classes):
-            raise ValueError(f"tasks.{task.name}.classes: expected every name once")
+            return "classes: expected every name once"
         detects = TASK_KINDS[task.kind].threshold is not None
         if detects and len(task.classes) != 1:
-            raise ValueError(f"tasks.{task.name}.classes: expected one name for {task.kind}")
+            return f"classes: expected one name for {task.kind}"
         if detects != (task.threshold is not None):
-            raise ValueError(
-                f"tasks.{task.name}.threshold: expected {'a number' if detects else 'null'} "
-                f"for {task.kind}"
-            )
+            return f"threshold: expected {'a number' if detects else 'null'} for {task.kind}"
         unknown = sorted(set(task.corpora) - set(self.corpora))
-        if unknown:
-            raise ValueError(f"tasks.{task.name}.corpora: {', '.join(unknown)} not in corpora")
+        return f"corpora: {', '.join(unknown)} not in corpora" if unknown else ""
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -203,14 +197,9 @@ class Spec(StrictModel):
 
     def interface(self) -> str:
         """Digest of what gives the weights their meaning: tasks, features, encoder, tree."""
-        return digest(
-            [
-                [task.to_json() for task in self.task_specs()],
-                self.features.model_dump(mode="json"),
-                self.encoder,
-                self.sharing_tree().to_json(),
-            ]
-        )
+        tasks = [task.to_json() for task in self.task_specs()]
+        features = self.features.model_dump(mode="json")
+        return digest([tasks, features, self.encoder, self.sharing_tree().to_json()])
 
 
 @dataclass(frozen=True)
