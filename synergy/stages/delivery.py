@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import fmean
 
-import torch
-
 from synergy.encoders import encoder_at
 from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
-from synergy.export import EXPORTERS, CorpusFacts, ModelFacts
+from synergy.export import EXPORTERS, About
+from synergy.export.spec import CorpusEntry
+from synergy.export.torch_model import meta_network
 from synergy.measuring.outcome import Outcome
-from synergy.network import TreeNetwork
 from synergy.records import SummaryFile
 from synergy.running.session import Session
 from synergy.wording import REPORTED
@@ -48,8 +47,7 @@ def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Pat
     encoder = encoder_at(config.encoder, row.width)
     result = workspace.trials.result(digest)
     specs = [experiment.specs[task] for task in tree.tasks]
-    with torch.device("meta"):
-        network = TreeNetwork(tree, encoder, specs, experiment.bank.mels)
+    network = meta_network(tree, encoder, specs, config.features)
     try:
         network.load_state_dict(workspace.trials.weights(digest), assign=True)
     except RuntimeError as error:
@@ -59,10 +57,9 @@ def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Pat
             "command again to repeat this trial"
         ) from error
     used = sorted({corpus for task in summary.tasks for corpus in config.tasks[task].corpora})
-    about = ModelFacts(
-        tasks=summary.tasks,
-        corpora={name: _corpus_facts(experiment, name) for name in used},
-        task_corpora={task: tuple(config.tasks[task].corpora) for task in summary.tasks},
+    about = About(
+        tasks={task: config.tasks[task].corpora for task in summary.tasks},
+        corpora={name: _corpus_entry(experiment, name) for name in used},
         scores=row.scores,
         single_scores=singles.scores,
         weights_scores={split: result.scores[split] for split in REPORTED},
@@ -77,12 +74,14 @@ def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Pat
     )
     bank = experiment.bank
     EXPORTERS["torch"](
-        workspace.model, network.eval(), config.features, bank.mean, bank.std, about, encoder
+        workspace.model, network.eval(), encoder, config.features, bank.mean, bank.std, about
     )
     return workspace.model
 
 
-def _corpus_facts(experiment: Experiment, name: str) -> CorpusFacts:
+def _corpus_entry(experiment: Experiment, name: str) -> CorpusEntry:
     corpus = experiment.corpora[name]
     synthetic = experiment.config.corpora[name].format == "demo_speech"
-    return CorpusFacts(corpus.fingerprint, corpus.licences, synthetic)
+    return CorpusEntry(
+        fingerprint=corpus.fingerprint, licences=corpus.licences, synthetic=synthetic
+    )

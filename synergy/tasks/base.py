@@ -6,11 +6,14 @@ K class.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor, nn
+
+from synergy.tasks.predictions import Prediction
 
 
 @dataclass(frozen=True)
@@ -114,4 +117,34 @@ class TaskKind(Protocol):
         targets : list of arrays
             Per clip a class number [], or activity [F].
         """
+        ...
+
+    @property
+    def threshold(self) -> float | None:
+        """Usual probability from which a frame is active; None where nothing is detected."""
+        ...
+
+    def prediction(
+        self,
+        logits: Tensor,
+        classes: Sequence[str],
+        threshold: float | None,
+        frame_s: float,
+        duration_s: float,
+    ) -> Prediction:
+        """What the logits of one recording say.
+
+        Parameters
+        ----------
+        logits : Tensor [K], or [F] of frames that are ``frame_s`` seconds apart
+        classes : sequence of str
+        threshold : float, optional
+            Probability from which a frame is active, in (0, 1); the usual one if None.
+        frame_s, duration_s : float
+            Nothing is active after ``duration_s``.
+        """
+        ...
+
+    def exported_logits(self, logits: str) -> str:
+        """Source of the task's logits in an exported model, from that of the decoder's."""
         ...

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from synergy.tasks.predictions import ClassPrediction
 
 
 class AttentionDecoder(nn.Module):
@@ -36,6 +41,15 @@ class AttentionDecoder(nn.Module):
             beyond = torch.arange(h.shape[1], device=h.device) >= frames[:, None]
             weight = weight.masked_fill(beyond, float("-inf"))
         return self.classify((torch.softmax(weight, dim=1).unsqueeze(1) @ h).squeeze(1))
+
+    @staticmethod
+    def source() -> str:
+        """The class as an exported model defines it, for clips without padding."""
+        return Path(__file__).with_name("attention_decoder.py.txt").read_text(encoding="utf-8")
+
+    def source_arguments(self) -> tuple[int, int]:
+        """What makes the same decoder of that class."""
+        return self.classify.in_features, self.classify.out_features
 
 
 class ClipClassification:
@@ -84,3 +98,23 @@ class ClipClassification:
             "balanced_accuracy": float(np.mean([hit[expected == k].mean() for k in present])),
             "majority": float(np.bincount(expected).max() / len(expected)),
         }
+
+    threshold = None
+
+    def prediction(
+        self,
+        logits: Tensor,
+        classes: Sequence[str],
+        threshold: float | None,
+        frame_s: float,
+        duration_s: float,
+    ) -> ClassPrediction:
+        """One label for the whole recording; nothing but logits and classes matters."""
+        shares = torch.softmax(logits.double(), dim=0).tolist()
+        return ClassPrediction(
+            classes[int(logits.argmax())], dict(zip(classes, shares, strict=True))
+        )
+
+    def exported_logits(self, logits: str) -> str:
+        """Those of the decoder."""
+        return logits

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from synergy.tasks.predictions import ActivityPrediction, segments
 
 GRU_WIDTH = 16
 
@@ -30,6 +35,15 @@ class GruDecoder(nn.Module):
         """
         h, _ = self.gru(x.flatten(1, 2).transpose(1, 2))
         return self.classify(h).squeeze(2)
+
+    @staticmethod
+    def source() -> str:
+        """The class as an exported model defines it, for clips without padding."""
+        return Path(__file__).with_name("gru_decoder.py.txt").read_text(encoding="utf-8")
+
+    def source_arguments(self) -> tuple[int, int]:
+        """What makes the same decoder of that class."""
+        return self.gru.input_size, self.gru.hidden_size
 
 
 class FrameActivity:
@@ -85,6 +99,26 @@ class FrameActivity:
             "frame_accuracy": float(((score > 0) == (active > 0)).double().mean()),
             "majority": max(share, 1.0 - share),
         }
+
+    threshold = 0.5
+
+    def prediction(
+        self,
+        logits: Tensor,
+        classes: Sequence[str],
+        threshold: float | None,
+        frame_s: float,
+        duration_s: float,
+    ) -> ActivityPrediction:
+        """The segments in which frames reach the threshold."""
+        active = torch.sigmoid(logits).cpu().numpy()
+        limit = self.threshold if threshold is None else threshold
+        found = segments(active >= limit, frame_s, duration_s)
+        return ActivityPrediction(classes[0], found, active, frame_s)
+
+    def exported_logits(self, logits: str) -> str:
+        """Each repeated for the feature frames that its frame of the encoder covers."""
+        return f"per_feature_frame({logits}, features.shape[3])"
 
 
 def _ordered_pairs(
