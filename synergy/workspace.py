@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from synergy.errors import WorkspaceError
 from synergy.files import is_partial, write_json_atomically, write_text_atomically
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 
 _LOCK = ".synergy.lock"
 _HOLDER = ".synergy.holder.json"

@@ -41,8 +41,8 @@ from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.loop import build_optimizer
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial, run_trial
+from synergy.trials.trial_store import TrialStore
 
 BANK = small_bank()
 DATA = {"low": small_data(BANK, 0, 24)["low"], "busy": small_data(BANK, 24)["busy"]}

@@ -28,8 +28,8 @@ from synergy.synthesis import ARTable, Cell
 from synergy.training.config import TrainingConfig
 from synergy.training.pruning import Parent, Pruning
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial, run_trial
+from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
 
 TREE = SharingTree.parse("{{high,low}@8,busy}@5", 8)

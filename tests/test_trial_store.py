@@ -26,7 +26,7 @@ from synergy.files import (
     write_json_atomically,
     write_text_atomically,
 )
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 
 DIGEST = "0123abcd"
 PATIENCE_S = 60.0

@@ -16,7 +16,7 @@ from synergy.stages import synthesize as stage
 from synergy.synthesis import ARTable
 from synergy.synthesis.cells import Cell
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 
 SERIAL = ("--executor", "serial")
 PAPER_TABLE = PAPER / "table3_pairwise_ar.csv"

@@ -15,7 +15,7 @@ from synergy.errors import SynergyError, TableError, WorkspaceError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.resampling import TableSamples
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
 
 KINDS = ("plain", "distilled")

@@ -15,7 +15,7 @@ from synergy.seeding import hash64
 from synergy.stages.resampling import LEVEL
 from synergy.synthesis.ar_table import accuracy_reduction
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 from synergy.wording import REPORTED, Split
 
 

@@ -29,8 +29,8 @@ from synergy.synthesis.sweeps import SWEEPS, SweepGoal, forecast, known_cells
 from synergy.training.batches import BatchSource
 from synergy.training.loop import lay_out, training_step
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial
+from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
 
 PROBE_S = 3.0

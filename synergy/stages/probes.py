@@ -14,9 +14,9 @@ import torch
 
 from synergy.comparisons import Probe, Probed
 from synergy.errors import ShortfallError
+from synergy.executors import EXECUTORS, Job
 from synergy.files import write_json_atomically
 from synergy.stages.sweep import Session, experiment_as_planned
-from synergy.trials.executors import EXECUTORS, Job
 from synergy.workspace import Workspace
 
 

@@ -16,7 +16,7 @@ from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
 from synergy.seeding import hash64, uniform
 from synergy.tasks import TASK_KINDS
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 from synergy.wording import Split
 
 DRAWS = 1000

@@ -14,10 +14,10 @@ import yaml
 
 from synergy.config import RunConfig
 from synergy.errors import WorkspaceError
+from synergy.executors import EXECUTORS, Job
 from synergy.experiment import PLAIN, Experiment, Recipe, prepare
 from synergy.stages.progress import Progress
 from synergy.tree import SharingTree
-from synergy.trials.executors import EXECUTORS, Job
 from synergy.trials.teachers import load_soft_labels
 from synergy.trials.trial import Trial, run_trial
 from synergy.workspace import Workspace

@@ -25,8 +25,8 @@ from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.training.distillation import SoftLabels, window_starts
 from synergy.training.evaluation import predict
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial
+from synergy.trials.trial_store import TrialStore
 
 
 def load_soft_labels(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
-import os
 import pickle
 import signal
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -20,13 +20,11 @@ from types import ModuleType
 from typing import Any
 
 from synergy.errors import ConfigError, SynergyError
-from synergy.trials.executors.base import Job, Outcome, Work
-from synergy.trials.executors.worker import serve
+from synergy.executors.base import Job, Outcome, Work, core_count
+from synergy.executors.worker import serve
 
 GRACE_S = 5.0
 """How long a worker may take to end by itself before it is killed."""
-
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class ProcessExecutor:
@@ -44,6 +42,9 @@ class ProcessExecutor:
     ----------
     workers : int, optional
         Number of processes, at least 1; by default one for each core that this process may use.
+    ahead : float
+        A job starts only when every job that stands this many places before it, or more, has
+        ended; at least 1. By default none waits for another one.
 
     Raises
     ------
@@ -51,10 +52,11 @@ class ProcessExecutor:
         If ``workers`` is below 1.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, ahead: float = math.inf) -> None:
         if workers is not None and workers < 1:
             raise ConfigError(f"workers: expected at least 1, found {workers}")
-        self.workers = workers or _core_count()
+        self.workers = workers or core_count()
+        self.ahead = ahead
 
     def run(
         self, work: Work, jobs: Iterable[Job], on_report: Callable[[str, Any], None]
@@ -68,62 +70,67 @@ class ProcessExecutor:
         SynergyError
             If the work function or a payload cannot be pickled, or no worker can start.
         """
-        return self._run(deque(_packed(work, job) for job in jobs), on_report)
+        return self._run(deque(enumerate([_packed(work, job) for job in jobs])), on_report)
 
     def _run(
-        self, waiting: deque[tuple[str, bytes]], on_report: Callable[[str, Any], None]
+        self, waiting: deque[tuple[int, Job]], on_report: Callable[[str, Any], None]
     ) -> Generator[Outcome, None, None]:
-        with_main = any(b"__main__" in packed for _, packed in waiting)
-        crew: dict[Connection, _Worker] = {}
+        with_main = any(b"__main__" in job.payload for _, job in waiting)
+        crew: list[_Worker] = []
         leaving: list[_Worker] = []
 
-        def hire() -> None:
-            with _interrupts_held():  # an interrupt must not fall between start and bookkeeping
-                worker = _start(with_main)
-                crew[worker.connection] = worker
-            worker.give(*waiting.popleft())
+        def may_start() -> bool:
+            first = min((worker.place for worker in crew), default=math.inf)
+            return bool(waiting) and waiting[0][0] < first + self.ahead
+
+        def deal() -> None:
+            for worker in [w for w in crew if w.place == math.inf]:
+                if may_start():
+                    worker.give(*waiting.popleft())
+                else:
+                    leaving.append(worker)
+                    crew.remove(worker)
+                    worker.connection.close()
+            while may_start() and len(crew) < self.workers:
+                resource_tracker.ensure_running()  # its own start would let interrupts in
+                with _interrupts_held():  # none must fall between start and bookkeeping
+                    crew.append(_start(with_main))
+                crew[-1].give(*waiting.popleft())
 
         try:
-            for _ in range(min(self.workers, len(waiting))):
-                hire()
+            deal()
             while crew:
-                for worker in _with_news(list(crew.values())):
+                for worker in _with_news(crew):
                     message = worker.hear()
                     if isinstance(message, tuple):
                         for content in message:
                             on_report(worker.key, content)
                         continue
-                    # The next job starts before the outcome is yielded: no worker waits for
-                    # what the caller does with it.
                     if message is None:
-                        del crew[worker.connection]
+                        crew.remove(worker)
                         message = worker.obituary()
-                        if waiting:
-                            hire()
-                    elif waiting:
-                        worker.give(*waiting.popleft())
-                    else:
-                        del crew[worker.connection]
-                        leaving.append(worker)
-                        worker.connection.close()
+                    worker.place = math.inf
+                    deal()  # before the outcome is yielded: no worker waits for the caller
                     yield message
         finally:
             with _interrupts_held():
-                _end(list(crew.values()), grace_s=0.0)
+                _end(crew, grace_s=0.0)
                 _end(leaving, grace_s=GRACE_S)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     process: SpawnProcess
     connection: Connection
     key: str = ""
+    place: float = math.inf
+    """Of its job among all; infinite when it has none."""
     started: bool = False
 
-    def give(self, key: str, packed: bytes) -> None:
-        self.key = key
+    def give(self, place: int, job: Job) -> None:
+        self.place, self.key = place, job.key
         with suppress(OSError):  # it died in the meantime: `hear` finds out
-            self.connection.send_bytes(pickle.dumps((key, packed)))
+            self.connection.send_bytes(pickle.dumps(job))
 
     def hear(self) -> tuple[Any, ...] | Outcome | None:
         """Reports, an outcome, or None when the worker is dead."""
@@ -164,9 +171,9 @@ class _Worker:
         return Outcome(self.key, error=f"the worker process {how} before the job was finished")
 
 
-def _packed(work: Work, job: Job) -> tuple[str, bytes]:
+def _packed(work: Work, job: Job) -> Job:
     try:
-        return job.key, pickle.dumps((work, job.payload))
+        return Job(job.key, pickle.dumps((work, job.payload)))
     except Exception as error:
         raise SynergyError(
             f"job {job.key}: expected a work function at the top level of a module and a payload "
@@ -174,7 +181,7 @@ def _packed(work: Work, job: Job) -> tuple[str, bytes]:
         ) from error
 
 
-def _with_news(workers: list[_Worker]) -> list[_Worker]:
+def _with_news(workers: Sequence[_Worker]) -> list[_Worker]:
     """Workers that sent something or died; may be none after a second."""
     ready = set(wait([worker.connection for worker in workers], timeout=1.0))
     return [w for w in workers if w.connection in ready or w.is_dead()]
@@ -185,7 +192,7 @@ def _start(with_main: bool) -> _Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs,), name="synergy-worker", daemon=True)
     try:
-        with _environment(_ONE_THREAD), _main_module_hidden(not with_main), _interrupts_blocked():
+        with _main_module_hidden(not with_main):
             process.start()
     except OSError as error:
         ours.close()
@@ -197,29 +204,18 @@ def _start(with_main: bool) -> _Worker:
     return _Worker(process, ours)
 
 
-def _end(workers: list[_Worker], grace_s: float) -> None:
+def _end(workers: Sequence[_Worker], grace_s: float) -> None:
     """End and reap processes: by themselves, then SIGTERM, then SIGKILL."""
-    _join(workers, grace_s)
+    for patience_s, stop in ((grace_s, SpawnProcess.terminate), (GRACE_S, SpawnProcess.kill)):
+        deadline = time.monotonic() + patience_s
+        for worker in workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+        for worker in workers:
+            stop(worker.process)
     for worker in workers:
-        worker.process.terminate()
-    _join(workers, GRACE_S)
-    for worker in workers:
-        worker.process.kill()
         worker.process.join()
         worker.process.close()
         worker.connection.close()
-
-
-def _join(workers: list[_Worker], timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    for worker in workers:
-        worker.process.join(max(0.0, deadline - time.monotonic()))
-
-
-def _core_count() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _signal_name(number: int) -> str:
@@ -227,21 +223,6 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Variables that a process started inside finds; torch reads them once, on import."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextmanager
@@ -257,30 +238,23 @@ def _main_module_hidden(hide: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """A process started inside is deaf to SIGINT until it can ignore it for good."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # its own start would lift the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """An interrupt that comes inside takes effect at the end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    """An interrupt that comes inside takes effect at the end.
+
+    A process started inside is deaf to SIGINT until it can ignore it for good: it inherits the
+    mask. The handler is for interrupts that another thread of this process takes.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    can_block = hasattr(signal, "pthread_sigmask")
     came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    handler = in_main and signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = can_block and signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
-        if came:
-            signal.raise_signal(signal.SIGINT)
+        if can_block:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask or ())
+        if in_main:
+            signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+            if came:
+                signal.raise_signal(signal.SIGINT)
