@@ -206,12 +206,12 @@ class Workspace:
         return f"`{command}` (process {pid}{where}, since {since.strftime(form)})"
 
     def _clean(self) -> None:
-        for path in self.folder.iterdir():
+        """Remove what killed writers left, in the folder itself and in those inside."""
+        for path in (*self.folder.iterdir(), *self.folder.glob("*/*")):
             if is_partial(path) and path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             elif is_partial(path):
                 path.unlink(missing_ok=True)
-        self.trials.clean()
 
 
 def same_network(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

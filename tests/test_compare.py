@@ -96,7 +96,7 @@ def test_numbers_follow_from_the_trials(ran: Ran, trained: tuple[Session, ARTabl
         assert row["share_pct"] == pytest.approx(100 * row["params"] / alone["params"])
         results = [store.result(digest) for digest in row["digests"]]
         for split in ("valid", "test"):
-            of_trial = {t: s for r in results for t, s in r["scores"][split].items()}
+            of_trial = {t: s for r in results for t, s in r.scores[split].items()}
             assert row["scores"][split] == {task: [s] for task, s in of_trial.items()}
             assert row["mean_scores"][split] == of_trial
             expected = accuracy_reduction(alone["mean_scores"][split], of_trial)
@@ -162,7 +162,7 @@ def test_trainings_are_counted_once(ran: Ran, trained: tuple[Session, ARTable]) 
     assert counts["rsa"] == 3 + 1
     assert counts["tag"] == 1 + 1
     store = trained[0].workspace.trials
-    seconds = sum(store.result(digest)["seconds"] for digest in rows["independent"]["digests"])
+    seconds = sum(store.result(digest).seconds for digest in rows["independent"]["digests"])
     assert rows["independent"]["seconds"] == pytest.approx(seconds)
     assert rows["rsa"]["seconds"] > seconds
 
@@ -173,7 +173,7 @@ def test_a_table_that_came_without_its_trainings_took_them_all_the_same(
     before = rows_of(session, trained[1], "recursive")["recursive"]
     store = session.workspace.trials
     for digest in store.done():
-        if len(store.trial(digest)["tasks"]) == 2:
+        if len(store.trial(digest).tasks) == 2:
             shutil.rmtree(store.path(digest))
     after = rows_of(session, trained[1], "recursive")["recursive"]
     assert after.trainings == before.trainings == 3 + 6 + 1
@@ -257,7 +257,7 @@ def test_a_contender_that_fails_is_a_line_with_its_reason(
 
     monkeypatch.setattr(sweep, "train_one", fail)
     for digest in session.workspace.trials.done():
-        if session.workspace.trials.trial(digest)["distillation"]:
+        if session.workspace.trials.trial(digest).distillation:
             shutil.rmtree(session.workspace.trials.path(digest))
     rows = rows_of(session, trained[1], "independent", "recursive")
     assert {name: row.error for name, row in rows.items()} == {

@@ -159,7 +159,7 @@ def test_lth_has_exactly_the_parameters_of_the_tree(lth: tuple[Field, Contender]
         names = list(maskable(build_network(trial.tree, trial.encoder, trial.tasks, 16, 0)))
         others = sum(w.numel() for n, w in weights.items() if n not in names)
         assert others + sum(int((weights[n] != 0).sum()) for n in names) == contender.params
-        assert where.store.result(trial.digest)["params"] == contender.params
+        assert where.store.result(trial.digest).params == contender.params
 
 
 def test_lth_prunes_a_fifth_at_a_time_and_rewinds(lth: tuple[Field, Contender]) -> None:
@@ -213,7 +213,7 @@ def test_masks_of_tasks_fill_the_parameters_of_the_tree(lt4rec: tuple[Field, Con
             used = torch.ones_like(weight, dtype=torch.bool) if always else weight != 0
             alive[shared] = alive.get(shared, used) | used
         sizes.append(sum(int(used.sum()) for used in alive.values()))
-        assert where.store.result(trial.digest)["params"] == sizes[-1]
+        assert where.store.result(trial.digest).params == sizes[-1]
     assert contender.params == max(sizes)
     # the next larger masks have at most one weight more each, or they would have been taken
     assert min(sizes) > where.max_params - len(SPECS)

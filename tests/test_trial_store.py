@@ -26,8 +26,12 @@ from synergy.files import (
     write_json_atomically,
     write_text_atomically,
 )
+from synergy.tree import SharingTree
+from synergy.trials.record import TrialRecord, TrialResult
 from synergy.trials.trial_store import TrialStore
+from synergy.workspace import Workspace
 
+TREE = SharingTree.single("gc", 8)
 DIGEST = "0123abcd"
 PATIENCE_S = 60.0
 
@@ -35,8 +39,34 @@ PATIENCE_S = 60.0
 def parts(number: int = 0) -> dict[str, Any]:
     """A trial that can be told from those of other numbers by every file."""
     return {
-        "trial": {"seed": number, "tasks": ["gc", "vad"], "name": "größer"},
-        "result": {"scores": {"gc": 0.5 + number}, "seed": number},
+        "trial": {
+            "format_version": 1,
+            "tree": TREE.to_json(),
+            "notation": TREE.notation(),
+            "tasks": [{"name": "gc", "kind": "clip_classification", "classes": ["größer", "m"]}],
+            "data": {"gc": "d"},
+            "bank": "b",
+            "encoder": {"name": "cnn8"},
+            "training": {"epochs": 2},
+            "seed": number,
+            "distillation": None,
+            "teachers": {},
+            "pruning": None,
+        },
+        "result": TrialResult(
+            digest=DIGEST,
+            notation=TREE.notation(),
+            seed=number,
+            scores={"valid": {"gc": 0.5 + number}},
+            metrics={"valid": {"gc": {"accuracy": 0.5 + number}}},
+            best_step=1,
+            steps=2,
+            params=3,
+            clips_per_s=0.1,
+            seconds=1 / 3,
+            device="cpu",
+            versions={"torch": "2.11.0"},
+        ),
         "history": [{"epoch": 1, "loss": 0.1 + number}, {"epoch": 2, "loss": 1 / 3, "gc": 1.0}],
         "weights": {"w": torch.full((3, 4), float(number)), "n": torch.tensor(number)},
         "predictions": {"gc": np.arange(6, dtype=np.float16).reshape(2, 3) + number},
@@ -45,7 +75,7 @@ def parts(number: int = 0) -> dict[str, Any]:
 
 def assert_holds(store: TrialStore, digest: str, number: int) -> None:
     expected = parts(number)
-    assert store.trial(digest) == expected["trial"]
+    assert store.trial(digest) == TrialRecord.model_validate(expected["trial"])
     assert store.result(digest) == expected["result"]
     assert store.history(digest) == expected["history"]
     weights, predictions = store.weights(digest), store.predictions(digest)
@@ -59,6 +89,12 @@ def assert_holds(store: TrialStore, digest: str, number: int) -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> TrialStore:
     return TrialStore(tmp_path / "trials")
+
+
+def clean(store: TrialStore) -> None:
+    """As the next command does."""
+    with Workspace(store.folder.parent).lock("synergy run"):
+        pass
 
 
 def visible(folder: Path) -> list[str]:
@@ -88,7 +124,8 @@ def test_round_trip(store: TrialStore) -> None:
 
 
 def test_files_are_readable_without_the_package(store: TrialStore) -> None:
-    store.write(DIGEST, **parts(1))
+    trial = {"seed": 1, "tasks": ["gc", "vad"], "name": "größer"}
+    store.write(DIGEST, **{**parts(1), "trial": trial})
     folder = store.path(DIGEST)
     assert (folder / "trial.json").read_text(encoding="utf-8") == (
         '{\n  "name": "größer",\n  "seed": 1,\n  "tasks": [\n    "gc",\n    "vad"\n  ]\n}\n'
@@ -218,8 +255,10 @@ def test_no_path_leaves_the_folder(store: TrialStore, digest: str) -> None:
 
 @pytest.mark.parametrize("part", ["trial", "result"])
 def test_nothing_is_kept_of_a_trial_with_nan(store: TrialStore, part: str) -> None:
+    scores = {"valid": {"gc": float("nan")}}
+    bad = {"trial": scores, "result": parts()["result"].model_copy(update={"scores": scores})}
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.write(DIGEST, **{**parts(), part: {"score": float("nan")}})
+        store.write(DIGEST, **{**parts(), part: bad[part]})
     assert not store.is_done(DIGEST)
     assert list(store.folder.iterdir()) == []
 
@@ -249,7 +288,7 @@ def test_leftovers_are_no_trials_and_can_be_cleaned(store: TrialStore) -> None:
     assert store.done() == [DIGEST]
     store.write("ffff", **parts(2))
     assert_holds(store, "ffff", 2)
-    store.clean()
+    clean(store)
     assert not leftover.exists()
     assert store.done() == [DIGEST, "ffff"]
 
@@ -279,7 +318,7 @@ def test_two_processes_write_the_same_digests(store: TrialStore) -> None:
         writer.close()
     assert len(store.done()) == 40
     for digest in store.done():
-        assert_holds(store, digest, store.result(digest)["seed"])
+        assert_holds(store, digest, store.result(digest).seed)
 
 
 WRITER = """
@@ -314,7 +353,7 @@ def test_writers_killed_at_any_moment_leave_whole_trials_only(store: TrialStore)
         assert before <= set(store.done())
         for digest in store.done():
             assert_holds(store, digest, int(digest[1:]))
-    store.clean()
+    clean(store)
     assert visible(store.folder) == store.done()
     store.write("after", **parts(1))
     assert_holds(store, "after", 1)

@@ -182,7 +182,7 @@ def test_plan_trains_nothing_for_a_refined_cell_that_lacks_a_model(workspace):
     (lost, *_) = [
         digest
         for digest in store.done()
-        if store.trial(digest)["seed"] == 2 and len(store.trial(digest)["tasks"]) == 1
+        if store.trial(digest).seed == 2 and len(store.trial(digest).tasks) == 1
     ]
     shutil.rmtree(store.path(lost))
     before = content(workspace)

@@ -169,12 +169,12 @@ def test_a_narrower_tree_is_smaller_and_has_teachers_of_full_width(workspace):
 
     store = TrialStore(workspace / "trials")
     trial = store.trial(distilled["digests"][0])
-    full = store.trial(independent["digests"][0])["encoder"]["channels"]
-    assert trial["encoder"]["channels"] == list(Cnn8(channels=full).widened(0.5).channels)
-    teachers = [digest for known in trial["teachers"].values() for digest in known]
+    full = store.trial(independent["digests"][0]).encoder["channels"]
+    assert trial.encoder["channels"] == list(Cnn8(channels=full).widened(0.5).channels)
+    teachers = [digest for known in trial.teachers.values() for digest in known]
     assert sorted(teachers) == sorted(independent["digests"])
     spec = json.loads((workspace / "model" / "spec.json").read_text())
-    assert spec["encoder"]["channels"] == trial["encoder"]["channels"]
+    assert spec["encoder"]["channels"] == trial.encoder["channels"]
 
     wide = synergy("synthesize", "--workspace", workspace, "--frontier", "--json")
     narrow = synergy("synthesize", "--workspace", workspace, "--frontier", "--width", 0.5, "--json")

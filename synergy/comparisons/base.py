@@ -17,10 +17,11 @@ from synergy.experiment import Experiment, Recipe
 from synergy.seeding import digest
 from synergy.synthesis import ARTable
 from synergy.tree import SharingTree
+from synergy.trials.record import TrialResult
 from synergy.trials.trial import Trial
 from synergy.trials.trial_store import TrialStore
 
-Train = Callable[[str, Sequence[Trial]], Mapping[str, Mapping[str, Any]]]
+Train = Callable[[str, Sequence[Trial]], Mapping[str, TrialResult]]
 """Train what is missing of some trials, under a title: ``result.json`` of each by its digest.
 
 Raises ShortfallError when one cannot be trained.

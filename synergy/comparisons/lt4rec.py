@@ -84,7 +84,7 @@ class Lt4rec:
             )
             for task, seed in rounds:
                 digest = rounds[task, seed][number].trial.digest
-                scores[digest] = trained[digest]["scores"]["valid"][task]
+                scores[digest] = trained[digest].scores["valid"][task]
         trials: list[Trial] = []
         params: list[int] = []
         for seed in seeds:

@@ -69,7 +69,7 @@ def chance(
                 return None
             result = store.result(digest)
             for split in REPORTED:
-                scores[split][task].append(result["scores"][split][task])
+                scores[split][task].append(result.scores[split][task])
     found: dict[Split, Chance] = {}
     for split, by_task in scores.items():
         reductions = []

@@ -188,7 +188,7 @@ class _Judge:
         }
         scores: dict[str, dict[str, tuple[float, ...]]] = {
             split: {
-                task: tuple(self.swept.results[d]["scores"][split][task] for d in of_task)
+                task: tuple(self.swept.results[d].scores[split][task] for d in of_task)
                 for task, of_task in digests.items()
             }
             for split in REPORTED
@@ -240,4 +240,4 @@ class _Judge:
     def _seconds(self, digest: str) -> float:
         """Of a training; 0 for what is no trial, or of another workspace."""
         store = self.session.workspace.trials
-        return float(store.result(digest)["seconds"]) if store.is_done(digest) else 0.0
+        return store.result(digest).seconds if store.is_done(digest) else 0.0

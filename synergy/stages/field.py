@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from synergy.comparisons import Field, Probe, Probed, Repaired
 from synergy.errors import ShortfallError, SynergyError
@@ -17,6 +16,7 @@ from synergy.stages.probes import measure_probes
 from synergy.stages.sweep import Session, sweep
 from synergy.synthesis.ar_table import ARTable
 from synergy.tree import SharingTree
+from synergy.trials.record import TrialResult
 from synergy.trials.trial import Trial
 
 
@@ -66,7 +66,7 @@ class SessionField:
             measure=self._measure,
         )
 
-    def _train(self, title: str, trials: Sequence[Trial]) -> Mapping[str, Mapping[str, Any]]:
+    def _train(self, title: str, trials: Sequence[Trial]) -> Mapping[str, TrialResult]:
         swept = sweep(self.session, title, trials)
         self.trained += swept.trained
         if swept.errors:

@@ -81,7 +81,7 @@ def outcome_of(
     finished = {seed: digest for seed, digest in digests.items() if digest in swept.results}
     done = [swept.results[digest] for digest in finished.values()]
     scores = {
-        split: {t: tuple(r["scores"][split][t] for r in done) for t in tree.tasks}
+        split: {t: tuple(r.scores[split][t] for r in done) for t in tree.tasks}
         for split in REPORTED
     }
     errors = tuple(swept.errors[digest] for digest in digests.values() if digest in swept.errors)

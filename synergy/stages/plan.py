@@ -174,7 +174,7 @@ def plan(
     finished = {t.digest: store.result(t.digest) for t in every if store.is_done(t.digest)}
     if finished:
         worked = sum(work(experiment, trial) for trial in every if trial.digest in finished)
-        speed = worked / sum(result["seconds"] for result in finished.values())
+        speed = worked / sum(result.seconds for result in finished.values())
         count = len(finished)
         basis = f"the time comes from {count} finished training{'s' * (count > 1)}"
     else:

@@ -95,7 +95,7 @@ class Resampler:
 
     def _seed(self, digest: str) -> int:
         if digest not in self._seeds:
-            self._seeds[digest] = int(self.store.trial(digest)["seed"])
+            self._seeds[digest] = self.store.trial(digest).seed
         return self._seeds[digest]
 
     def _mean(self, digests: Sequence[str], split: Split, task: str) -> np.ndarray:

@@ -94,10 +94,10 @@ def show(workspace: Workspace) -> State:
     speeds: list[float] = []
     for digest in store.done():
         result = store.result(digest)
-        count = len(result.get("scores", {}).get("valid", {}))
+        count = len(result.scores.get("valid", {}))
         trials[KINDS[min(count, 3) - 1 if count else 0]] += 1
-        seconds.append(result.get("seconds", 0.0))
-        speeds += [result["clips_per_s"]] if "clips_per_s" in result else []
+        seconds.append(result.seconds)
+        speeds.append(result.clips_per_s)
     files = {"plain": workspace.table_files(False)[0], "distilled": workspace.table_files(True)[0]}
     tables = {kind: ARTable.from_csv(file) for kind, file in files.items() if file.is_file()}
     tree = _read(workspace.tree)

@@ -18,6 +18,7 @@ from synergy.executors import EXECUTORS, Job
 from synergy.experiment import PLAIN, Experiment, Recipe, prepare
 from synergy.stages.progress import Progress
 from synergy.tree import SharingTree
+from synergy.trials.record import TrialResult
 from synergy.trials.teachers import load_soft_labels
 from synergy.trials.trial import Trial, run_trial
 from synergy.workspace import Workspace
@@ -51,14 +52,14 @@ class Swept:
 
     Attributes
     ----------
-    results : dict of digest to dict
-        ``result.json`` of each trial that is done.
+    results : dict of digest to TrialResult
+        Of each trial that is done.
     errors : dict of digest to str
     trained : int
         Trials that were trained now; the others had been done before.
     """
 
-    results: Mapping[str, Mapping[str, Any]]
+    results: Mapping[str, TrialResult]
     errors: Mapping[str, str]
     trained: int
 

@@ -24,6 +24,7 @@ from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.loop import train
 from synergy.training.pruning import Pruning, build_pruned
 from synergy.tree import SharingTree
+from synergy.trials.record import TrialResult
 
 # Raised when the same settings would no longer lead to the same result.
 FORMAT_VERSION = 1
@@ -90,13 +91,12 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class TrialResult:
+class TrialRun:
     """What one training gave.
 
     Attributes
     ----------
-    result : dict
-        Scores and metrics per split and task, the chosen step, sizes, speed, versions.
+    result : TrialResult
     history : list of dict
         One row per validation.
     weights : dict of str to Tensor
@@ -105,7 +105,7 @@ class TrialResult:
         activities are joined, float16.
     """
 
-    result: dict[str, Any]
+    result: TrialResult
     history: list[dict[str, float]]
     weights: dict[str, torch.Tensor]
     predictions: dict[str, np.ndarray]
@@ -118,7 +118,7 @@ def run_trial(
     report: Callable[[Mapping[str, Any]], None] = lambda message: None,
     soft_labels: SoftLabels | None = None,
     parents: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
-) -> TrialResult:
+) -> TrialRun:
     """Train and measure; on the first CUDA device when there is one.
 
     Parameters
@@ -159,24 +159,24 @@ def run_trial(
         for split, by_task in trained.logits.items()
         for task, values in by_task.items()
     }
-    result = {
-        "digest": trial.digest,
-        "notation": trial.tree.notation(),
-        "seed": trial.seed,
-        "scores": {
+    result = TrialResult(
+        digest=trial.digest,
+        notation=trial.tree.notation(),
+        seed=trial.seed,
+        scores={
             split: {task: metrics[kinds[task].metric] for task, metrics in by_task.items()}
             for split, by_task in trained.scores.items()
         },
-        "metrics": trained.scores,
-        "best_step": trained.best_step,
-        "steps": trial.training.steps,
-        "params": sum(p.numel() for p in network.parameters()) - (masking.pruned if masking else 0),
-        "clips_per_s": trained.clips_per_s,
-        "seconds": time.perf_counter() - started,
-        "device": str(device),
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
-    }
+        metrics={**trained.scores},
+        best_step=trained.best_step,
+        steps=trial.training.steps,
+        params=sum(p.numel() for p in network.parameters()) - (masking.pruned if masking else 0),
+        clips_per_s=trained.clips_per_s,
+        seconds=time.perf_counter() - started,
+        device=str(device),
+        versions={"torch": torch.__version__, "python": platform.python_version()},
+    )
     masked = isinstance(network, TaskMaskedNetwork)
     state = network.task_weights() if masked else network.state_dict()
     weights = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    return TrialResult(result, trained.history, weights, predictions)
+    return TrialRun(result, trained.history, weights, predictions)
