@@ -146,13 +146,7 @@ def test_similarity_of_finished_trials(tmp_path: Path) -> None:
     x = torch.from_numpy(middle_crops(BANK, clips, 20)).transpose(1, 2).unsqueeze(1)
     for trial in trials:
         done = run_trial(trial, BANK, DATA)
-        store.write(
-            trial.digest,
-            trial=trial.to_json(),
-            result=done.result,
-            history=done.history,
-            weights=done.weights,
-        )
+        store.write(trial.to_json(), done)
         network = build_network(trial.tree, trial.encoder, trial.tasks, BANK.mels, 0).eval()
         network.load_state_dict(done.weights)
         seen: list[np.ndarray] = []

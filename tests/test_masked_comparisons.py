@@ -28,6 +28,7 @@ from synergy.synthesis import ARTable, Cell
 from synergy.training.config import TrainingConfig
 from synergy.training.pruning import Parent, Pruning
 from synergy.tree import SharingTree
+from synergy.trials.record import TrialResult
 from synergy.trials.trial import Trial, run_trial
 from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
@@ -75,13 +76,7 @@ class Trainer:
             digests = trial.pruning.digests if trial.pruning else ()
             parents = {digest: self.store.weights(digest) for digest in digests}
             done = run_trial(trial, BANK, DATA, parents=parents)
-            self.store.write(
-                trial.digest,
-                trial=trial.to_json(),
-                result=done.result,
-                history=done.history,
-                weights=done.weights,
-            )
+            self.store.write(trial.to_json(), done)
             self.trials[trial.digest] = trial
         return {trial.digest: self.store.result(trial.digest) for trial in trials}
 
@@ -245,14 +240,15 @@ def test_the_best_round_is_taken_where_all_fit(tmp_path: Path) -> None:
     where = field_of(tmp_path, experiment_of(seeds=1))
     train, trials = trained_by(where), dict[str, Trial]()
 
-    def invent(title: str, wanted: Sequence[Trial]) -> dict[str, dict[str, Any]]:
+    def invent(title: str, wanted: Sequence[Trial]) -> dict[str, TrialResult]:
         trials.update({trial.digest: trial for trial in wanted})
         number = int(title.split()[2])
         return {
-            digest: {
-                **result,
-                "scores": {"valid": {t: number * (-1.0 if t == "low" else 1.0) for t in SPECS}},
-            }
+            digest: result.model_copy(
+                update={
+                    "scores": {"valid": {t: number * (-1.0 if t == "low" else 1.0) for t in SPECS}}
+                }
+            )
             for digest, result in train(title, wanted).items()
         }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_trial_store import DIGEST, TREE, assert_holds, parts
+from test_trial_store import DIGEST, TREE, assert_holds, parts, write
 
 from synergy.errors import WorkspaceError
 from synergy.trials.trial_store import TrialStore
@@ -31,14 +31,14 @@ def store(tmp_path: Path) -> TrialStore:
 def test_a_damaged_field_is_named(
     store: TrialStore, read: str, change: dict[str, Any], said: str
 ) -> None:
-    store.write(DIGEST, **parts())
+    write(store, DIGEST, **parts())
     edit(store.path(DIGEST) / f"{read}.json", change)
     with pytest.raises(WorkspaceError, match=said):
         getattr(store, read)(DIGEST)
 
 
 def test_files_of_other_versions_are_read(store: TrialStore) -> None:
-    store.write(DIGEST, **parts(1))
+    write(store, DIGEST, **parts(1))
     assert json.loads((store.path(DIGEST) / "result.json").read_text())["version"] == 1
     edit(store.path(DIGEST) / "result.json", {"watts": 3}, without=("version",))
     edit(store.path(DIGEST) / "trial.json", {}, without=("distillation", "teachers", "pruning"))

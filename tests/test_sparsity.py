@@ -23,7 +23,8 @@ from synergy.training.evaluation import clips_of, predict
 from synergy.training.loop import train, training_step
 from synergy.training.pruning import Masking, Parent, Pruning, build_pruned
 from synergy.tree import SharingTree
-from synergy.trials.trial import Trial, TrialRun, run_trial
+from synergy.trials.record import TrialRun
+from synergy.trials.trial import Trial, run_trial
 
 ENCODER = Cnn8(channels=(4,) * 8, mel_strides=(2, 2, 1, 1, 1, 1, 1, 1))
 TASKS = ("busy", "low")

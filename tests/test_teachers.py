@@ -48,13 +48,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> TrialStore:
         for seed in (0, 1):
             trial = trial_of(SharingTree.single(task, 8), seed)
             done = run_trial(trial, BANK, DATA)
-            found.write(
-                trial.digest,
-                trial=trial.to_json(),
-                result=done.result,
-                history=done.history,
-                weights=done.weights,
-            )
+            found.write(trial.to_json(), done)
     return found
 
 

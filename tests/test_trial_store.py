@@ -27,7 +27,7 @@ from synergy.files import (
     write_text_atomically,
 )
 from synergy.tree import SharingTree
-from synergy.trials.record import TrialRecord, TrialResult
+from synergy.trials.record import TrialRecord, TrialResult, TrialRun
 from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
 
@@ -73,10 +73,14 @@ def parts(number: int = 0) -> dict[str, Any]:
     }
 
 
+def write(store: TrialStore, digest: str, trial: Any, result: TrialResult, **rest: Any) -> None:
+    store.write(trial, TrialRun(result.model_copy(update={"digest": digest}), **rest))
+
+
 def assert_holds(store: TrialStore, digest: str, number: int) -> None:
     expected = parts(number)
     assert store.trial(digest) == TrialRecord.model_validate(expected["trial"])
-    assert store.result(digest) == expected["result"]
+    assert store.result(digest) == expected["result"].model_copy(update={"digest": digest})
     assert store.history(digest) == expected["history"]
     weights, predictions = store.weights(digest), store.predictions(digest)
     assert weights.keys() == expected["weights"].keys()
@@ -107,8 +111,8 @@ def visible(folder: Path) -> list[str]:
 def test_round_trip(store: TrialStore) -> None:
     assert store.done() == []
     assert not store.is_done(DIGEST)
-    store.write("ffff", **parts(2))
-    store.write(DIGEST, **parts(1))
+    write(store, "ffff", **parts(2))
+    write(store, DIGEST, **parts(1))
     assert store.done() == [DIGEST, "ffff"]
     assert store.is_done(DIGEST)
     assert_holds(store, DIGEST, 1)
@@ -125,7 +129,7 @@ def test_round_trip(store: TrialStore) -> None:
 
 def test_files_are_readable_without_the_package(store: TrialStore) -> None:
     trial = {"seed": 1, "tasks": ["gc", "vad"], "name": "größer"}
-    store.write(DIGEST, **{**parts(1), "trial": trial})
+    write(store, DIGEST, **{**parts(1), "trial": trial})
     folder = store.path(DIGEST)
     assert (folder / "trial.json").read_text(encoding="utf-8") == (
         '{\n  "name": "größer",\n  "seed": 1,\n  "tasks": [\n    "gc",\n    "vad"\n  ]\n}\n'
@@ -134,14 +138,15 @@ def test_files_are_readable_without_the_package(store: TrialStore) -> None:
 
 
 def test_the_same_parts_give_the_same_bytes(store: TrialStore) -> None:
-    store.write("a", **parts(1))
-    store.write("b", **{**parts(1), "weights": dict(reversed(parts(1)["weights"].items()))})
-    for name in visible(store.path("a")):
-        assert (store.path("a") / name).read_bytes() == (store.path("b") / name).read_bytes()
+    other = TrialStore(store.folder.parent / "other")
+    write(store, DIGEST, **parts(1))
+    write(other, DIGEST, **{**parts(1), "weights": dict(reversed(parts(1)["weights"].items()))})
+    for name in visible(store.path(DIGEST)):
+        assert (store.path(DIGEST) / name).read_bytes() == (other.path(DIGEST) / name).read_bytes()
 
 
 def test_predictions_are_optional(store: TrialStore) -> None:
-    store.write(DIGEST, **{**parts(), "predictions": None})
+    write(store, DIGEST, **{**parts(), "predictions": {}})
     assert store.predictions(DIGEST) == {}
     assert "predictions.safetensors" not in visible(store.path(DIGEST))
 
@@ -156,7 +161,7 @@ def test_odd_tensors_and_arrays(store: TrialStore) -> None:
         "half": base.to(torch.bfloat16),
     }
     arrays = {"scalar": np.float32(3), "strided": np.arange(10)[::3], "flags": np.ones(2, bool)}
-    store.write(DIGEST, **{**parts(), "weights": weights, "predictions": arrays})
+    write(store, DIGEST, **{**parts(), "weights": weights, "predictions": arrays})
     for name, tensor in store.weights(DIGEST).items():
         assert torch.equal(tensor, weights[name])
         assert not tensor.requires_grad
@@ -178,7 +183,7 @@ def test_odd_tensors_and_arrays(store: TrialStore) -> None:
 )
 def test_history_inverse(tmp_path_factory: pytest.TempPathFactory, rows: Any) -> None:
     store = TrialStore(tmp_path_factory.mktemp("trials"))
-    store.write(DIGEST, **{**parts(), "history": rows})
+    write(store, DIGEST, **{**parts(), "history": rows})
     assert store.history(DIGEST) == rows
     kinds = [[type(value) for value in row.values()] for row in map(sorted_by_name, rows)]
     read = [[type(v) for v in row.values()] for row in map(sorted_by_name, store.history(DIGEST))]
@@ -211,7 +216,7 @@ def test_a_trial_that_is_not_there(store: TrialStore, read: str) -> None:
 def test_a_truncated_file_is_named_and_nothing_is_deleted(
     store: TrialStore, read: str, name: str, left: float
 ) -> None:
-    store.write(DIGEST, **parts())
+    write(store, DIGEST, **parts())
     path = store.path(DIGEST) / name
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * left)])
     names = visible(store.path(DIGEST))
@@ -224,7 +229,7 @@ def test_a_truncated_file_is_named_and_nothing_is_deleted(
 
 @pytest.mark.parametrize("text", ["[1]", "3", "{]", "\udcff"])
 def test_a_result_that_is_no_object(store: TrialStore, text: str) -> None:
-    store.write(DIGEST, **parts())
+    write(store, DIGEST, **parts())
     (store.path(DIGEST) / "result.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(WorkspaceError, match="is missing or damaged"):
         store.result(DIGEST)
@@ -232,14 +237,14 @@ def test_a_result_that_is_no_object(store: TrialStore, text: str) -> None:
 
 @pytest.mark.parametrize("name", ["trial.json", "history.csv", "weights.safetensors"])
 def test_a_missing_file(store: TrialStore, name: str) -> None:
-    store.write(DIGEST, **parts())
+    write(store, DIGEST, **parts())
     (store.path(DIGEST) / name).unlink()
     with pytest.raises(WorkspaceError, match=f"{name} is missing or damaged"):
         getattr(store, name.partition(".")[0])(DIGEST)
 
 
 def test_a_history_with_words(store: TrialStore) -> None:
-    store.write(DIGEST, **parts())
+    write(store, DIGEST, **parts())
     (store.path(DIGEST) / "history.csv").write_text("epoch,loss\n1,low\n")
     with pytest.raises(WorkspaceError, match=r"history\.csv is missing or damaged"):
         store.history(DIGEST)
@@ -248,7 +253,7 @@ def test_a_history_with_words(store: TrialStore) -> None:
 @pytest.mark.parametrize("digest", ["", ".", "..", "../other", "a/b", "/etc", "a\0b", "a.partial"])
 def test_no_path_leaves_the_folder(store: TrialStore, digest: str) -> None:
     with pytest.raises(WorkspaceError, match="expected the digest of a trial"):
-        store.write(digest, **parts())
+        write(store, digest, **parts())
     with pytest.raises(WorkspaceError, match="expected the digest of a trial"):
         store.is_done(digest)
 
@@ -258,7 +263,7 @@ def test_nothing_is_kept_of_a_trial_with_nan(store: TrialStore, part: str) -> No
     scores = {"valid": {"gc": float("nan")}}
     bad = {"trial": scores, "result": parts()["result"].model_copy(update={"scores": scores})}
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.write(DIGEST, **{**parts(), part: bad[part]})
+        write(store, DIGEST, **{**parts(), part: bad[part]})
     assert not store.is_done(DIGEST)
     assert list(store.folder.iterdir()) == []
 
@@ -267,26 +272,26 @@ def test_nothing_is_kept_of_a_trial_with_nan(store: TrialStore, part: str) -> No
 
 
 def test_the_first_of_two_writers_counts(store: TrialStore) -> None:
-    store.write(DIGEST, **parts(1))
-    store.write(DIGEST, **parts(2))
+    write(store, DIGEST, **parts(1))
+    write(store, DIGEST, **parts(2))
     assert_holds(store, DIGEST, 1)
     assert [p for p in store.folder.iterdir() if is_partial(p)] == []
 
 
 def test_a_folder_without_a_result_is_written_anew(store: TrialStore) -> None:
-    store.write(DIGEST, **parts(1))
+    write(store, DIGEST, **parts(1))
     (store.path(DIGEST) / "result.json").unlink()
     assert store.done() == []
-    store.write(DIGEST, **parts(2))
+    write(store, DIGEST, **parts(2))
     assert_holds(store, DIGEST, 2)
 
 
 def test_leftovers_are_no_trials_and_can_be_cleaned(store: TrialStore) -> None:
-    store.write(DIGEST, **parts(1))
+    write(store, DIGEST, **parts(1))
     leftover = partial_path(store.path("ffff"))
     shutil.copytree(store.path(DIGEST), leftover)
     assert store.done() == [DIGEST]
-    store.write("ffff", **parts(2))
+    write(store, "ffff", **parts(2))
     assert_holds(store, "ffff", 2)
     clean(store)
     assert not leftover.exists()
@@ -298,11 +303,11 @@ def write_many(folder: Path, number: int, barrier: Any) -> None:
     content = parts(number)
     barrier.wait(PATIENCE_S)
     for i in range(40):
-        store.write(f"d{i}", **content)
+        write(store, f"d{i}", **content)
 
 
 def test_two_processes_write_the_same_digests(store: TrialStore) -> None:
-    store.write("d0", **parts(0))
+    write(store, "d0", **parts(0))
     (store.path("d0") / "result.json").unlink()  # both want to replace this one
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)
@@ -324,14 +329,14 @@ def test_two_processes_write_the_same_digests(store: TrialStore) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from test_trial_store import TrialStore, parts
+from test_trial_store import TrialStore, parts, write
 
 store = TrialStore(Path(sys.argv[1]))
 content = [parts(i) for i in range(500)]
 print("ready", flush=True)
 for i in range(500):
     if not store.is_done(f"d{i}"):
-        store.write(f"d{i}", **content[i])
+        write(store, f"d{i}", **content[i])
 """
 
 
@@ -355,7 +360,7 @@ def test_writers_killed_at_any_moment_leave_whole_trials_only(store: TrialStore)
             assert_holds(store, digest, int(digest[1:]))
     clean(store)
     assert visible(store.folder) == store.done()
-    store.write("after", **parts(1))
+    write(store, "after", **parts(1))
     assert_holds(store, "after", 1)
 
 

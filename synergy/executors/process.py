@@ -100,7 +100,8 @@ class ProcessExecutor:
         try:
             deal()
             while crew:
-                for worker in _with_news(crew):
+                wait([worker.connection for worker in crew], timeout=1.0)
+                for worker in list(crew):
                     message = worker.hear()
                     if isinstance(message, tuple):
                         for content in message:
@@ -133,22 +134,16 @@ class _Worker:
             self.connection.send_bytes(pickle.dumps(job))
 
     def hear(self) -> tuple[Any, ...] | Outcome | None:
-        """Reports, an outcome, or None when the worker is dead."""
-        try:
-            if not self.connection.poll():
-                return None
-            message = pickle.loads(self.connection.recv_bytes())
-        except (EOFError, OSError):
-            return None
-        self.started = True
-        return message
-
-    def is_dead(self) -> bool:
-        """Whether it ended and left nothing unread.
-
-        Its end of the pipe may outlive it in a process that the job forked.
-        """
-        return not self.process.is_alive() and not self.connection.poll()
+        """Reports, an outcome, or None when the worker is dead and left nothing unread."""
+        with suppress(EOFError, OSError):
+            if self.connection.poll():
+                message = pickle.loads(self.connection.recv_bytes())
+                self.started = True
+                return message
+            # Its end of the pipe may outlive it in a process that the job forked.
+            if self.process.is_alive() or self.connection.poll():
+                return ()
+        return None
 
     def obituary(self) -> Outcome:
         self.process.join(GRACE_S)
@@ -157,9 +152,9 @@ class _Worker:
         if code is None:
             how = "closed its pipe"
         elif code < 0:
-            how = f"was ended by {_signal_name(-code)}"
-            if -code == getattr(signal, "SIGKILL", None):
-                how += " (killed by hand or out of memory)"
+            names = {s.value: s.name for s in signal.Signals}
+            how = f"was ended by {names.get(-code, f'signal {-code}')}"
+            how += " (killed by hand or out of memory)" if how.endswith("SIGKILL") else ""
         elif not self.started:  # no fault of the job: the next worker would fare the same
             raise SynergyError(
                 f"the worker processes cannot start (exit code {code}, its message stands above); "
@@ -179,12 +174,6 @@ def _packed(work: Work, job: Job) -> Job:
             f"job {job.key}: expected a work function at the top level of a module and a payload "
             f"that can be pickled, found {error}; use the serial executor or change them"
         ) from error
-
-
-def _with_news(workers: Sequence[_Worker]) -> list[_Worker]:
-    """Workers that sent something or died; may be none after a second."""
-    ready = set(wait([worker.connection for worker in workers], timeout=1.0))
-    return [w for w in workers if w.connection in ready or w.is_dead()]
 
 
 def _start(with_main: bool) -> _Worker:
@@ -216,13 +205,6 @@ def _end(workers: Sequence[_Worker], grace_s: float) -> None:
         worker.process.join()
         worker.process.close()
         worker.connection.close()
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 @contextmanager

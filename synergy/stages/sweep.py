@@ -155,14 +155,7 @@ def train_one(payload: Payload, report: Callable[[Any], None]) -> None:
     digests = trial.pruning.digests if trial.pruning else ()
     parents = {digest: store.weights(digest) for digest in digests}
     done = run_trial(trial, experiment.bank, experiment.data, report, soft_labels, parents)
-    store.write(
-        trial.digest,
-        trial=trial.to_json(),
-        result=done.result,
-        history=done.history,
-        weights=done.weights,
-        predictions=done.predictions,
-    )
+    store.write(trial.to_json(), done)
 
 
 def trials_of(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field
 
 from synergy.files import Artefact, StrictModel
 from synergy.tree import SharingTree
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 
 class TaskRecord(StrictModel):
@@ -22,26 +27,10 @@ class TaskRecord(StrictModel):
 
 
 class TrialRecord(StrictModel):
-    """``trial.json``: the fully resolved trial, as `Trial.to_json` writes it.
+    """``trial.json``: a `synergy.trials.trial.Trial` in its JSON form.
 
-    Attributes
-    ----------
-    tree : dict
-        JSON form of `sharing_tree`.
-    notation : str
-    tasks : tuple of TaskRecord
-        In the order of the tree's tasks.
-    data : dict of task to str
-        Digest of its clips and targets.
-    bank : str
-        Fingerprint of audio, features and normalisation.
-    encoder, training : dict
-        Settings.
-    seed : int
-    distillation, pruning : dict, optional
-        Settings; None without, and in files of before there was such a thing.
-    teachers : dict of task to tuple of str
-        Digests of single-task trials.
+    Files of before there were teachers and masks lack ``distillation``, ``teachers`` and
+    ``pruning``.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -110,3 +99,25 @@ class TrialResult(Artefact):
     seconds: float
     device: str
     versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """What one training gave.
+
+    Attributes
+    ----------
+    result : TrialResult
+    history : list of dict
+        One row per validation; a column may be absent in some.
+    weights : dict of str to Tensor
+        State dict of the best step.
+    predictions : dict of str to array
+        ``split/task``: logits of all clips of the task, in the order of its clips; those of
+        activities are joined, float16.
+    """
+
+    result: TrialResult
+    history: list[dict[str, float]]
+    weights: dict[str, torch.Tensor]
+    predictions: dict[str, np.ndarray] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.loop import train
 from synergy.training.pruning import Pruning, build_pruned
 from synergy.tree import SharingTree
-from synergy.trials.record import TrialResult
+from synergy.trials.record import TrialResult, TrialRun
 
 # Raised when the same settings would no longer lead to the same result.
 FORMAT_VERSION = 1
@@ -88,27 +88,6 @@ class Trial:
     def digest(self) -> str:
         """Identity of the trial: a hash of `to_json`, never of a difference to defaults."""
         return digest(self.to_json())
-
-
-@dataclass(frozen=True)
-class TrialRun:
-    """What one training gave.
-
-    Attributes
-    ----------
-    result : TrialResult
-    history : list of dict
-        One row per validation.
-    weights : dict of str to Tensor
-    predictions : dict of str to array
-        ``split/task``: logits of all clips of the task, in the order of its clips; those of
-        activities are joined, float16.
-    """
-
-    result: TrialResult
-    history: list[dict[str, float]]
-    weights: dict[str, torch.Tensor]
-    predictions: dict[str, np.ndarray]
 
 
 def run_trial(

@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from synergy.errors import WorkspaceError
 from synergy.files import StrictModel, json_text, partial_path, shortly
-from synergy.trials.record import TrialRecord, TrialResult
+from synergy.trials.record import TrialRecord, TrialResult, TrialRun
 
 if TYPE_CHECKING:
     import numpy as np
@@ -135,61 +135,47 @@ class TrialStore:
 
     # -- writing --------------------------------------------------------------------------
 
-    def write(
-        self,
-        digest: str,
-        *,
-        trial: Mapping[str, Any],
-        result: TrialResult,
-        history: Sequence[Mapping[str, float]],
-        weights: Mapping[str, torch.Tensor],
-        predictions: Mapping[str, np.ndarray] | None = None,
-    ) -> None:
+    def write(self, trial: Mapping[str, Any], run: TrialRun) -> None:
         """Keep a finished trial; of two writers of the same digest the first one counts.
 
         Parameters
         ----------
-        digest : str
         trial : mapping
-            What JSON can hold, finite numbers only.
-        result : TrialResult
-        history : sequence of mapping
-            Rows of numbers, one an epoch.
-        weights : mapping of str to Tensor
-        predictions : mapping of str to array, optional
+            The fully resolved trial as JSON values.
+        run : TrialRun
 
         Raises
         ------
         ValueError
-            If a number of ``trial`` or ``result`` is not finite; nothing is kept then.
+            If a number of ``trial`` or the result is not finite; nothing is kept then.
         """
         import numpy as np
         from safetensors.numpy import save_file as save_arrays
         from safetensors.torch import save_file as save_tensors
 
-        folder = self.path(digest)
+        folder = self.path(run.result.digest)
         partial = partial_path(folder)
         partial.mkdir(parents=True)
         try:
             (partial / "trial.json").write_text(json_text(dict(trial)), encoding="utf-8")
-            _write_history(partial / "history.csv", history)
+            _write_history(partial / "history.csv", run.history)
             # Copies: safetensors refuses tensors that share memory.
             save_tensors(
-                {name: w.detach().cpu().contiguous().clone() for name, w in weights.items()},
+                {name: w.detach().cpu().contiguous().clone() for name, w in run.weights.items()},
                 partial / "weights.safetensors",
             )
-            if predictions:
+            if run.predictions:
                 save_arrays(
-                    {name: np.array(array, order="C") for name, array in predictions.items()},
+                    {name: np.array(array, order="C") for name, array in run.predictions.items()},
                     partial / "predictions.safetensors",
                 )
-            (partial / "result.json").write_text(json_text(result.to_json()), encoding="utf-8")
+            (partial / "result.json").write_text(json_text(run.result.to_json()), encoding="utf-8")
             # On disk before the rename, or a power cut could leave a folder of empty files.
             for path in partial.iterdir():
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
             with FileLock(self.folder / ".lock"):
-                if not self.is_done(digest):
+                if not self.is_done(folder.name):
                     if folder.exists():  # someone took result.json out of it
                         folder.rename(partial_path(folder))
                     partial.rename(folder)
