@@ -322,6 +322,7 @@ def _write(
         writer.writeheader()
         writer.writerows(rows)
     trial = {
+        "format_version": 1,
         "tree": tree.to_json(),
         "notation": tree.notation(),
         "tasks": [
@@ -344,6 +345,12 @@ def _write(
         "best_step": TRAINING["epochs"] * steps,
         "seconds": 100.0,
         "clips_per_s": 900.0,
+        "notation": tree.notation(),
+        "metrics": {},
+        "steps": TRAINING["epochs"] * steps,
+        "params": WHOLE,
+        "device": "cpu",
+        "versions": {},
     }
     for name, data in (("trial.json", trial), ("result.json", result)):
         (folder / name).write_text(json.dumps(data))

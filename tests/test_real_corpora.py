@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from synergy.audio.features import FeatureConfig, frame_count
+from synergy.datasets.feature_store import open_store
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.datasets.selection import TaskSource, frame_targets, select_clips
-from synergy.datasets.store import open_store
 from synergy.wording import SPLITS
 
 PACKS = {

@@ -23,7 +23,8 @@ from synergy.training.evaluation import clips_of, predict
 from synergy.training.loop import train, training_step
 from synergy.training.pruning import Masking, Parent, Pruning, build_pruned
 from synergy.tree import SharingTree
-from synergy.trials.trial import Trial, TrialResult, run_trial
+from synergy.trials.record import TrialRun
+from synergy.trials.trial import Trial, run_trial
 
 ENCODER = Cnn8(channels=(4,) * 8, mel_strides=(2, 2, 1, 1, 1, 1, 1, 1))
 TASKS = ("busy", "low")
@@ -63,7 +64,7 @@ def mask_each(keep: int, rewind_step: int = 0) -> Pruning:
 
 
 @pytest.fixture(scope="module")
-def dense() -> TrialResult:
+def dense() -> TrialRun:
     return run_trial(trial_of(FLAT), BANK, DATA)
 
 
@@ -127,7 +128,7 @@ def test_survivors_are_those_of_a_slow_ranking(values: list[list[int]], keep: in
 # -- one mask ----------------------------------------------------------------------------------
 
 
-def test_pruned_weights_are_zero_after_training_and_masks_are_nested(dense: TrialResult) -> None:
+def test_pruned_weights_are_zero_after_training_and_masks_are_nested(dense: TrialRun) -> None:
     names = list(maskable(build_network(FLAT, ENCODER, specs_of(FLAT), MELS, 0)))
     assert any("gru" in name for name in names)
     first = run_trial(trial_of(FLAT, one_mask(800)), BANK, DATA, parents={"dense": dense.weights})
@@ -140,10 +141,10 @@ def test_pruned_weights_are_zero_after_training_and_masks_are_nested(dense: Tria
         for name in names:
             assert torch.equal(child.weights[name] != 0, expected[name]), name
         assert all(not ((child.weights[n] != 0) & (parent.weights[n] == 0)).any() for n in names)
-    total = dense.result["params"]
+    total = dense.result.params
     everything = sum(int(dense.weights[n].numel()) for n in names)
-    assert first.result["params"] == total - everything + 800
-    assert second.result["params"] == total - everything + 600
+    assert first.result.params == total - everything + 800
+    assert second.result.params == total - everything + 600
 
 
 def test_momentum_and_decay_do_not_move_a_pruned_weight() -> None:
@@ -205,7 +206,7 @@ class Recorder:
             self.masking.begin(optimizer)
 
 
-def test_before_its_rewind_step_a_pruned_training_is_its_parent(dense: TrialResult) -> None:
+def test_before_its_rewind_step_a_pruned_training_is_its_parent(dense: TrialRun) -> None:
     found = []
     for pruning in (None, one_mask(500, rewind_step=4)):
         if pruning is None:
@@ -329,7 +330,7 @@ def test_stored_weights_are_single_task_models_with_their_masks(
     nonzero += sum(
         int((w != 0).sum()) for s in states.values() for n, w in s.items() if "_head." in n
     )
-    assert done.result["params"] == nonzero
+    assert done.result.params == nonzero
 
 
 @given(st.integers(1, 400), st.integers(1, 400))
@@ -359,7 +360,7 @@ def test_the_union_is_counted_once(first: int, second: int) -> None:
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_a_pruned_trial_repeats_bit_for_bit(dense: TrialResult, alone: Mapping, each: bool) -> None:
+def test_a_pruned_trial_repeats_bit_for_bit(dense: TrialRun, alone: Mapping, each: bool) -> None:
     trial = trial_of(FLAT, mask_each(200, 1) if each else one_mask(300, rewind_step=1))
     parents = alone if each else {"dense": dense.weights}
     first, again = (run_trial(trial, BANK, DATA, parents=parents) for _ in range(2))

@@ -17,9 +17,9 @@ from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels, window_starts
 from synergy.training.loop import training_step
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
 from synergy.trials.teachers import load_soft_labels
 from synergy.trials.trial import Trial, run_trial
+from synergy.trials.trial_store import TrialStore
 
 QUICK = TrainingConfig(epochs=1, steps_per_epoch=2, clips_per_task=4, crop_s=0.2)
 PAIR = SharingTree.flat(["low", "busy"], 4, 8)
@@ -48,13 +48,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> TrialStore:
         for seed in (0, 1):
             trial = trial_of(SharingTree.single(task, 8), seed)
             done = run_trial(trial, BANK, DATA)
-            found.write(
-                trial.digest,
-                trial=trial.to_json(),
-                result=done.result,
-                history=done.history,
-                weights=done.weights,
-            )
+            found.write(trial.to_json(), done)
     return found
 
 

@@ -12,7 +12,7 @@ from small_tables import PAPER
 
 from synergy.errors import TrainingError
 from synergy.synthesis import ARTable, Cell
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 
 SERIAL = ("--executor", "serial")
 PAPER_TABLE = PAPER / "table3_pairwise_ar.csv"

@@ -15,7 +15,7 @@ from synergy.encoders import Cnn8
 from synergy.measuring.bench import Bench
 from synergy.synthesis import ARTable, Cell
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 
 SERIAL = ("--executor", "serial")
 PAPER_TABLE = PAPER / "table3_pairwise_ar.csv"

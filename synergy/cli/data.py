@@ -10,7 +10,6 @@ from synergy.cli.options import (
     Config,
     Workers,
     WorkspaceFolder,
-    core_count,
     resolved_config,
 )
 from synergy.cli.output import write, write_json
@@ -41,6 +40,7 @@ def check(
       synergy data check --config mine.yaml
     """
     settings = resolved_config(config, workspace)
+    from synergy.executors import core_count
     from synergy.experiment import prepare
     from synergy.stages.data_check import data_check
 

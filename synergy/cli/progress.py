@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from synergy.trials.record import TrialResult
+
 QUIET_S = 30.0
 """Plain lines of what is going on are at least this far apart."""
 
@@ -107,18 +109,18 @@ class Reporter:
         }
         self._show(label, scores, message["step"] == message["steps"])
 
-    def finished(self, label: str, result: Mapping[str, Any] | None, error: str | None) -> None:
+    def finished(self, label: str, result: TrialResult | None, error: str | None) -> None:
         """A trial ended, with a result or an error."""
         raise_if_interrupted()
         current = self._set
         current.running.pop(label, None)
-        speed = current.speeds.pop(label, None) or (result or {}).get("clips_per_s")
+        speed = current.speeds.pop(label, None) or (result and result.clips_per_s)
         current.last_speed = speed or current.last_speed
         current.ended += 1
         if error is not None:
             current.failed += 1
             self._line(f"{current.title}: {label} failed: {error}")
-        self._show(label, result["scores"]["valid"] if result else {}, ended=True)
+        self._show(label, result.scores["valid"] if result else {}, ended=True)
 
     def end(self) -> None:
         """What was going on is over."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synergy.cli.ending import reported_in
-from synergy.cli.options import check_name, core_count, resolved_config
+from synergy.cli.options import check_name, resolved_config
 from synergy.cli.output import say
 from synergy.cli.progress import Reporter
 
@@ -57,7 +57,7 @@ def set_up(
     WorkspaceError
         If the workspace is something else.
     """
-    from synergy.trials.executors import EXECUTORS
+    from synergy.executors import EXECUTORS, core_count
     from synergy.workspace import Workspace
 
     check_name("--executor", executor, list(EXECUTORS))

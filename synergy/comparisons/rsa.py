@@ -19,8 +19,8 @@ from synergy.experiment import Experiment
 from synergy.network import build_network
 from synergy.running.probes import Probe
 from synergy.seeding import hash64, uniform
-from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial
+from synergy.trials.trial_store import TrialStore
 
 CLIPS = 500
 

@@ -21,7 +21,7 @@ from synergy.running.probes import Probe
 from synergy.tasks import TASK_KINDS
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.loop import build_optimizer, lay_out, training_step
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 
 EVERY = 10
 """Steps from one look-ahead to the next."""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from synergy.datasets.base import Clip, Corpus
+from synergy.datasets.feature_store import FeatureStore, normalisation
 from synergy.datasets.selection import TaskSelection, frame_targets
-from synergy.datasets.store import FeatureStore, normalisation
 from synergy.seeding import digest, hash64
 from synergy.wording import SPLITS, Split
 

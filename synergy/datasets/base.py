@@ -1,7 +1,7 @@
 """What a corpus is to the rest of the package: clips with labels, in three splits.
 
 A corpus knows nothing of tasks and features: `selection` turns its labels into targets of
-tasks, `store` its audio into features.
+tasks, `feature_store` its audio into features.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 from synergy.experiment import Experiment
 from synergy.records import ProbeFile
 from synergy.seeding import digest
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 from synergy.trials.trial import Trial
 
 ProbeWork = Callable[["Probe", Experiment, TrialStore, Callable[[int], None]], dict[str, Any]]

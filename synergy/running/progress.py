@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from synergy.trials.record import TrialResult
+
 
 class Progress(Protocol):
     """Receiver of live progress. Every method may be called from one thread only."""
@@ -25,7 +27,7 @@ class Progress(Protocol):
         """A validation of a running trial: step, steps, clips_per_s, ``<task>_score``."""
         ...
 
-    def finished(self, label: str, result: Mapping[str, Any] | None, error: str | None) -> None:
+    def finished(self, label: str, result: TrialResult | None, error: str | None) -> None:
         """A trial ended, with a result or an error."""
         ...
 
@@ -49,7 +51,7 @@ class Silent:
     def training(self, label: str, message: Mapping[str, Any]) -> None:
         """Ignored."""
 
-    def finished(self, label: str, result: Mapping[str, Any] | None, error: str | None) -> None:
+    def finished(self, label: str, result: TrialResult | None, error: str | None) -> None:
         """Ignored."""
 
     def end(self) -> None:

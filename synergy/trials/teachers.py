@@ -25,8 +25,8 @@ from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.training.distillation import SoftLabels, window_starts
 from synergy.training.evaluation import predict
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial
+from synergy.trials.trial_store import TrialStore
 
 
 def load_soft_labels(
@@ -139,14 +139,16 @@ def _ask(
 ) -> list[np.ndarray]:
     known = store.trial(teacher)
     tree = SharingTree.single(spec.name, trial.tree.depth)
-    if known["tree"] != tree.to_json() or known["tasks"] != [spec.to_json()]:
+    if known.tree != tree.to_json() or [t.model_dump(mode="json") for t in known.tasks] != [
+        spec.to_json()
+    ]:
         raise WorkspaceError(
             f"{store.path(teacher)}: expected a single-task model of {spec.name} as a teacher, "
-            f"found {known['notation']}"
+            f"found {known.notation}"
         )
     try:
         # its own: a student may be narrower
-        encoder = ENCODERS[known["encoder"]["name"]].model_validate(known["encoder"])
+        encoder = ENCODERS[known.encoder["name"]].model_validate(known.encoder)
         network = build_network(tree, encoder, [spec], bank.mels, trial.seed)
         network.load_state_dict(store.weights(teacher))
     except (RuntimeError, KeyError, ValidationError) as error:

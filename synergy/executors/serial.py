@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
-from synergy.trials.executors.base import Job, Outcome, Work, attempt
+from synergy.executors.base import Job, Outcome, Work, attempt
 
 
 class SerialExecutor:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from synergy.trials.executors.base import Executor, Job, Outcome, Report, Work
-from synergy.trials.executors.process import ProcessExecutor
-from synergy.trials.executors.serial import SerialExecutor
+from synergy.executors.base import Executor, Job, Outcome, Report, Work, core_count
+from synergy.executors.process import ProcessExecutor
+from synergy.executors.serial import SerialExecutor
 
 EXECUTORS: dict[str, Callable[[int | None], Executor]] = {
     "process": ProcessExecutor,
@@ -22,4 +22,5 @@ __all__ = [
     "Report",
     "SerialExecutor",
     "Work",
+    "core_count",
 ]

@@ -15,15 +15,16 @@ import threading
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from synergy.trials.executors.base import Job, Outcome, Report, attempt
+from synergy.executors.base import Outcome, Report, attempt
 
 
 def serve(connection: Connection) -> None:
-    """Answer pickled ``(key, pickled (work, payload))`` with reports and an `Outcome` each.
+    """Answer each `Job`, its payload a pickled ``(work, payload)``, with reports and an `Outcome`.
 
     A report is sent as ``(message,)``, the sign of life at the start as ``()``. Returns when the
     other end closes the connection.
     """
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # torch reads them on import
     # The terminal sends Ctrl-C to all processes; only the parent decides what happens then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
@@ -42,14 +43,14 @@ def serve(connection: Connection) -> None:
     try:
         send(())
         while True:
-            key, packed = pickle.loads(connection.recv_bytes())
-            outcome = attempt(_unpack_and_work, Job(key, packed), report)
+            job = pickle.loads(connection.recv_bytes())
+            outcome = attempt(_unpack_and_work, job, report)
             try:
                 send(outcome)
             except OSError:
                 raise
             except Exception as error:
-                send(Outcome(key, error=f"the result of the work cannot be pickled: {error}"))
+                send(Outcome(job.key, error=f"the result of the work cannot be pickled: {error}"))
     except (EOFError, OSError):  # the parent has no more jobs, or is gone
         return
 

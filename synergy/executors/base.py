@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
@@ -93,3 +94,10 @@ def attempt(work: Work, job: Job, report: Report) -> Outcome:
         first_line = next(iter(str(error).strip().splitlines()), "")
         sentence = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
         return Outcome(job.key, error=sentence, detail=traceback.format_exc())
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

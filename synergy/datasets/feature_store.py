@@ -17,7 +17,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,12 +74,6 @@ class FeatureStore:
         return _load, (self.folder,)
 
 
-def store_digest(corpus: Corpus, features: FeatureConfig) -> str:
-    """Name of the store of a corpus and a feature configuration."""
-    key = [FORMAT_VERSION, corpus.fingerprint, features.model_dump(mode="json")]
-    return hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
 def open_store(
     corpus: Corpus,
     features: FeatureConfig,
@@ -105,19 +100,21 @@ def open_store(
     DataError
         If a file cannot be read (names all of them) or the cache cannot be written.
     """
-    digest = store_digest(corpus, features)
+    key = [FORMAT_VERSION, corpus.fingerprint, features.model_dump(mode="json")]
+    text = json.dumps(key, sort_keys=True)
     parent = cache_folder() / "features"
-    folder = parent / digest
+    folder = parent / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     store = _try_load(folder)
     if store is not None:
         return store
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(parent / f"{digest}.lock"):
+        with FileLock(folder.with_suffix(".lock")):
             store = _try_load(folder)  # another process may have built it while this one waited
             if store is None:
-                _remove_abandoned(parent, digest)
-                _build(folder, digest, corpus, features, workers, progress)
+                _remove_abandoned(folder)
+                results = extract(corpus, features, workers)
+                _build(folder, corpus, features, results, progress)
                 store = _load(folder)
     except OSError as error:
         raise DataError(
@@ -167,32 +164,33 @@ def normalisation(
 
 def _build(
     folder: Path,
-    digest: str,
     corpus: Corpus,
     config: FeatureConfig,
-    workers: int,
+    results: Iterable[np.ndarray | str],
     progress: Progress | None,
 ) -> None:
-    """Compute all features beside ``folder`` and move them there; call with the lock held."""
+    """Write what `extract` gives beside ``folder`` and move it there; call with the lock held."""
     building = folder.with_name(folder.name + _BUILDING)
     shutil.rmtree(building, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)  # damaged, else it would have been opened
     building.mkdir()
+    unreadable: list[str] = []
+    total, squares = np.zeros((2, config.mels))
+    train_frames = frames = 0
     try:
-        unreadable: list[str] = []
-        index: list[tuple[str, int, int]] = []
-        total = np.zeros(config.mels)
-        squares = np.zeros(config.mels)
-        train_frames = first = 0
-        with (building / "features.f16").open("wb") as stream:
-            results = extract(corpus, config, workers)
+        with (
+            (building / "features.f16").open("wb") as stream,
+            (building / "index.csv").open("w", newline="", encoding="utf-8") as table,
+        ):
+            index = csv.writer(table, lineterminator="\n")
+            index.writerow(("path", "first_frame", "frames"))
             for done, (clip, result) in enumerate(zip(corpus.clips, results, strict=True), 1):
                 if isinstance(result, str):
                     unreadable.append(result)
                 else:
                     stream.write(result.astype(_DTYPE, copy=False).tobytes())
-                    index.append((clip.path, first, len(result)))
-                    first += len(result)
+                    index.writerow((clip.path, frames, len(result)))
+                    frames += len(result)
                     if clip.split == "train":
                         exact = result.astype(np.float64)
                         total += exact.sum(axis=0)
@@ -200,48 +198,38 @@ def _build(
                         train_frames += len(result)
                 if progress is not None:
                     progress(done, len(corpus.clips))
-            stream.flush()
-            os.fsync(stream.fileno())
         if unreadable:
             heading = f"corpus {corpus.name}: {len(unreadable)} audio files cannot be used"
             raise DataError(problem_message(heading, unreadable, limit=len(unreadable)))
-        with (building / "index.csv").open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(("path", "first_frame", "frames"))
-            writer.writerows(index)
         meta = {
             "format": FORMAT_VERSION,
-            "digest": digest,
+            "digest": folder.name,
             "corpus_fingerprint": corpus.fingerprint,
             "features": config.model_dump(mode="json"),
-            "frames": first,
+            "frames": frames,
             "mels": config.mels,
-            "clips": len(index),
+            "clips": len(corpus.clips),
             "train": {
                 "frames": train_frames,
                 "sum": total.tolist(),
                 "sum_of_squares": squares.tolist(),
             },
         }
-        with (building / "meta.json").open("w", encoding="utf-8") as stream:
-            json.dump(meta, stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(building, folder)
+        (building / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+        for file in building.iterdir():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+        building.replace(folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _remove_abandoned(parent: Path, own: str) -> None:
+def _remove_abandoned(folder: Path) -> None:
     """Remove what killed builds of other stores left; a live build holds its lock."""
-    for building in parent.glob(f"*{_BUILDING}"):
-        if building.stem == own:
-            continue  # `_build` removes it, and its lock is held here
-        try:
-            with FileLock(building.with_suffix(".lock"), timeout=0):
+    for building in folder.parent.glob(f"*{_BUILDING}"):
+        if building.stem != folder.name:  # that one is removed by `_build`, and its lock held here
+            with suppress(Timeout), FileLock(building.with_suffix(".lock"), timeout=0):
                 shutil.rmtree(building, ignore_errors=True)
-        except Timeout:
-            continue
 
 
 def _try_load(folder: Path) -> FeatureStore | None:
@@ -259,7 +247,10 @@ def _load(folder: Path) -> FeatureStore:
     if file.stat().st_size != shape[0] * shape[1] * _DTYPE.itemsize:
         raise ValueError(f"{file}: expected {shape[0]} frames of {shape[1]} values")
     with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
-        offsets = dict(_offsets(csv.DictReader(stream)))
+        offsets = {
+            row["path"]: (int(row["first_frame"]), int(row["frames"]))
+            for row in csv.DictReader(stream)
+        }
     if len(offsets) != meta["clips"]:
         raise ValueError(f"{folder / 'index.csv'}: expected {meta['clips']} clips")
     return FeatureStore(
@@ -271,8 +262,3 @@ def _load(folder: Path) -> FeatureStore:
         train_squares=np.asarray(meta["train"]["sum_of_squares"], np.float64),
         train_frames=int(meta["train"]["frames"]),
     )
-
-
-def _offsets(rows: Iterable[Mapping[str, str]]) -> Iterator[tuple[str, tuple[int, int]]]:
-    for row in rows:
-        yield row["path"], (int(row["first_frame"]), int(row["frames"]))

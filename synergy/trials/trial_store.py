@@ -15,17 +15,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import FileLock
 
 from synergy.errors import WorkspaceError
-from synergy.files import is_partial, json_text, partial_path
+from synergy.files import StrictModel, json_text, partial_path, shortly
+from synergy.trials.record import TrialRecord, TrialResult, TrialRun
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
+_Record = TypeVar("_Record", bound=StrictModel)
 _DIGEST = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
 
@@ -72,7 +74,7 @@ class TrialStore:
             raise WorkspaceError(f"expected the digest of a trial, found {digest!r}")
         return self.folder / digest
 
-    def result(self, digest: str) -> dict[str, Any]:
+    def result(self, digest: str) -> TrialResult:
         """What the trial resulted in.
 
         Raises
@@ -80,11 +82,11 @@ class TrialStore:
         WorkspaceError
             If the trial is not finished or the file is damaged; so do the other readers.
         """
-        return self._json(digest, "result.json")
+        return self._record(TrialResult, digest, "result.json")
 
-    def trial(self, digest: str) -> dict[str, Any]:
+    def trial(self, digest: str) -> TrialRecord:
         """The fully resolved trial."""
-        return self._json(digest, "trial.json")
+        return self._record(TrialRecord, digest, "trial.json")
 
     def history(self, digest: str) -> list[dict[str, float]]:
         """One row an epoch; a column without a value in a row is absent there."""
@@ -113,12 +115,9 @@ class TrialStore:
         with self._reading(digest, "predictions.safetensors") as path:
             return load_file(path)
 
-    def _json(self, digest: str, name: str) -> dict[str, Any]:
+    def _record(self, kind: type[_Record], digest: str, name: str) -> _Record:
         with self._reading(digest, name) as path:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(data, dict):
-                raise ValueError("it holds no JSON object")
-            return data
+            return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
 
     @contextmanager
     def _reading(self, digest: str, name: str) -> Iterator[Path]:
@@ -130,96 +129,67 @@ class TrialStore:
             yield folder / name
         except Exception as error:  # safetensors raises a class of its own
             raise WorkspaceError(
-                f"{folder / name} is missing or damaged ({error}); delete the folder {folder} "
-                "and run the same command again to repeat this trial"
+                f"{folder / name} is missing or damaged ({shortly(error)}); delete the folder "
+                f"{folder} and run the same command again to repeat this trial"
             ) from error
 
     # -- writing --------------------------------------------------------------------------
 
-    def write(
-        self,
-        digest: str,
-        *,
-        trial: Mapping[str, Any],
-        result: Mapping[str, Any],
-        history: Sequence[Mapping[str, float]],
-        weights: Mapping[str, torch.Tensor],
-        predictions: Mapping[str, np.ndarray] | None = None,
-    ) -> None:
+    def write(self, trial: Mapping[str, Any], run: TrialRun) -> None:
         """Keep a finished trial; of two writers of the same digest the first one counts.
 
         Parameters
         ----------
-        digest : str
-        trial, result : mapping
-            What JSON can hold, finite numbers only.
-        history : sequence of mapping
-            Rows of numbers, one an epoch.
-        weights : mapping of str to Tensor
-        predictions : mapping of str to array, optional
+        trial : mapping
+            The fully resolved trial as JSON values.
+        run : TrialRun
 
         Raises
         ------
         ValueError
-            If a number of ``trial`` or ``result`` is not finite; nothing is kept then.
+            If a number of ``trial`` or the result is not finite; nothing is kept then.
         """
-        folder = self.path(digest)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        import numpy as np
+        from safetensors.numpy import save_file as save_arrays
+        from safetensors.torch import save_file as save_tensors
+
+        folder = self.path(run.result.digest)
         partial = partial_path(folder)
-        partial.mkdir()
+        partial.mkdir(parents=True)
         try:
-            _fill(partial, trial, result, history, weights, predictions or {})
+            (partial / "trial.json").write_text(json_text(dict(trial)), encoding="utf-8")
+            _write_history(partial / "history.csv", run.history)
+            # Copies: safetensors refuses tensors that share memory.
+            save_tensors(
+                {name: w.detach().cpu().contiguous().clone() for name, w in run.weights.items()},
+                partial / "weights.safetensors",
+            )
+            if run.predictions:
+                save_arrays(
+                    {name: np.array(array, order="C") for name, array in run.predictions.items()},
+                    partial / "predictions.safetensors",
+                )
+            (partial / "result.json").write_text(json_text(run.result.to_json()), encoding="utf-8")
+            # On disk before the rename, or a power cut could leave a folder of empty files.
+            for path in partial.iterdir():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
             with FileLock(self.folder / ".lock"):
-                if not self.is_done(digest):
+                if not self.is_done(folder.name):
                     if folder.exists():  # someone took result.json out of it
                         folder.rename(partial_path(folder))
                     partial.rename(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    def clean(self) -> None:
-        """Remove what killed writers left; only while nobody else writes."""
-        if self.folder.is_dir():
-            for path in self.folder.iterdir():
-                if is_partial(path):
-                    shutil.rmtree(path, ignore_errors=True)
 
-
-def _fill(
-    folder: Path,
-    trial: Mapping[str, Any],
-    result: Mapping[str, Any],
-    history: Sequence[Mapping[str, float]],
-    weights: Mapping[str, torch.Tensor],
-    predictions: Mapping[str, np.ndarray],
-) -> None:
-    import numpy as np
-    from safetensors.numpy import save_file as save_arrays
-    from safetensors.torch import save_file as save_tensors
-
-    texts = {"trial.json": json_text(dict(trial)), "result.json": json_text(dict(result))}
-    (folder / "trial.json").write_text(texts["trial.json"], encoding="utf-8")
-    columns = list(dict.fromkeys(name for row in history for name in row))
-    with (folder / "history.csv").open("w", encoding="utf-8", newline="") as file:
+def _write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        for row in history:
+        for row in rows:
             writer.writerow({name: _text(value) for name, value in row.items()})
-    # Copies: safetensors refuses tensors that share memory.
-    save_tensors(
-        {name: w.detach().cpu().contiguous().clone() for name, w in weights.items()},
-        folder / "weights.safetensors",
-    )
-    if predictions:
-        save_arrays(
-            {name: np.array(array, order="C") for name, array in predictions.items()},
-            folder / "predictions.safetensors",
-        )
-    (folder / "result.json").write_text(texts["result.json"], encoding="utf-8")
-    # On disk before the rename, or a power cut could leave a named folder of empty files.
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
 
 
 def _text(value: float) -> str:
