@@ -12,8 +12,8 @@ from synergy.costs import Costs
 from synergy.datasets import DATASETS
 from synergy.datasets.bank import ClipBank, TaskData, build_bank, task_data
 from synergy.datasets.base import Corpus
-from synergy.datasets.selection import select_clips
 from synergy.datasets.feature_store import open_store
+from synergy.datasets.selection import select_clips
 from synergy.encoders import Cnn8, Encoder, encoder_at
 from synergy.errors import DataError
 from synergy.network import costs

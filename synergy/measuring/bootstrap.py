@@ -17,8 +17,8 @@ from synergy.experiment import Experiment
 from synergy.measuring.outcome import Outcome
 from synergy.seeding import hash64, uniform
 from synergy.tasks import TASK_KINDS
-from synergy.trials.trial_store import TrialStore
 from synergy.trials.trial import TrialResult
+from synergy.trials.trial_store import TrialStore
 from synergy.wording import Split
 
 DRAWS = 1000

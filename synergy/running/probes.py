@@ -11,8 +11,8 @@ from typing import Any
 from synergy.experiment import Experiment
 from synergy.records import ProbeFile
 from synergy.seeding import digest
-from synergy.trials.trial_store import TrialStore
 from synergy.trials.trial import Trial
+from synergy.trials.trial_store import TrialStore
 
 ProbeWork = Callable[["Probe", Experiment, TrialStore, Callable[[int], None]], dict[str, Any]]
 """A function at the top level of a module that measures a probe; it runs in a worker.

@@ -23,9 +23,9 @@ from synergy.files import write_text_atomically
 from synergy.records import ProbeFile
 from synergy.running.probes import Probe
 from synergy.running.progress import Progress
-from synergy.trials.trial_store import TrialStore
 from synergy.trials.teachers import load_soft_labels
 from synergy.trials.trial import Trial, TrialResult, run_trial
+from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
 
 

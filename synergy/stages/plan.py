@@ -35,8 +35,8 @@ from synergy.synthesis import (
 from synergy.training.batches import BatchSource
 from synergy.training.loop import lay_out, training_step
 from synergy.tree import SharingTree
-from synergy.trials.trial_store import TrialStore
 from synergy.trials.trial import Trial
+from synergy.trials.trial_store import TrialStore
 from synergy.wording import REPORTED, counted
 from synergy.workspace import Workspace
 
