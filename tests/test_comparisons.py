@@ -18,7 +18,7 @@ from synergy.comparisons.partitions import divided_tree, even_divisions
 from synergy.comparisons.random_tree import RandomTree, random_tree
 from synergy.errors import ShortfallError
 from synergy.stages.field import SessionField
-from synergy.synthesis import ARTable, Cell, synthesize, task_graph
+from synergy.synthesis import ARTable, Cell, Question, search, task_graph
 from synergy.tree import SharingTree
 
 
@@ -165,8 +165,8 @@ def test_divisions_of_three_tasks(field: Field) -> None:
 
 
 def test_divisions_of_the_papers_table() -> None:
-    graph = task_graph(paper_table(), 2.0)
-    weights = {frozenset((a, b)): w for a, b, w in graph.edges(data="weight")}
+    graph = task_graph(paper_table(), Question(2.0))
+    weights = dict(zip(map(frozenset, graph.pairs()), graph.weights, strict=True))
     found = [
         divided_tree(division, weights, 8).notation(PAPER_TASKS)
         for division in even_divisions(PAPER_TASKS)
@@ -238,5 +238,5 @@ def test_the_seed_decides_the_random_tree(field: Field) -> None:
 
 
 def test_the_fields_tree_is_what_the_solver_finds(field: Field) -> None:
-    found = synthesize(field.table, 60.0, field.experiment.costs.block_params, 8)
+    found = search(Question(60.0), field.table, field.experiment.costs)
     assert found.tree == field.tree

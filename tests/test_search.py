@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import yaml
 from small_cli import synergy
-from small_tables import PAPER
+from small_tables import PAPER, searched
 
 from synergy.config import load_config
 from synergy.costs import Costs
 from synergy.stages.search import Wanted, costs_from_settings, nothing_shared, search
-from synergy.synthesis import ARTable, synthesize
+from synergy.synthesis import ARTable
 from synergy.synthesis.cells import Cell
 from synergy.tree import SharingTree
 
@@ -29,10 +29,10 @@ def test_a_budget_counts_the_tasks_of_the_table_only():
 
 def test_a_repair_that_takes_all_sharing_away_did_not_miss_the_threshold():
     table = ARTable.from_cells([Cell("a", "b", 4, 0.5), Cell("a", "b", 8, 3.0)])
-    capped = synthesize(table, 2.0, (1,) * 8, caps={frozenset(("a", "b")): 0})
+    capped = searched(table, 2.0, (1,) * 8, caps={frozenset(("a", "b")): 0})
     assert not any(blocks for _, _, blocks in capped.weights)
     assert nothing_shared(table, capped) == ""
-    assert "no pair keeps an AR of 0.1 %" in nothing_shared(table, synthesize(table, 0.1, (1,) * 8))
+    assert "no pair keeps an AR of 0.1 %" in nothing_shared(table, searched(table, 0.1, (1,) * 8))
 
 
 def test_a_budget_that_needs_no_sharing_is_no_failure(tmp_path):

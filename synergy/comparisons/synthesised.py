@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from synergy.comparisons.base import Contender, Field, Repaired, tree_contender
 from synergy.experiment import Recipe
-from synergy.synthesis import Solver, synthesize
+from synergy.synthesis import Question, Solver, search
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,8 @@ class Synthesised:
     def contenders(self, field: Field) -> list[Contender]:
         """The plain and the distilled training of one tree."""
         config = field.experiment.config
-        found = synthesize(
-            field.table,
-            config.max_ar,
-            field.experiment.costs.block_params,
-            config.encoder.depth,
-            self.name,
-        )
+        terms = Question(config.max_ar, solver=self.name)
+        found = search(terms, field.table, field.experiment.costs)
         note = f"predicted AR {found.predicted_ar_pct:.1f} %"
         entered = [
             tree_contender(

@@ -11,9 +11,10 @@ from synergy.errors import TableError
 from synergy.stages.resampling import LEVEL
 from synergy.stages.search import costs_from_settings
 from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.question import Question
 from synergy.synthesis.resampling import TableSamples
+from synergy.synthesis.search import Synthesis
 from synergy.synthesis.stability import Stability, stability
-from synergy.synthesis.synthesize import Synthesis
 
 # Below this share of resampled tables a tree is worth more trainings before it is relied on.
 SURE = 0.8
@@ -91,15 +92,13 @@ def certainty(
     if samples.with_intervals(LEVEL) != table:
         return None
     size = costs_from_settings(config, table.tasks, width).size
-    found = stability(
-        samples,
+    terms = Question(
         synthesis.max_ar,
-        size.block_params,
-        config.encoder.depth,
-        synthesis.solver,
-        synthesis.strict,
-        {frozenset((a, b)): cap for a, b, cap in synthesis.caps},
+        solver=synthesis.solver,
+        strict=synthesis.strict,
+        caps={frozenset((a, b)): cap for a, b, cap in synthesis.caps},
     )
+    found = stability(terms, samples, size)
     # under a budget it need not be the tree that the table's threshold leads to
     share = dict(found.trees).get(synthesis.tree.notation(table.tasks), 0.0)
     return Certainty(replace(found, tree_share=share), len(samples.ar), synthesis.weights)

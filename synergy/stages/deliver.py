@@ -22,7 +22,7 @@ from synergy.stages.search import Wanted, nothing_shared, synthesis_json
 from synergy.stages.sweep import Session
 from synergy.stages.synthesize import Final, train_tree
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.synthesize import Synthesis
+from synergy.synthesis.search import Synthesis
 from synergy.wording import REPORTED
 
 

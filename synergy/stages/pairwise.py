@@ -11,6 +11,7 @@ from synergy.stages.baseline import Baselines, baseline, check_tasks
 from synergy.stages.cells import CellTrainer
 from synergy.stages.sweep import Session
 from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.question import Question
 from synergy.synthesis.resampling import TableSamples
 from synergy.synthesis.stability import refine_next, stability
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, run_sweep
@@ -121,9 +122,8 @@ def pairwise(
     goal = SweepGoal(
         tasks=tuple(tasks),
         depths=tuple(sorted(depths)),
-        max_ar=experiment.config.max_ar,
-        block_costs=tuple(experiment.costs.block_params),
-        depth=experiment.config.encoder.depth,
+        question=Question(experiment.config.max_ar),
+        costs=experiment.costs,
     )
     if given is None:
         strategy = SWEEPS[plan.sweep or "full"]
@@ -142,7 +142,7 @@ def pairwise(
     table, samples = trainer.keep(table)
     refined: list[str] = []
     for _ in range(plan.refine):
-        key = refine_next(stability(samples, goal.max_ar, goal.block_costs, goal.depth))
+        key = refine_next(stability(goal.question, samples, goal.costs))
         if key is None:
             refined.append("no cell is left whose outcome is uncertain and can change the tree")
             break

@@ -25,6 +25,7 @@ from synergy.stages.search import Wanted
 from synergy.stages.sweep import Session, trials_of
 from synergy.stages.synthesize import find_tree, read_table, variants
 from synergy.synthesis.cells import Cell
+from synergy.synthesis.question import Question
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, forecast, known_cells
 from synergy.training.batches import BatchSource
 from synergy.training.loop import lay_out, training_step
@@ -219,9 +220,8 @@ def _sweeps(
     goal = SweepGoal(
         tuple(tasks),
         tuple(sorted(depths)),
-        config.max_ar,
-        experiment.costs.block_params,
-        config.encoder.depth,
+        Question(config.max_ar),
+        experiment.costs,
     )
     known = known_cells(goal, _cells_done(experiment, workspace, goal, distilled))
     store = TrialStore(workspace / "trials")

@@ -12,9 +12,10 @@ from synergy.encoders import Cnn8, encoder_at
 from synergy.errors import ConfigError
 from synergy.network import KnownCosts, known_costs
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.budget import Budget, within_budgets
 from synergy.synthesis.frontier import frontier
-from synergy.synthesis.synthesize import Solver, Synthesis, synthesize
+from synergy.synthesis.question import Question, Solver
+from synergy.synthesis.search import Synthesis
+from synergy.synthesis.search import search as search_tree_of
 from synergy.tasks import TASK_KINDS, TaskSpec
 
 DEFAULT_MAX_AR = 2.0
@@ -81,21 +82,17 @@ def search(
     Raises
     ------
     TableError, ConfigError
-        As `synergy.synthesis.synthesize` and `synergy.synthesis.budget.within_budgets`.
+        As `synergy.synthesis.search`.
     """
-    depth = len(size.block_params)
-    if not wanted.has_budget:
-        return synthesize(
-            table, max_ar, size.block_params, depth, wanted.solver, wanted.strict, caps or {}
-        )
-    budgets: list[Budget] = []
-    if wanted.max_params is not None:
-        fixed = sum(size.head_params[task] for task in table.tasks)
-        budgets.append(Budget("parameters", size.block_params, fixed, wanted.max_params))
-    if wanted.max_macs is not None:
-        fixed = sum(size.head_macs[task] for task in table.tasks)
-        budgets.append(Budget("MACs", size.block_macs, fixed, wanted.max_macs))
-    return within_budgets(table, budgets, size.block_params, depth)
+    question = Question(
+        max_ar,
+        wanted.max_params,
+        wanted.max_macs,
+        wanted.solver,
+        wanted.strict,
+        caps or {},
+    )
+    return search_tree_of(question, table, size)
 
 
 @dataclass(frozen=True)
@@ -139,8 +136,7 @@ class FrontierRow:
 
 def frontier_rows(size: Costs, table: ARTable, wanted: Wanted) -> list[FrontierRow]:
     """Every distinct tree of a table over all thresholds."""
-    depth = len(size.block_params)
-    trees = frontier(table, size.block_params, depth, wanted.solver, wanted.strict)
+    trees = frontier(Question(solver=wanted.solver, strict=wanted.strict), table, size)
     return [
         FrontierRow(
             number,

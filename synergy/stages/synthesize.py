@@ -15,7 +15,7 @@ from synergy.stages.repair import Lowered, Repair
 from synergy.stages.search import Wanted, search
 from synergy.stages.sweep import Session
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.synthesize import Synthesis
+from synergy.synthesis.search import Synthesis
 from synergy.workspace import Workspace
 
 
