@@ -146,9 +146,32 @@ class RunConfig(StrictModel):
                 problems = [re.sub(rf"^{name}\b[.0-9]*", option, text) for text in problems]
             raise ConfigError("; ".join(problems)) from error
 
+    def differences(self, other: RunConfig) -> list[str]:
+        """What makes ``other`` another experiment: each setting with its old and its new value.
+
+        Depths, seeds and the threshold do not count: options change them on the way.
+        """
+        old, new = (_flat(c.model_dump(mode="json", exclude=_CHANGEABLE)) for c in (self, other))
+        return [
+            f"{key} was {old.get(key, 'not set')!s:.60} and is now {new.get(key, 'not set')!s:.60}"
+            for key in dict.fromkeys([*old, *new])
+            if old.get(key) != new.get(key)
+        ]
+
     def to_yaml(self) -> str:
         """The resolved configuration, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+_CHANGEABLE = {"depths", "seed", "seeds", "max_ar"}
+
+
+def _flat(data: Any, path: str = "") -> dict[str, Any]:
+    """Values by their dotted keys."""
+    if not isinstance(data, dict):
+        return {path: data}
+    inside = [_flat(value, f"{path}.{key}" if path else str(key)) for key, value in data.items()]
+    return {key: value for part in inside for key, value in part.items()}
 
 
 class _StrictLoader(yaml.SafeLoader):

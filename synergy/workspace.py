@@ -207,9 +207,9 @@ class Workspace:
         TableError
             If one is damaged.
         """
-        found: tuple[TableKind, ...] = get_args(TableKind)
-        files = {kind: self.table_files(kind) for kind in found}
-        return {kind: each.read() for kind, each in files.items() if each.table.is_file()}
+        kinds: tuple[TableKind, ...] = get_args(TableKind)
+        files = [self.table_files(kind) for kind in kinds]
+        return {each.kind: each.read() for each in files if each.table.is_file()}
 
     def table(self, distilled: bool = False) -> PairTable:
         """The AR table that the third stage rests on.

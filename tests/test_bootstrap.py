@@ -16,7 +16,7 @@ from synergy.measuring.bootstrap import Resampler
 from synergy.measuring.chance import MOST, halves
 from synergy.measuring.outcome import Outcome, reduction
 from synergy.running.session import Session
-from synergy.trials.trial import TrialResult
+from synergy.trials.record import TrialResult
 from synergy.wording import REPORTED
 
 

@@ -156,7 +156,8 @@ def test_divisions_of_three_tasks(field: Field) -> None:
 
 
 def test_divisions_of_the_papers_table() -> None:
-    weights = task_graph(paper_table(), Question(max_ar=2.0)).weights
+    graph = task_graph(paper_table(), Question(max_ar=2.0))
+    weights = dict(zip(map(frozenset, graph.pairs()), graph.weights, strict=True))
     found = [
         divided_tree(division, weights, 8).notation(PAPER_TASKS)
         for division in even_divisions(PAPER_TASKS)

@@ -20,7 +20,8 @@ from synergy.records import SummaryFile
 from synergy.running.session import Session
 from synergy.synthesis import ARTable
 from synergy.tree import SharingTree
-from synergy.trials.trial import Trial, TrialResult
+from synergy.trials.record import TrialResult
+from synergy.trials.trial import Trial
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ class Partitions:
     def contenders(self, field: Field) -> list[Contender]:
         """A model for each division."""
         question = Question(max_ar=field.experiment.config.max_ar)
-        weights = task_graph(field.table, question).weights
+        graph = task_graph(field.table, question)
+        weights = dict(zip(map(frozenset, graph.pairs()), graph.weights, strict=True))
         depth = field.experiment.depth
         divisions = even_divisions(field.tasks)
         left_out = len(divisions) - MOST

@@ -17,7 +17,7 @@ from synergy.experiment import Experiment
 from synergy.measuring.outcome import Outcome
 from synergy.seeding import hash64, uniform
 from synergy.tasks import TASK_KINDS
-from synergy.trials.trial import TrialResult
+from synergy.trials.record import TrialResult
 from synergy.trials.trial_store import TrialStore
 from synergy.wording import Split
 

@@ -9,7 +9,8 @@ from statistics import fmean
 from synergy.records import Scores
 from synergy.running.session import Results
 from synergy.synthesis import accuracy_reduction
-from synergy.trials.trial import Trial, TrialResult
+from synergy.trials.record import TrialResult
+from synergy.trials.trial import Trial
 from synergy.wording import REPORTED
 
 

@@ -14,7 +14,9 @@ from synergy.measuring.bootstrap import LEVEL, Resampler
 from synergy.measuring.outcome import Outcome, reduction
 from synergy.records import RefinedCell, RefinementsFile, TableKind
 from synergy.running.session import Results, Session
-from synergy.synthesis import ARTable, Cell, CellKey, TableSamples
+from synergy.synthesis import ARTable, Cell
+from synergy.synthesis.cells import CellKey
+from synergy.synthesis.resampling import TableSamples
 from synergy.synthesis.table_csv import write_rows
 from synergy.trials.trial import Trial
 from synergy.wording import REPORTED
@@ -42,7 +44,7 @@ class PairTrainer:
         self.session = session
         self.singles = singles
         self.experiment = session.experiment
-        self.kind = kind
+        self.kind: TableKind = kind
         self._recipe = Recipe(distilled=kind == "distilled")
         self._resampler = Resampler(session.experiment, session.workspace.trials)
 

@@ -23,8 +23,9 @@ from synergy.files import write_text_atomically
 from synergy.records import ProbeFile
 from synergy.running.probes import Probe
 from synergy.running.progress import Progress
+from synergy.trials.record import TrialResult
 from synergy.trials.teachers import load_soft_labels
-from synergy.trials.trial import Trial, TrialResult, run_trial
+from synergy.trials.trial import Trial, run_trial
 from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
 
@@ -122,8 +123,9 @@ class Session:
             if outcome.error is not None:
                 errors.append(f"{title}: {outcome.error}")
                 continue
-            known[outcome.key] = outcome.value
-            outcome.value.write(folder / probe.file)
+            found: ProbeFile = outcome.value
+            known[outcome.key] = found
+            found.write(folder / probe.file)
             self.trained += probe.trains
             on_report(outcome.key, probe.units)
         if missing:
@@ -205,14 +207,7 @@ class TrialJob:
         digests = trial.pruning.digests if trial.pruning else ()
         parents = {digest: store.weights(digest) for digest in digests}
         done = run_trial(trial, experiment.bank, experiment.data, report, soft_labels, parents)
-        store.write(
-            trial.digest,
-            trial=trial.to_json(),
-            result=done.result,
-            history=done.history,
-            weights=done.weights,
-            predictions=done.predictions,
-        )
+        store.write(trial.to_json(), done)
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,9 @@ from synergy.records import TableKind
 from synergy.running.session import Session
 from synergy.stages.baseline import Baselines, baseline
 from synergy.stages.search import check_tasks
-from synergy.synthesis import (
-    SWEEPS,
-    ARTable,
-    Question,
-    SweepGoal,
-    refine_next,
-    run_sweep,
-    stability,
-)
+from synergy.synthesis import ARTable, Question
+from synergy.synthesis.stability import refine_next, stability
+from synergy.synthesis.sweeps import SWEEPS, SweepGoal, run_sweep
 from synergy.workspace import PairTable
 
 

@@ -23,15 +23,8 @@ from synergy.running.progress import Silent
 from synergy.running.session import Session
 from synergy.stages.pairwise import check_pairable
 from synergy.stages.synthesize import recipes
-from synergy.synthesis import (
-    SWEEPS,
-    Cell,
-    Question,
-    SweepGoal,
-    forecast,
-    known_cells,
-    search,
-)
+from synergy.synthesis import Cell, Question, search
+from synergy.synthesis.sweeps import SWEEPS, SweepGoal, forecast, known_cells
 from synergy.training.batches import BatchSource
 from synergy.training.loop import lay_out, training_step
 from synergy.tree import SharingTree

@@ -20,8 +20,9 @@ from synergy.records import (
     TreeFile,
     TreeShare,
 )
-from synergy.synthesis import ARTable, Question, Synthesis, frontier, stability
+from synergy.synthesis import ARTable, Question, Synthesis, frontier
 from synergy.synthesis import search as solve
+from synergy.synthesis.stability import stability
 from synergy.workspace import PairTable, Workspace
 
 
@@ -96,23 +97,27 @@ def all_trees(
 
 def frontier_entries(table: ARTable, question: Question, costs: Costs) -> tuple[FrontierEntry, ...]:
     """Every distinct tree of a table over all thresholds."""
-    stem = "" if costs.knows(table.tasks) else "encoder_"
-    return tuple(
-        FrontierEntry(
-            number=step.number,
-            max_ar_from=step.low,
-            max_ar_to=step.high,
-            tree=step.synthesis.tree,
-            notation=step.synthesis.tree.notation(table.tasks),
-            predicted_ar_pct=step.synthesis.predicted_ar_pct,
-            provably_optimal=step.synthesis.provably_optimal,
-            **{
-                f"{stem}params": costs.params(step.synthesis.tree),
-                f"{stem}macs": costs.macs(step.synthesis.tree),
-            },
+    whole = costs.knows(table.tasks)
+    entries: list[FrontierEntry] = []
+    for step in frontier(question, table, costs):
+        tree = step.synthesis.tree
+        params, macs = costs.params(tree), costs.macs(tree)
+        entries.append(
+            FrontierEntry(
+                number=step.number,
+                max_ar_from=step.low,
+                max_ar_to=step.high,
+                tree=tree,
+                notation=tree.notation(table.tasks),
+                params=params if whole else None,
+                macs=macs if whole else None,
+                encoder_params=None if whole else params,
+                encoder_macs=None if whole else macs,
+                predicted_ar_pct=step.synthesis.predicted_ar_pct,
+                provably_optimal=step.synthesis.provably_optimal,
+            )
         )
-        for step in frontier(question, table, costs)
-    )
+    return tuple(entries)
 
 
 def tree_file(found: PairTable, question: Question, synthesis: Synthesis, costs: Costs) -> TreeFile:
