@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 import shutil
@@ -15,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from synergy.errors import WorkspaceError
-from synergy.files import StrictModel, json_text, partial_path, shortly
+from synergy.files import json_text, partial_path, shortly
 from synergy.tasks import TaskSpec
 from synergy.trials.record import TrialRecord, TrialResult, TrialRun
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-_Record = TypeVar("_Record", bound=StrictModel)
 _DIGEST = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
 
@@ -83,11 +81,13 @@ class TrialStore:
         WorkspaceError
             If the trial is not finished or the file is damaged; so do the other readers.
         """
-        return self._record(TrialResult, digest, "result.json")
+        with self._reading(digest, "result.json") as path:
+            return TrialResult.model_validate_json(path.read_bytes())
 
     def trial(self, digest: str) -> TrialRecord:
         """The fully resolved trial."""
-        return self._record(TrialRecord, digest, "trial.json")
+        with self._reading(digest, "trial.json") as path:
+            return TrialRecord.model_validate_json(path.read_bytes())
 
     def task_specs(self) -> dict[str, TaskSpec]:
         """Kind and classes of every task that was trained."""
@@ -120,10 +120,6 @@ class TrialStore:
             return {}
         with self._reading(digest, "predictions.safetensors") as path:
             return load_file(path)
-
-    def _record(self, kind: type[_Record], digest: str, name: str) -> _Record:
-        with self._reading(digest, name) as path:
-            return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
 
     @contextmanager
     def _reading(self, digest: str, name: str) -> Iterator[Path]:
