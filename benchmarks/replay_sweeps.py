@@ -38,7 +38,7 @@ def main() -> None:
         return
     whole = ARTable.from_csv(given.workspace / "ar_table.csv")
     config = load_config(given.workspace / "config.yaml")
-    costs = tuple(costs_from_settings(config, whole.tasks).size.block_params)
+    costs = tuple(costs_from_settings(config, whole.tasks).block_params)
     seconds = seconds_of_pairs(given.workspace)
     thresholds = given.max_ar or sorted(
         {cell.ar_pct for cell in whole.cells if cell.ar_pct is not None}

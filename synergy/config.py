@@ -12,11 +12,12 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from synergy.audio.features import FeatureConfig
 from synergy.datasets import DATASETS, CorpusConfig
-from synergy.datasets.selection import TaskSource
-from synergy.encoders import ENCODERS, Cnn8, EncoderConfig
+from synergy.datasets.content import expand_home
+from synergy.encoders import Cnn8, EncoderConfig
 from synergy.errors import ConfigError
 from synergy.files import StrictModel
-from synergy.tasks import TASK_KINDS
+from synergy.tasks import TASK_KINDS, TaskKind
+from synergy.tasks.task_source import TaskSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig
 from synergy.wording import did_you_mean
@@ -50,6 +51,11 @@ class TaskConfig(StrictModel):
             hint = did_you_mean(kind, TASK_KINDS)
             raise ValueError(f"expected one of {', '.join(TASK_KINDS)}, found {kind!r}{hint}")
         return kind
+
+    @property
+    def rules(self) -> TaskKind:
+        """What the kind of the task decides."""
+        return TASK_KINDS[self.kind]
 
 
 class RunConfig(StrictModel):
@@ -154,6 +160,9 @@ class RunConfig(StrictModel):
 class _StrictLoader(yaml.SafeLoader):
     """YAML 1.2 booleans (so that ``no`` and ``off`` stay words) and no repeated keys."""
 
+    # A subclass, because PyYAML's own safe loader follows YAML 1.1, lets the last of two equal
+    # keys win and has an option for neither.
+
     yaml_implicit_resolvers: ClassVar = {
         first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -217,7 +226,8 @@ def _anchored(config: RunConfig, base: Path) -> RunConfig:
     for name, corpus in config.corpora.items():
         folder = getattr(corpus, "folder", None)
         if folder is not None and not folder.startswith("$") and not Path(folder).is_absolute():
-            corpus = corpus.model_copy(update={"folder": str((base / folder).resolve())})
+            anchored = (base / expand_home(folder)).resolve()
+            corpus = corpus.model_copy(update={"folder": str(anchored)})
         corpora[name] = corpus
     return config.model_copy(update={"corpora": corpora})
 
@@ -230,8 +240,7 @@ def _sentence(problem: dict[str, Any]) -> str:
         where = where[:2] + where[3:]
     key = ".".join(where)
     if problem["type"] == "extra_forbidden":
-        hint = did_you_mean(where[-1], _keys_of(where[0] if len(where) > 1 else ""))
-        return f"{key}: unknown key{hint}"
+        return f"{key}: unknown key{did_you_mean(where[-1], _keys_beside(problem['loc']))}"
     if problem["type"] == "missing":
         return f"{key}: this key is required"
     message = problem["msg"].removeprefix("Value error, ")
@@ -239,14 +248,18 @@ def _sentence(problem: dict[str, Any]) -> str:
     return f"{key}: {message}{found}" if key else f"{message}{found}"
 
 
-def _keys_of(section: str) -> set[str]:
-    models: dict[str, Sequence[type[StrictModel]]] = {
-        "": [RunConfig],
-        "corpora": [config for config, _ in DATASETS.values()],
-        "tasks": [TaskConfig, TaskSource],
-        "features": [FeatureConfig],
-        "encoder": list(ENCODERS.values()),
-        "training": [TrainingConfig],
-        "distillation": [DistillationConfig],
-    }
-    return {key for model in models.get(section, []) for key in model.model_fields}
+def _keys_beside(where: Sequence[str | int]) -> Iterable[str]:
+    """Keys of the model in which the unknown key ``where`` stands."""
+    model: Any
+    match where:
+        case ["corpora", _, str(form), *rest]:
+            model = DATASETS[form][0]
+        case ["tasks", _, "corpora", _, *rest]:
+            model = TaskSource
+        case ["tasks", _, *rest]:
+            model = TaskConfig
+        case [*rest]:
+            model = RunConfig
+    for key in rest[:-1]:
+        model = model.model_fields[key].annotation
+    return model.model_fields

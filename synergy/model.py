@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from synergy.audio.features import log_mel
+from synergy.audio.features import Normalisation, log_mel
 from synergy.audio.reading import SAMPLE_RATE_HZ, read_waveform
 from synergy.errors import DataError, ModelError
 from synergy.export.spec import INTERFACE_KEY, SPEC_FILE, WEIGHTS_FILE, Spec, read_spec
@@ -98,15 +98,23 @@ class Model:
     spec : Spec
     network : TreeNetwork
         In evaluation mode.
-    mean, std : Tensor [M]
-        Normalisation of the features.
+    normalisation : Normalisation
+        Of the features.
+    device : torch.device
+        Where the network is.
     """
 
-    def __init__(self, spec: Spec, network: TreeNetwork, mean: Tensor, std: Tensor) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        network: TreeNetwork,
+        normalisation: Normalisation,
+        device: str | torch.device,
+    ) -> None:
         self.spec = spec
         self.network = network
-        self._mean = mean
-        self._std = std
+        self._normalisation = normalisation
+        self._device = device
 
     @property
     def tree(self) -> SharingTree:
@@ -153,7 +161,7 @@ class Model:
             )
         except DataError as error:
             raise ModelError(str(error)) from error
-        features = (features.to(self._mean.device) - self._mean) / self._std
+        features = torch.from_numpy(self._normalisation(features.numpy())).to(self._device)
         with torch.inference_mode():
             logits = self.network(features.transpose(1, 2).unsqueeze(1))
         return {task: logits[task] if x.ndim == 2 else logits[task][0] for task in self.tasks}
@@ -243,13 +251,14 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     check_tensors(tensors, expected_tensors(network, spec.features), where)
     constants = {name: tensors.pop(name) for name in list(tensors) if name in _CONSTANTS}
     mean, std = constants[f"{FEATURE_PREFIX}mean"], constants[f"{FEATURE_PREFIX}std"]
-    for name, value in feature_tensors(spec.features, mean.numpy(), std.numpy()).items():
+    normalisation = Normalisation(mean.numpy(), std.numpy())
+    for name, value in feature_tensors(spec.features, *normalisation).items():
         if not torch.allclose(value, constants[name].float(), atol=1e-5):
             raise ModelError(f"{where}: {name} is not what {SPEC_FILE} says about the features")
     network.load_state_dict(tensors, assign=True)
     try:
         network.to(device)
-        return Model(spec, network, mean.to(device), std.to(device))
+        return Model(spec, network, normalisation, device)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"the device {device} cannot be used ({error})") from error
 

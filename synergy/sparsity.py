@@ -51,7 +51,7 @@ def maskable(network: TreeNetwork) -> dict[str, int]:
     first: list[str] = []
     for branch in network.tree.branches():
         if branch.blocks is not None:
-            stem = f"{network.branch_names[id(branch)]}."
+            stem = f"{network.name_of(branch)}."
             own = {name: size for name, size in sizes.items() if name.startswith(stem)}
             first += list(own)[: branch.blocks[0] == 1]
             encoder |= own
@@ -200,8 +200,7 @@ class TaskMaskedNetwork(nn.Module):
 
     def _block(self, task: str, number: int) -> nn.Module:
         network = self.network_of(task)
-        branch = network.branch_names[id(network.tree.root)]
-        return network.get_submodule(f"{branch}.{number - 1}")
+        return network.blocks_of(network.tree.root)[number]
 
 
 Network = TreeNetwork | TaskMaskedNetwork

@@ -71,8 +71,8 @@ def test_features_are_normalised_by_the_training_clips(tmp_path: Path) -> None:
         sides.append(np.concatenate([bank.features[n] for n in clips]).astype(np.float64))
     mean = np.mean([side.mean(axis=0) for side in sides], axis=0)
     square = np.mean([(side**2).mean(axis=0) for side in sides], axis=0)
-    np.testing.assert_allclose(bank.mean, mean, rtol=1e-5)
-    np.testing.assert_allclose(bank.std, np.sqrt(square - mean**2), rtol=1e-3)
+    np.testing.assert_allclose(bank.normalisation.mean, mean, rtol=1e-5)
+    np.testing.assert_allclose(bank.normalisation.std, np.sqrt(square - mean**2), rtol=1e-3)
 
 
 def test_identity_follows_content_not_place(tmp_path: Path) -> None:

@@ -121,10 +121,7 @@ def test_a_task_starts_from_the_same_weights_in_every_tree(tree: SharingTree, se
             SharingTree.single(task, 8), ENCODER, [t for t in TASKS if t.name == task], 64, seed
         )
         blocks = [
-            block
-            for branch in tree.path(task)
-            if branch.blocks is not None
-            for block in network.get_submodule(network.branch_names[id(branch)]).children()
+            block for branch in tree.path(task) for block in network.blocks_of(branch).values()
         ]
         alone = list(single.get_submodule(f"{task}_1_8").children())
         pairs = [*zip(blocks, alone, strict=True)]

@@ -6,7 +6,7 @@ Torch and torchaudio are imported on first use, so that configurations load with
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -131,6 +131,40 @@ def log_mel(waveform: torch.Tensor | np.ndarray, config: FeatureConfig) -> torch
     with torch.no_grad():
         power = _mel_spectrogram(config)(waveform.to(torch.float32))
         return torch.log(power + LOG_OFFSET).T.contiguous()
+
+
+class Normalisation(NamedTuple):
+    """What brings features to mean 0 and variance 1 in each mel band.
+
+    Attributes
+    ----------
+    mean, std : float32 [M]
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Normalised features, float32 [..., M], of float16 or float32 ones."""
+        normal = np.subtract(features, self.mean, dtype=np.float32)
+        normal /= self.std
+        return normal
+
+
+def crop_frames(frames: np.ndarray, start: int, count: int) -> np.ndarray:
+    """``count`` frames from ``start``; beyond the clip its first or last frame repeats.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (F, ...)
+        Features, or anything else with one value per frame.
+    start : int
+        May lie outside 0..F-1.
+    count : int
+    """
+    if start >= 0 and start + count <= len(frames):
+        return frames[start : start + count]
+    return frames[np.clip(np.arange(start, start + count), 0, len(frames) - 1)]
 
 
 def mel_filterbank(config: FeatureConfig) -> np.ndarray:

@@ -27,13 +27,27 @@ class FileFacts(NamedTuple):
     duration_s: float
 
 
+def expand_home(text: str) -> Path:
+    """Path with a leading ``~`` or ``~user`` expanded.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such home folder.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"folder {text}: no such home folder; write the path out") from error
+
+
 def expand_folder(text: str) -> Path:
     """Path of a folder with ``${NAME}`` replaced from the environment and ``~`` expanded.
 
     Raises
     ------
     ConfigError
-        If a named variable is not set.
+        If a named variable is not set, or there is no such home folder.
     """
     unset = [name for name in _VARIABLE.findall(text) if not os.environ.get(name)]
     if unset:
@@ -42,7 +56,7 @@ def expand_folder(text: str) -> Path:
             f"folder {text}: the environment variable {names} is not set; "
             "set it to the folder of the data or write the path out"
         )
-    return Path(_VARIABLE.sub(lambda match: os.environ[match[1]], text)).expanduser()
+    return expand_home(_VARIABLE.sub(lambda match: os.environ[match[1]], text))
 
 
 def corpus_folder(name: str, text: str) -> Path:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from synergy.audio.features import FeatureConfig
+from synergy.audio.features import FeatureConfig, Normalisation
 from synergy.audio.reading import cache_folder
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.extraction import extract
@@ -127,9 +127,7 @@ def open_store(
     return store
 
 
-def normalisation(
-    stores: Mapping[str, FeatureStore], corpora: Iterable[str]
-) -> tuple[np.ndarray, np.ndarray]:
+def normalisation(stores: Mapping[str, FeatureStore], corpora: Iterable[str]) -> Normalisation:
     """Mean and standard deviation per mel band over the train splits of some corpora.
 
     Each corpus weighs the same, whatever its size.
@@ -143,8 +141,8 @@ def normalisation(
 
     Returns
     -------
-    mean, std : ndarray, shape (M,)
-        float32; std is at least 1e-3.
+    Normalisation
+        The standard deviation is at least 1e-3.
 
     Raises
     ------
@@ -162,7 +160,7 @@ def normalisation(
     mean = sum(store.train_sum / store.train_frames for store in ordered) / len(ordered)
     square = sum(store.train_squares / store.train_frames for store in ordered) / len(ordered)
     std = np.sqrt(np.maximum(square - mean**2, 1e-6))
-    return np.asarray(mean, np.float32), np.asarray(std, np.float32)
+    return Normalisation(np.asarray(mean, np.float32), np.asarray(std, np.float32))
 
 
 def _build(

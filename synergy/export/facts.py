@@ -9,8 +9,6 @@ from typing import Any
 # scores[split][task]: one score per seed that finished, in [0, 1]
 ScoresPerSeed = Mapping[str, Mapping[str, Sequence[float]]]
 
-DEFAULT_THRESHOLD = 0.5
-
 
 @dataclass(frozen=True)
 class CorpusFacts:

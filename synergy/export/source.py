@@ -16,7 +16,6 @@ from torch import nn
 
 from synergy.errors import ModelError
 from synergy.network import TreeNetwork, head_name
-from synergy.tasks import TASK_KINDS
 from synergy.tasks.clip_classification import AttentionDecoder
 from synergy.tasks.frame_activity import GruDecoder
 from synergy.tree import Branch
@@ -188,10 +187,8 @@ def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:
     for branch in network.tree.branches():
         if branch.blocks is None:
             continue
-        name = network.branch_names[id(branch)]
-        lines.append(f"self.{name} = nn.Sequential(")
-        blocks = network.get_submodule(name).children()
-        for number, block in zip(branch.block_numbers, blocks, strict=True):
+        lines.append(f"self.{network.name_of(branch)} = nn.Sequential(")
+        for number, block in network.blocks_of(branch).items():
             lines += [f"    {line}" for line in module_lines(block, f"block {number}")]
         lines.append(")")
     for task in order:
@@ -208,7 +205,7 @@ def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
 
     def run(branch: Branch, source: str) -> None:
         if branch.blocks is not None:
-            name = network.branch_names[id(branch)]
+            name = network.name_of(branch)
             lines.append(f"{name} = self.{name}({source})")
             source = name
         if branch.is_leaf:
@@ -220,7 +217,7 @@ def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
     lines.append("return {")
     for task in order:
         logits = f"self.{head_name(task)}({encoded[task]})"
-        if TASK_KINDS[network.specs[task].kind].per_frame:
+        if network.specs[task].rules.threshold is not None:
             logits = f"per_feature_frame({logits}, features.shape[3])"
         lines.append(f"    {literal(task)}: {logits},")
     lines.append("}")

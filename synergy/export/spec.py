@@ -16,7 +16,7 @@ from synergy.audio.features import FeatureConfig
 from synergy.costs import Costs
 from synergy.encoders import ENCODERS, Encoder
 from synergy.errors import ModelError, TableError, TreeError
-from synergy.export.facts import DEFAULT_THRESHOLD, ModelFacts
+from synergy.export.facts import ModelFacts
 from synergy.files import StrictModel
 from synergy.network import TreeNetwork, costs
 from synergy.seeding import digest
@@ -172,12 +172,12 @@ class Spec(StrictModel):
             )
         if len(set(task.classes)) != len(task.classes):
             raise ValueError(f"tasks.{task.name}.classes: expected every name once")
-        per_frame = TASK_KINDS[task.kind].per_frame
-        if per_frame and len(task.classes) != 1:
+        detects = TASK_KINDS[task.kind].threshold is not None
+        if detects and len(task.classes) != 1:
             raise ValueError(f"tasks.{task.name}.classes: expected one name for {task.kind}")
-        if per_frame != (task.threshold is not None):
+        if detects != (task.threshold is not None):
             raise ValueError(
-                f"tasks.{task.name}.threshold: expected {'a number' if per_frame else 'null'} "
+                f"tasks.{task.name}.threshold: expected {'a number' if detects else 'null'} "
                 f"for {task.kind}"
             )
         unknown = sorted(set(task.corpora) - set(self.corpora))
@@ -270,9 +270,9 @@ def build_spec(
 
 
 def _task(spec: TaskSpec, about: ModelFacts) -> dict[str, Any]:
-    threshold = None
-    if TASK_KINDS[spec.kind].per_frame:
-        threshold = about.thresholds.get(spec.name, DEFAULT_THRESHOLD)
+    threshold = spec.rules.threshold
+    if threshold is not None:
+        threshold = about.thresholds.get(spec.name, threshold)
     return {
         **spec.to_json(),
         "threshold": threshold,
@@ -288,7 +288,7 @@ def _results(split: str, specs: Sequence[TaskSpec], about: ModelFacts) -> dict[s
         "ar_pct": None if single is None else accuracy_reduction(single, scores),
         "tasks": {
             spec.name: {
-                "metric": TASK_KINDS[spec.kind].metric,
+                "metric": spec.rules.metric,
                 "score": scores[spec.name],
                 "seeds": tuple(about.scores[split][spec.name]),
                 "weights": about.weights_scores[split][spec.name],
@@ -304,7 +304,7 @@ def _costs(network: TreeNetwork, found: Costs) -> dict[str, Any]:
     for branch in network.tree.branches():
         if branch.blocks is not None:
             blocks = [number - 1 for number in branch.block_numbers]
-            branches[network.branch_names[id(branch)]] = {
+            branches[network.name_of(branch)] = {
                 "params": sum(found.block_params[block] for block in blocks),
                 "macs_per_s": sum(found.block_macs[block] for block in blocks),
             }

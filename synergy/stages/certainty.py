@@ -90,7 +90,7 @@ def certainty(
         return None
     if samples.with_intervals(LEVEL) != table:
         return None
-    size = costs_from_settings(config, table.tasks, width).size
+    size = costs_from_settings(config, table.tasks, width)
     found = stability(
         samples,
         synthesis.max_ar,

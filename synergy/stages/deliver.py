@@ -199,7 +199,7 @@ def deliver(session: Session, synthesis: Synthesis, final: Final) -> Path:
     )
     bank = experiment.bank
     export_model(
-        workspace.model, network.eval(), config.features, bank.mean, bank.std, about, encoder
+        workspace.model, network.eval(), config.features, *bank.normalisation, about, encoder
     )
     return workspace.model
 

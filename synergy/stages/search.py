@@ -10,12 +10,12 @@ from synergy.config import RunConfig
 from synergy.costs import Costs
 from synergy.encoders import Cnn8, encoder_at
 from synergy.errors import ConfigError
-from synergy.network import KnownCosts, known_costs
+from synergy.network import costs
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.budget import Budget, within_budgets
 from synergy.synthesis.frontier import frontier
 from synergy.synthesis.synthesize import Solver, Synthesis, synthesize
-from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks import TaskSpec
 
 DEFAULT_MAX_AR = 2.0
 _MELS, _FRAMES = 64, 100
@@ -156,7 +156,7 @@ def frontier_rows(size: Costs, table: ARTable, wanted: Wanted) -> list[FrontierR
 
 def costs_from_settings(
     config: RunConfig | None, tasks: Sequence[str], width: float = 1.0
-) -> KnownCosts:
+) -> Costs:
     """What the settings alone tell of the costs.
 
     Parameters
@@ -177,7 +177,7 @@ def costs_from_settings(
     specs = _specs(config, tasks) if config is not None else []
     mels = config.features.mels if config is not None else _MELS
     frames = round(1 / config.features.hop_s) if config is not None else _FRAMES
-    return known_costs(encoder, specs, tasks, mels, frames)
+    return costs(encoder, specs if len(specs) == len(tasks) else [], mels, frames)
 
 
 def search_tree(
@@ -205,15 +205,15 @@ def search_tree(
         As `search` and `costs_from_settings`; also for budgets while decoders are not known.
     """
     known = costs_from_settings(config, table.tasks, wanted.width)
-    if wanted.has_budget and not known.whole:
+    if wanted.has_budget and not known.knows(table.tasks):
         raise ConfigError(
             "a budget is for the whole network, and the sizes of the decoders are not known: name "
             "a configuration that spells out the classes of all tasks with --config, or leave out "
             "--no-train"
         )
     threshold = max_ar if max_ar is not None else (config.max_ar if config else DEFAULT_MAX_AR)
-    synthesis = search(known.size, table, threshold, wanted)
-    params = known.size.params(synthesis.tree) if known.whole else None
+    synthesis = search(known, table, threshold, wanted)
+    params = known.params(synthesis.tree) if known.knows(table.tasks) else None
     return synthesis, synthesis_json(synthesis, table.tasks, params)
 
 
@@ -271,7 +271,6 @@ def _specs(config: RunConfig, tasks: Sequence[str]) -> list[TaskSpec]:
         task = config.tasks.get(name)
         if task is None:
             continue
-        per_frame = TASK_KINDS[task.kind].per_frame
-        if classes := task.classes or (("active",) if per_frame else None):
+        if classes := task.classes or task.rules.default_classes(task.corpora, {}):
             specs.append(TaskSpec(name, task.kind, classes))
     return specs

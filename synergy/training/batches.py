@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synergy.datasets.bank import ClipBank, TaskData
 from synergy.seeding import uniform
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import SoftLabels
 
@@ -46,6 +46,14 @@ class Batch:
     rows: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
     soft: Mapping[str, Tensor]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on ``device``."""
+        by_task = (
+            {task: values.to(device) for task, values in found.items()}
+            for found in (self.rows, self.targets, self.soft)
+        )
+        return Batch(self.x.to(device), *by_task)
 
 
 class BatchSource:
@@ -89,19 +97,14 @@ class BatchSource:
         repeats = np.array([repeat for _, repeat in row_of], dtype=np.int64)
         keys = (self.seed, step, self.bank.hashes[clips], repeats)
         starts = self._starts(clips, keys)
-        x = self._augment(self._crops(clips, starts), keys)
+        x = self._augment(self.bank.crops(clips, starts, self.frames), keys)
         rows: dict[str, Tensor] = {}
         targets: dict[str, Tensor] = {}
         for task in self.tasks:
-            picks = sorted(drawn[task.task], key=lambda pick: row_of[pick[:2]])
-            own = np.array([row_of[pick[:2]] for pick in picks], dtype=np.int64)
-            values = [task.targets["train"][position] for _, _, position in picks]
-            if values[0].ndim == 1:
-                values = [
-                    _take(value, int(starts[row]), self.frames)
-                    for row, value in zip(own, values, strict=True)
-                ]
-            rows[task.task] = torch.from_numpy(own)
+            picks = sorted((row_of[pick[:2]], pick[2]) for pick in drawn[task.task])
+            crop, whole = task.spec.rules.crop_target, task.targets["train"]
+            values = [crop(whole[place], int(starts[row]), self.frames) for row, place in picks]
+            rows[task.task] = torch.tensor([row for row, _ in picks])
             targets[task.task] = torch.from_numpy(np.stack(values))
         features = torch.from_numpy(x).transpose(1, 2).unsqueeze(1).contiguous()
         return Batch(features, rows, targets, self._soft(clips, starts))
@@ -146,26 +149,15 @@ class BatchSource:
         drawn = uniform(*keys, _START) * (highest - lowest + 1)
         return (lowest + np.floor(drawn)).astype(np.int64)
 
-    def _crops(self, clips: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """Normalised crops, float32 [B, F, M]."""
-        crops = np.empty((len(clips), self.frames, self.bank.mels), dtype=np.float32)
-        for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
-            crops[row] = _take(self.bank.features[clip], start, self.frames)
-        crops -= self.bank.mean
-        crops /= self.bank.std
-        return crops
-
     def _soft(self, clips: np.ndarray, starts: np.ndarray) -> dict[str, Tensor]:
         """Teachers' logits of the crops."""
         if self.soft_labels is None:
             return {}
         soft: dict[str, Tensor] = {}
         for task in self.tasks:
-            per_frame = task.targets["train"][0].ndim == 1
+            crop, labels = task.spec.rules.crop_soft_label, self.soft_labels.logits[task.task]
             values = [
-                _take(self.soft_labels.logits[task.task][clip], start, self.frames)
-                if per_frame
-                else self.soft_labels.of_crop(task.task, clip, start)
+                crop(labels[clip], start, self.frames, self.soft_labels.hop)
                 for clip, start in zip(clips.tolist(), starts.tolist(), strict=True)
             ]
             soft[task.task] = torch.from_numpy(np.stack(values))
@@ -176,19 +168,12 @@ class BatchSource:
         config = self.config
         if config.gain_db > 0:
             gain = (2 * uniform(*keys, _GAIN) - 1) * config.gain_db * _LN_POWER_PER_DB
-            x += (gain[:, None] / self.bank.std).astype(np.float32)[:, None, :]
+            x += (gain[:, None] / self.bank.normalisation.std).astype(np.float32)[:, None, :]
         for number in range(config.masks):
             bands = _mask(x.shape[2], config.mel_mask, keys, number, _MEL_WIDTH, _MEL_PLACE)
             frames = _mask(x.shape[1], config.frame_mask, keys, number, _FRAME_WIDTH, _FRAME_PLACE)
             x[np.broadcast_to(bands[:, None, :] | frames[:, :, None], x.shape)] = 0.0
         return x
-
-
-def _take(frames: np.ndarray, start: int, count: int) -> np.ndarray:
-    """``count`` frames from ``start``; beyond the clip its first or last frame repeats."""
-    if start >= 0 and start + count <= len(frames):
-        return frames[start : start + count]
-    return frames[np.clip(np.arange(start, start + count), 0, len(frames) - 1)]
 
 
 def _mask(

@@ -15,10 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synergy.datasets.bank import ClipBank, TaskData
 from synergy.errors import TrainingError
 from synergy.sparsity import Network
-from synergy.tasks import TASK_KINDS
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
@@ -90,8 +89,8 @@ def train(
     for step in range(config.steps):
         if masking is not None and step == masking.start:
             masking.begin(optimizer)
-        batch = source.batch(step)
-        losses = training_step(network, batch, optimizer, config, device, distillation)
+        batch = source.batch(step).to(device)
+        losses = training_step(network, batch, optimizer, config, distillation)
         schedule.step()
         rows += len(batch.x)
         for task, loss in losses.items():
@@ -105,14 +104,12 @@ def train(
             sums[task] += value
         if (step + 1) % config.steps_per_epoch == 0:
             seconds += time.perf_counter() - started
-            scores = score(
-                network, tasks, "valid", predict(network, bank, clips_of(tasks, "valid"))
-            )
+            scores = score(tasks, "valid", predict(network, bank, clips_of(tasks, "valid")))
             snapshots[step + 1] = {k: v.detach().clone() for k, v in network.state_dict().items()}
             row = {"step": float(step + 1), "learning_rate": schedule.get_last_lr()[0]}
             for task in sums:
                 row[f"{task}_loss"] = sums[task] / config.steps_per_epoch
-                row[f"{task}_score"] = scores[task][metric_of(network, task)]
+                row[f"{task}_score"] = scores[task][network.specs[task].rules.metric]
             history.append(row)
             sums = dict.fromkeys(sums, 0.0)
             report({"step": step + 1, "steps": config.steps, "clips_per_s": rows / seconds, **row})
@@ -127,7 +124,7 @@ def train(
     }
     return Trained(
         best_step=best_step,
-        scores={split: score(network, tasks, split, logits[split]) for split in REPORTED},
+        scores={split: score(tasks, split, logits[split]) for split in REPORTED},
         logits=logits,
         history=history,
         clips_per_s=rows / seconds,
@@ -139,28 +136,25 @@ def training_step(
     batch: Batch,
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
-    device: torch.device,
     distillation: DistillationConfig | None = None,
 ) -> dict[str, Tensor]:
     """One optimiser step; returns the detached losses.
 
-    With ``distillation`` the batch must hold soft labels.
+    The batch lies on the network's device; with ``distillation`` it must hold soft labels.
     """
-    x = batch.x.to(device)
-    if config.precision == "bfloat16":
+    x, rough = batch.x, config.precision == "bfloat16"
+    if rough:
         x = x.to(memory_format=torch.channels_last)
-    rows = {task: chosen.to(device) for task, chosen in batch.rows.items()}
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        logits = network(x, rows=None if distillation else rows)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=rough):
+        logits = network(x, rows=None if distillation else batch.rows)
     losses: dict[str, Tensor] = {}
     for task, targets in batch.targets.items():
-        kind = TASK_KINDS[network.specs[task].kind]
+        kind = network.specs[task].rules
         if distillation is None:
-            losses[task] = kind.loss(logits[task], targets.to(device))
+            losses[task] = kind.loss(logits[task], targets)
             continue
-        own = kind.loss(logits[task].index_select(0, rows[task]), targets.to(device))
-        soft = batch.soft[task].to(device)
-        distance = kind.distillation_loss(logits[task], soft, distillation.temperature)
+        own = kind.loss(logits[task].index_select(0, batch.rows[task]), targets)
+        distance = kind.distillation_loss(logits[task], batch.soft[task], distillation.temperature)
         losses[task] = (1 - distillation.weight) * own + distillation.weight * distance
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()
@@ -195,11 +189,6 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
     if step < warmup:
         return (step + 1) / (warmup + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, config.steps - warmup)))
-
-
-def metric_of(network: Network, task: str) -> str:
-    """Name of the metric that counts for ``task``."""
-    return TASK_KINDS[network.specs[task].kind].metric
 
 
 def _parameter_groups(network: Network, config: TrainingConfig) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import re
-from typing import Literal, Self
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -70,14 +71,29 @@ class TaskSource(StrictModel):
         return self
 
 
-def matching_clips(
-    source: TaskSource, corpus: Corpus, problems: list[str], dropped: list[str]
-) -> list[Clip]:
-    """Clips that meet every condition of ``where``.
+@dataclass(frozen=True, slots=True)
+class LabelledClip:
+    """A clip that a task trains or is scored on.
 
-    Adds a sentence to ``problems`` where values cannot be compared, and one with a count to
-    ``dropped`` where a condition leaves clips out.
+    ``target`` is what the kind of the task makes of the labels: the number of the class, or
+    the active segments.
     """
+
+    corpus: str
+    clip: Clip
+    target: Any
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What comes up while clips are selected: sentences on what is wrong and what is left out."""
+
+    problems: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+
+def matching_clips(source: TaskSource, corpus: Corpus, findings: Findings) -> list[Clip]:
+    """Clips that meet every condition of ``where``; values must be comparable."""
     clips = list(corpus.clips)
     for column, condition in source.where.items():
         comparison = _COMPARISON.fullmatch(condition)
@@ -90,7 +106,7 @@ def matching_clips(
             numbers = {value: _number(value) for value in values}
             wrong = sorted(value for value, number in numbers.items() if number is None)
             if wrong:
-                problems.append(
+                findings.problems.append(
                     f"corpus {corpus.name}, where {column} {condition}: expected numbers, "
                     f"found {short_list(map(repr, wrong), 3)}"
                 )
@@ -99,7 +115,7 @@ def matching_clips(
             }
         kept = [clip for clip in clips if clip.labels.get(column) in accepted]
         if len(kept) < len(clips):
-            dropped.append(
+            findings.dropped.append(
                 f"{counted(len(clips) - len(kept), 'clip')} of {corpus.name} do not have "
                 f"{column} {condition}"
             )
