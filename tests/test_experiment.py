@@ -55,7 +55,7 @@ def test_targets_lie_beside_the_clips_they_belong_to(tmp_path: Path) -> None:
         assert len(scr.clips[split]) == 8
         assert len(vad.clips[split]) == 4
         for clip, target in zip(gc.clips[split], gc.targets[split], strict=True):
-            assert gc.classes[int(target)] in bank.keys[clip]
+            assert gc.spec.classes[int(target)] in bank.keys[clip]
             assert f"/{split}/" in bank.keys[clip]
         for clip, activity in zip(vad.clips[split], vad.targets[split], strict=True):
             assert len(activity) == len(bank.features[clip])
