@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -19,12 +19,12 @@ from synergy.datasets.content import (
     file_facts,
     fingerprint,
     hash_order,
+    refuse,
     safe_path,
-    speaker_overlap,
 )
 from synergy.errors import DataError
 from synergy.files import StrictModel
-from synergy.wording import Split, counted, did_you_mean, problem_message, short_list
+from synergy.wording import Split, counted, did_you_mean, short_list
 
 __all__ = ["ManifestConfig", "expand_folder", "load_manifest"]
 
@@ -86,12 +86,11 @@ def load_manifest(name: str, config: ManifestConfig, progress: Progress | None =
         If a file is missing or damaged, a path leaves the folder, a cell is wrong or a speaker
         is in several splits; names all problems together.
     """
-    folder = corpus_folder(name, config.folder).resolve()
+    folder = corpus_folder(name, config.folder)
     columns, rows = _read_csv(folder / "manifest.csv", ("path", "split"))
     problems: list[str] = []
     clips = _clips(folder, columns, rows, problems)
-    facts, unreadable = file_facts(folder, list(clips), progress)
-    problems.extend(unreadable)
+    facts = file_facts(folder, list(clips), problems, progress)
     clips = {
         path: _with_duration(clip, facts[path], problems)
         for path, clip in clips.items()
@@ -100,13 +99,9 @@ def load_manifest(name: str, config: ManifestConfig, progress: Progress | None =
     if (folder / "segments.csv").exists():
         listed = {str(PurePosixPath(row["path"])) for row in rows}
         clips = _with_segments(folder, clips, listed, problems)
-    if overlap := speaker_overlap(list(clips.values())):
-        problems.append(overlap)
     if not rows:
         problems.append("manifest.csv has no rows")
-    if problems:
-        raise DataError(problem_message(f"corpus {name} in {folder}", problems))
-
+    refuse(name, folder, clips.values(), problems)
     notes: list[str] = []
     ordered = tuple(clips[path] for path in sorted(clips))
     if not any(clip.split == "valid" for clip in ordered):
@@ -150,10 +145,7 @@ def _read_csv(file: Path, required: Sequence[str]) -> tuple[list[str], list[_Row
             f"in line {short_list(map(str, ragged))}"
         )
     return header, [
-        _Row(
-            f"{file.name} line {line}",
-            dict(zip(header, map(str.strip, cells), strict=True)),
-        )
+        _Row(f"{file.name} line {line}", dict(zip(header, map(str.strip, cells), strict=True)))
         for line, cells in rows
     ]
 
@@ -231,13 +223,9 @@ def _with_segments(
             segment = Segment(start_s, end_s, row["label"], row["label_source"])
             segments.setdefault(path, set()).add(segment)
 
-    def by_time(segment: Segment) -> tuple[float, float, str, str]:
-        return (segment.start_s, segment.end_s, segment.label, segment.label_source)
-
+    ordered = {path: tuple(sorted(own, key=astuple)) for path, own in segments.items()}
     return {
-        path: replace(clip, segments=tuple(sorted(segments[path], key=by_time)))
-        if path in segments
-        else clip
+        path: replace(clip, segments=ordered[path]) if path in ordered else clip
         for path, clip in clips.items()
     }
 
@@ -263,9 +251,9 @@ def _take_valid(name: str, clips: Sequence[Clip], fraction: float) -> tuple[tupl
             f"{counted(len(groups), 'speaker')}, too few to take one out; "
             "mark clips of other speakers as valid"
         )
-    target = fraction * sum(map(len, groups.values()))
+    train = sum(map(len, groups.values()))
     taken: list[str] = []
-    missing = target
+    missing = fraction * train
     for speaker in sorted(groups, key=hash_order):
         # Take a speaker when that brings the number of clips nearer to the target.
         if len(groups[speaker]) < 2 * missing and len(taken) < len(groups) - 1:
@@ -281,7 +269,6 @@ def _take_valid(name: str, clips: Sequence[Clip], fraction: float) -> tuple[tupl
     )
     if speakers and unnamed:
         who += f" and {counted(unnamed, 'clip')} without speaker"
-    train = sum(map(len, groups.values()))
     note = (
         f"corpus {name} has no valid split: {who}, {len(moved)} of {train} train clips, "
         "became valid"
