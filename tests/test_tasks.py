@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from synergy.datasets.base import Clip, Corpus, Segment
 from synergy.tasks import TASK_KINDS, TaskSpec
-from synergy.tasks.task_source import Findings, TaskSource
+from synergy.tasks.task_source import Findings, Matching, TaskSource
 
 FEW = tuple(
     Clip(f"{word}.wav", "train", "", 0.3, {"word": word}, (Segment(0.0, 0.1, "speech"),))
@@ -103,8 +103,9 @@ def test_labels_become_targets_and_counts(name: str) -> None:
     (other,) = (SOURCES[other] for other in SOURCES if other != name)
     assert kind.source_problem(source) is None
     assert kind.source_problem(other)
-    classes = kind.default_classes({"few": source}, {"few": FEW})
-    labelled = kind.label(source, corpus, FEW, classes, findings)
+    found = Matching(source, corpus, FEW)
+    classes = kind.default_classes([found])
+    labelled = kind.label(found, classes, findings)
     assert [each.clip for each in labelled] == [*FEW]
     assert findings == Findings()
     assert kind.split_problems("train", labelled, classes) == []

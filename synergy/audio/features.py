@@ -28,22 +28,14 @@ class FeatureConfig(StrictModel):
 
     mels: int = Field(default=64, ge=8, le=256, description="Mel bands.")
     window_ms: float = Field(
-        default=25.0,
-        ge=5.0,
-        le=128.0,
-        description="Window in milliseconds, whole samples.",
+        25.0, ge=5.0, le=128.0, description="Window in milliseconds, whole samples."
     )
     hop_ms: float = Field(
-        default=10.0,
-        ge=1.0,
-        le=100.0,
-        description="Step between frames in milliseconds.",
+        10.0, ge=1.0, le=100.0, description="Step between frames in milliseconds."
     )
     f_min_hz: float = Field(default=20.0, ge=0.0, description="Lower edge of the first band, Hz.")
     f_max_hz: float = Field(
-        default=8000.0,
-        le=SAMPLE_RATE_HZ / 2,
-        description="Upper edge of the last band, Hz.",
+        8000.0, le=SAMPLE_RATE_HZ / 2, description="Upper edge of the last band, Hz."
     )
 
     @property
@@ -83,8 +75,7 @@ class FeatureConfig(StrictModel):
             raise ValueError(
                 f"f_max_hz must be above f_min_hz = {self.f_min_hz}, found {self.f_max_hz}"
             )
-        empty = _bands_without_bin(self)
-        if empty:
+        if empty := _bands_without_bin(self):
             raise ValueError(
                 f"{empty} of {self.mels} mel bands hold no FFT bin at window_ms = "
                 f"{self.window_ms}: use fewer mels or a longer window"
@@ -178,32 +169,19 @@ def mel_filterbank(config: FeatureConfig) -> np.ndarray:
     return _mel_spectrogram(config).get_buffer("mel_scale.fb").numpy().copy()
 
 
-def _mel_spectrogram(config: FeatureConfig) -> MelSpectrogram:
-    return _transform(
-        config.fft_samples,
-        config.window_samples,
-        config.hop_samples,
-        config.f_min_hz,
-        config.f_max_hz,
-        config.mels,
-    )
-
-
 @lru_cache(maxsize=8)
-def _transform(
-    fft: int, window: int, hop: int, f_min_hz: float, f_max_hz: float, mels: int
-) -> MelSpectrogram:
+def _mel_spectrogram(config: FeatureConfig) -> MelSpectrogram:
     import torch
     from torchaudio.transforms import MelSpectrogram
 
     return MelSpectrogram(
         sample_rate=SAMPLE_RATE_HZ,
-        n_fft=fft,
-        win_length=window,
-        hop_length=hop,
-        f_min=f_min_hz,
-        f_max=f_max_hz,
-        n_mels=mels,
+        n_fft=config.fft_samples,
+        win_length=config.window_samples,
+        hop_length=config.hop_samples,
+        f_min=config.f_min_hz,
+        f_max=config.f_max_hz,
+        n_mels=config.mels,
         window_fn=torch.hann_window,
         power=2.0,
         center=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -11,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from synergy.datasets.base import Clip, Corpus, Progress, Segment
+from synergy.datasets.base import Clip, Corpus, Progress, Segment, finite_number
 from synergy.datasets.content import (
     FileFacts,
     corpus_folder,
@@ -162,7 +161,7 @@ def _clips(
             continue
         path, problem = safe_path(folder, row["path"])
         split = _SPLIT_NAMES.get(row["split"].lower())
-        duration_s = _number(row["duration_s"]) if row["duration_s"] else 0.0
+        duration_s = finite_number(row["duration_s"]) if row["duration_s"] else 0.0
         if problem:
             problems.append(f"{row.where}: {problem}")
         if path in clips:
@@ -203,7 +202,7 @@ def _with_segments(
     segments: dict[str, set[Segment]] = {}
     for row in rows:
         path = str(PurePosixPath(row["path"]))
-        start_s, end_s = _number(row["start_s"]), _number(row["end_s"])
+        start_s, end_s = finite_number(row["start_s"]), finite_number(row["end_s"])
         if path not in clips:
             if path not in listed:
                 problems.append(f"{row.where}: {row['path']} is not in manifest.csv")
@@ -228,14 +227,6 @@ def _with_segments(
         path: replace(clip, segments=ordered[path]) if path in ordered else clip
         for path, clip in clips.items()
     }
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _take_valid(name: str, clips: Sequence[Clip], fraction: float) -> tuple[tuple[Clip, ...], str]:
@@ -263,15 +254,12 @@ def _take_valid(name: str, clips: Sequence[Clip], fraction: float) -> tuple[tupl
         taken = [min(groups, key=lambda speaker: (len(groups[speaker]), hash_order(speaker)))]
     moved = {clip.path for speaker in taken for clip in groups[speaker]}
     speakers = sum(not speaker.startswith("\0") for speaker in taken)
-    unnamed = len(taken) - speakers
-    who = (
-        counted(speakers, "speaker") if speakers else f"{counted(unnamed, 'clip')} without speaker"
-    )
-    if speakers and unnamed:
-        who += f" and {counted(unnamed, 'clip')} without speaker"
+    who = [counted(speakers, "speaker")] if speakers else []
+    if unnamed := len(taken) - speakers:
+        who.append(f"{counted(unnamed, 'clip')} without speaker")
     note = (
-        f"corpus {name} has no valid split: {who}, {len(moved)} of {train} train clips, "
-        "became valid"
+        f"corpus {name} has no valid split: {' and '.join(who)}, {len(moved)} of {train} train "
+        "clips, became valid"
     )
     result = tuple(replace(clip, split="valid") if clip.path in moved else clip for clip in clips)
     return result, note

@@ -271,6 +271,6 @@ def _specs(config: RunConfig, tasks: Sequence[str]) -> list[TaskSpec]:
         task = config.tasks.get(name)
         if task is None:
             continue
-        if classes := task.classes or task.rules.default_classes(task.corpora, {}):
+        if classes := task.classes or task.rules.default_classes([]):
             specs.append(TaskSpec(name, task.kind, classes))
     return specs

@@ -7,15 +7,17 @@ K class.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 
-from synergy.datasets.base import Clip, Corpus
-from synergy.tasks.task_source import Findings, LabelledClip, TaskSource
+from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource
 from synergy.wording import Split
+
+Arrays = Sequence[np.ndarray]
+"""One array for each clip."""
 
 
 class TaskKind(ABC):
@@ -51,29 +53,14 @@ class TaskKind(ABC):
         """What makes a source one of another kind of task, or None."""
 
     @abstractmethod
-    def default_classes(
-        self, sources: Mapping[str, TaskSource], clips: Mapping[str, Sequence[Clip]]
-    ) -> tuple[str, ...]:
-        """Classes where the configuration names none; empty where only ``clips`` would tell.
-
-        Parameters
-        ----------
-        sources : mapping of str to TaskSource
-            By name of the corpus.
-        clips : mapping of str to sequence of Clip
-            Those that meet the conditions of the source.
-        """
+    def default_classes(self, found: Sequence[Matching]) -> tuple[str, ...]:
+        """Classes where the configuration names none; empty where only clips would tell."""
 
     @abstractmethod
     def label(
-        self,
-        source: TaskSource,
-        corpus: Corpus,
-        clips: Sequence[Clip],
-        classes: tuple[str, ...],
-        findings: Findings,
+        self, found: Matching, classes: tuple[str, ...], findings: Findings
     ) -> list[LabelledClip]:
-        """Those of ``clips`` that have a target; says in ``findings`` what is wrong or left out."""
+        """Those of the clips that have a target; says in ``findings`` what is wrong or left out."""
 
     @abstractmethod
     def split_problems(
@@ -86,7 +73,7 @@ class TaskKind(ABC):
         """Target of a clip of ``frames`` frames, from the target of its `LabelledClip`."""
 
     @abstractmethod
-    def counts(self, targets: Sequence[np.ndarray], classes: tuple[str, ...]) -> dict[str, int]:
+    def counts(self, targets: Arrays, classes: tuple[str, ...]) -> dict[str, int]:
         """How often each answer occurs."""
 
     # -- pieces of clips and their logits -------------------------------------------------
@@ -119,7 +106,7 @@ class TaskKind(ABC):
         """Logits of one clip without those of the padding after its ``frames`` frames."""
         return logits
 
-    def join(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+    def join(self, logits: Arrays) -> np.ndarray:
         """One array of the logits of several clips."""
         return np.stack(logits)
 
@@ -145,22 +132,18 @@ class TaskKind(ABC):
         """
 
     @abstractmethod
-    def scores(self, logits: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, float]:
+    def scores(self, logits: Arrays, targets: Arrays) -> dict[str, float]:
         """Metrics over all clips of a split, from float32 logits per clip; contains `metric`."""
 
     @abstractmethod
     def resampled_scores(
-        self,
-        logits: list[np.ndarray],
-        targets: list[np.ndarray],
-        groups: np.ndarray,
-        weights: np.ndarray,
+        self, logits: Arrays, targets: Arrays, groups: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
         """The score when groups of clips occur with other multiplicities, for bootstraps.
 
         Parameters
         ----------
-        logits, targets : list of arrays
+        logits, targets : sequence of arrays
             As in `scores`.
         groups : int64 [n]
             Group of each clip, 0..G-1.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synergy.datasets.base import Clip, Corpus
-from synergy.tasks.base import TaskKind
-from synergy.tasks.task_source import Findings, LabelledClip, TaskSource
+from synergy.tasks.base import Arrays, TaskKind
+from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource
 from synergy.wording import Split, counted, did_you_mean, short_list
 
 
@@ -60,27 +59,20 @@ class ClipClassification(TaskKind):
         found = "a classification task needs a column, found segments"
         return found if source.column is None else None
 
-    def default_classes(
-        self, sources: Mapping[str, TaskSource], clips: Mapping[str, Sequence[Clip]]
-    ) -> tuple[str, ...]:
+    def default_classes(self, found: Sequence[Matching]) -> tuple[str, ...]:
         """Classes that the data has: targets of maps, and values where there is no map; sorted."""
-        found: set[str] = set()
-        for name, own in clips.items():
-            source = sources[name]
-            values = {clip.labels.get(source.column or "") for clip in own} - {None}
-            found |= {source.map[value] for value in values & source.map.keys() if value}
-            found |= {value for value in values if value and not source.map}
-        return tuple(sorted(found))
+        classes: set[str] = set()
+        for source, _, clips in found:
+            values = {clip.labels.get(source.column or "") for clip in clips} - {None}
+            classes |= {source.map[value] for value in values & source.map.keys() if value}
+            classes |= {value for value in values if value and not source.map}
+        return tuple(sorted(classes))
 
     def label(
-        self,
-        source: TaskSource,
-        corpus: Corpus,
-        clips: Sequence[Clip],
-        classes: tuple[str, ...],
-        findings: Findings,
+        self, found: Matching, classes: tuple[str, ...], findings: Findings
     ) -> list[LabelledClip]:
         """Clips whose value is a class or is mapped to one, with the number of the class."""
+        source, corpus, clips = found
         name, column = corpus.name, source.column or ""
         number = {label: index for index, label in enumerate(classes)}
         for target in dict.fromkeys(source.map.values()):
@@ -137,7 +129,7 @@ class ClipClassification(TaskKind):
         """The number of the class, int64 []."""
         return np.asarray(label, dtype=np.int64)
 
-    def counts(self, targets: Sequence[np.ndarray], classes: tuple[str, ...]) -> dict[str, int]:
+    def counts(self, targets: Arrays, classes: tuple[str, ...]) -> dict[str, int]:
         """Clips of each class."""
         numbers = [int(target) for target in targets]
         return {label: numbers.count(i) for i, label in enumerate(classes)}
@@ -159,11 +151,7 @@ class ClipClassification(TaskKind):
         return nn.functional.kl_div(student, expected, reduction="batchmean") * temperature**2
 
     def resampled_scores(
-        self,
-        logits: list[np.ndarray],
-        targets: list[np.ndarray],
-        groups: np.ndarray,
-        weights: np.ndarray,
+        self, logits: Arrays, targets: Arrays, groups: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
         """Accuracy from the hits and the clips of each group."""
         hit = np.array([int(r.argmax()) == int(t) for r, t in zip(logits, targets, strict=True)])
@@ -172,7 +160,7 @@ class ClipClassification(TaskKind):
         with np.errstate(invalid="ignore"):
             return (weights @ hits) / (weights @ clips)
 
-    def scores(self, logits: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, float]:
+    def scores(self, logits: Arrays, targets: Arrays) -> dict[str, float]:
         """Accuracy, balanced accuracy (mean recall) and the share of the largest class."""
         predicted = np.array([int(row.argmax()) for row in logits])
         expected = np.array([int(target) for target in targets])

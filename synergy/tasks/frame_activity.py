@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from synergy.audio.features import crop_frames
-from synergy.datasets.base import Clip, Corpus
-from synergy.tasks.base import TaskKind
-from synergy.tasks.task_source import Findings, LabelledClip, TaskSource
+from synergy.datasets.base import Corpus
+from synergy.tasks.base import Arrays, TaskKind
+from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource
 from synergy.wording import Split, counted, did_you_mean, short_list
 
 GRU_WIDTH = 16
@@ -64,22 +64,16 @@ class FrameActivity(TaskKind):
         found = "an activity task needs segments (the label of active segments), found a column"
         return found if source.segments is None else None
 
-    def default_classes(
-        self, sources: Mapping[str, TaskSource], clips: Mapping[str, Sequence[Clip]]
-    ) -> tuple[str, ...]:
+    def default_classes(self, found: Sequence[Matching]) -> tuple[str, ...]:
         """The label of the segments, or ``active`` where corpora have different ones."""
-        labels = {source.segments for source in sources.values() if source.segments}
+        labels = {each.source.segments for each in found if each.source.segments}
         return (labels.pop() if len(labels) == 1 else "active",)
 
     def label(
-        self,
-        source: TaskSource,
-        corpus: Corpus,
-        clips: Sequence[Clip],
-        classes: tuple[str, ...],
-        findings: Findings,
+        self, found: Matching, classes: tuple[str, ...], findings: Findings
     ) -> list[LabelledClip]:
         """Clips with the segments that count; `()` where somebody looked and found none."""
+        source, corpus, clips = found
         label = source.segments or ""
         if problem := _segment_problem(source, label, corpus):
             findings.problems.append(problem)
@@ -139,7 +133,7 @@ class FrameActivity(TaskKind):
             active[first : max(0, math.ceil(segment.end_s / hop_s - 1e-6))] = 1
         return active
 
-    def counts(self, targets: Sequence[np.ndarray], classes: tuple[str, ...]) -> dict[str, int]:
+    def counts(self, targets: Arrays, classes: tuple[str, ...]) -> dict[str, int]:
         """Frames with the activity and frames without."""
         active = sum(int(np.sum(target)) for target in targets)
         frames = sum(len(target) for target in targets)
@@ -168,7 +162,7 @@ class FrameActivity(TaskKind):
         """The logits of the frames that the clip has."""
         return logits[:frames]
 
-    def join(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+    def join(self, logits: Arrays) -> np.ndarray:
         """The frames of all clips, one clip after the other."""
         return np.concatenate(logits)
 
@@ -193,11 +187,7 @@ class FrameActivity(TaskKind):
         return loss * temperature**2
 
     def resampled_scores(
-        self,
-        logits: list[np.ndarray],
-        targets: list[np.ndarray],
-        groups: np.ndarray,
-        weights: np.ndarray,
+        self, logits: Arrays, targets: Arrays, groups: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
         """ROC-AUC from the share of rightly ordered frames between every two groups."""
         scores = np.concatenate(logits)
@@ -209,7 +199,7 @@ class FrameActivity(TaskKind):
         with np.errstate(invalid="ignore"):
             return ((weights @ ordered) * weights).sum(axis=1) / (positives * negatives)
 
-    def scores(self, logits: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, float]:
+    def scores(self, logits: Arrays, targets: Arrays) -> dict[str, float]:
         """ROC-AUC and accuracy at probability 0.5, both pooled over frames, and the majority.
 
         ``majority`` is what always answering the more frequent state would reach.

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from synergy.datasets.base import Clip, Corpus
+from synergy.datasets.base import Corpus
 from synergy.errors import DataError
 from synergy.tasks import TaskKind, TaskSpec
-from synergy.tasks.task_source import Findings, LabelledClip, TaskSource, matching_clips
+from synergy.tasks.task_source import (
+    Findings,
+    LabelledClip,
+    Matching,
+    TaskSource,
+    matching_clips,
+)
 from synergy.wording import SPLITS, Split, did_you_mean, problem_message, short_list
 
 
@@ -63,7 +69,7 @@ def select_clips(
     problems, dropped = findings.problems, findings.dropped
     if not sources:
         problems.append("expected at least one corpus, found none")
-    matching: dict[str, list[Clip]] = {}
+    matching: list[Matching] = []
     for name, source in sources.items():
         if name not in corpora:
             problems.append(
@@ -75,11 +81,9 @@ def select_clips(
         elif unknown := _unknown_columns(source, corpora[name]):
             problems.extend(unknown)
         else:
-            matching[name] = matching_clips(source, corpora[name], findings)
-    classes = classes or kind.default_classes(sources, matching)
-    clips: list[LabelledClip] = []
-    for name, found in matching.items():
-        clips += kind.label(sources[name], corpora[name], found, classes, findings)
+            matching.append(matching_clips(source, corpora[name], findings))
+    classes = classes or kind.default_classes(matching)
+    clips = [each for found in matching for each in kind.label(found, classes, findings)]
     if not problems:
         for split in SPLITS:
             own = [labelled for labelled in clips if labelled.clip.split == split]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from synergy.datasets.base import Clip, Corpus
+from synergy.datasets.base import Clip, Corpus, finite_number
 from synergy.files import StrictModel
 from synergy.wording import counted, short_list
 
@@ -58,7 +58,7 @@ class TaskSource(StrictModel):
             raise ValueError("map needs column")
         for column, condition in self.where.items():
             comparison = _COMPARISON.fullmatch(condition)
-            if comparison and _number(comparison[2]) is None:
+            if comparison and finite_number(comparison[2]) is None:
                 raise ValueError(
                     f"where {column}: expected a number after {comparison[1]}, "
                     f"found {comparison[2]!r}"
@@ -84,6 +84,14 @@ class LabelledClip:
     target: Any
 
 
+class Matching(NamedTuple):
+    """The clips of a corpus that meet the conditions of a source."""
+
+    source: TaskSource
+    corpus: Corpus
+    clips: Sequence[Clip]
+
+
 @dataclass(frozen=True)
 class Findings:
     """What comes up while clips are selected: sentences on what is wrong and what is left out."""
@@ -92,7 +100,7 @@ class Findings:
     dropped: list[str] = field(default_factory=list)
 
 
-def matching_clips(source: TaskSource, corpus: Corpus, findings: Findings) -> list[Clip]:
+def matching_clips(source: TaskSource, corpus: Corpus, findings: Findings) -> Matching:
     """Clips that meet every condition of ``where``; values must be comparable."""
     clips = list(corpus.clips)
     for column, condition in source.where.items():
@@ -103,7 +111,7 @@ def matching_clips(source: TaskSource, corpus: Corpus, findings: Findings) -> li
             accepted = values & wanted
         else:
             compare, bound = _OPERATORS[comparison[1]], float(comparison[2])
-            numbers = {value: _number(value) for value in values}
+            numbers = {value: finite_number(value) for value in values}
             wrong = sorted(value for value, number in numbers.items() if number is None)
             if wrong:
                 findings.problems.append(
@@ -120,12 +128,4 @@ def matching_clips(source: TaskSource, corpus: Corpus, findings: Findings) -> li
                 f"{column} {condition}"
             )
         clips = kept
-    return clips
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    return Matching(source, corpus, clips)
