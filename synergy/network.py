@@ -38,6 +38,11 @@ class TreeNetwork(nn.Module):
     mels : int
         Mel bands of the input.
 
+    Attributes
+    ----------
+    names : dict of Branch to str
+        Name of the submodule of each branch that holds blocks.
+
     Raises
     ------
     TreeError
@@ -60,8 +65,8 @@ class TreeNetwork(nn.Module):
             )
         self.tree = tree
         self.frame_strides = tuple(encoder.frame_strides)
-        self._names = tree.names()
-        for branch, name in self._names.items():
+        self.names = tree.names()
+        for branch, name in self.names.items():
             blocks = [encoder.build_block(number) for number in branch.block_numbers]
             self.add_module(name, nn.Sequential(*blocks))
         shape = encoder.output_shape(mels)
@@ -75,22 +80,15 @@ class TreeNetwork(nn.Module):
         """Feature frames per output frame of the encoder."""
         return prod(self.frame_strides)
 
-    def name_of(self, branch: Branch) -> str:
-        """Name of the submodule that holds the blocks of ``branch``, which has some."""
-        return self._names[branch]
-
     def blocks_of(self, branch: Branch) -> dict[int, nn.Module]:
         """The blocks of ``branch`` by their numbers; empty for a branch without blocks."""
         if branch.blocks is None:
             return {}
-        blocks = self.get_submodule(self.name_of(branch)).children()
+        blocks = self.get_submodule(self.names[branch]).children()
         return dict(zip(branch.block_numbers, blocks, strict=True))
 
     def forward(
-        self,
-        x: Tensor,
-        frames: Tensor | None = None,
-        rows: Mapping[str, Tensor] | None = None,
+        self, x: Tensor, frames: Tensor | None = None, rows: Mapping[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
         """Logits per task.
 
@@ -112,42 +110,33 @@ class TreeNetwork(nn.Module):
             frame stands for each feature frame that it covers. Rows in the order of ``rows``.
         """
         outputs: dict[str, Tensor] = {}
-        self._run(self.tree.root, x, None, frames, rows, outputs)
+
+        def run(branch: Branch, x: Tensor, frames: Tensor | None, present: Tensor | None) -> None:
+            """Run ``branch`` on the rows ``present`` in x (None: all of the batch)."""
+            if rows is not None:
+                needed = torch.unique(torch.cat([rows[task] for task in branch.tasks]))
+                if len(needed) < x.shape[0]:
+                    kept = needed if present is None else torch.searchsorted(present, needed)
+                    x = x.index_select(0, kept)
+                    frames = None if frames is None else frames.index_select(0, kept)
+                    present = needed
+            if frames is not None:
+                x, frames = self._padded(branch, x, frames)
+            elif branch.blocks is not None:
+                x = self.get_submodule(self.names[branch])(x)
+            for child in branch.children:
+                run(child, x, frames, present)
+            if branch.is_leaf:
+                (task,) = branch.tasks
+                # decoders are small and sensitive: float32 whatever the precision of the blocks
+                with torch.autocast(x.device.type, enabled=False):
+                    outputs[task] = self.get_submodule(head_name(task))(x.float(), frames)
+
+        run(self.tree.root, x, frames, None)
         return {
             task: self.specs[task].rules.of_feature_frames(logits, x.shape[3], self.frame_stride)
             for task, logits in outputs.items()
         }
-
-    def _run(
-        self,
-        branch: Branch,
-        x: Tensor,
-        present: Tensor | None,
-        frames: Tensor | None,
-        rows: Mapping[str, Tensor] | None,
-        outputs: dict[str, Tensor],
-    ) -> None:
-        """Run ``branch`` on the rows ``present`` in x (None: all of the batch)."""
-        if rows is not None:
-            needed = torch.unique(torch.cat([rows[task] for task in branch.tasks]))
-            count = x.shape[0]
-            if len(needed) < count:
-                kept = needed if present is None else torch.searchsorted(present, needed)
-                x = x.index_select(0, kept)
-                frames = None if frames is None else frames.index_select(0, kept)
-                present = needed
-        if branch.blocks is not None and frames is None:
-            x = self.get_submodule(self.name_of(branch))(x)
-        elif frames is not None:
-            x, frames = self._padded(branch, x, frames)
-        if branch.is_leaf:
-            task = branch.tasks[0]
-            # decoders are small and sensitive: float32 whatever the precision of the blocks
-            with torch.autocast(x.device.type, enabled=False):
-                outputs[task] = self.get_submodule(head_name(task))(x.float(), frames)
-            return
-        for child in branch.children:
-            self._run(child, x, present, frames, rows, outputs)
 
     def _padded(self, branch: Branch, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Run blocks so that a padded row gives what it would give without its padding.
@@ -259,8 +248,7 @@ def costs(encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, frames: int) -
         shape = encoder.output_shape(mels)
         heads: dict[str, tuple[int, int]] = {}
         for task in tasks:
-            head = task.rules.build_head(*shape, len(task.classes))
-            heads[task.name] = measure(head, x)[1:]
+            heads[task.name] = measure(task.rules.build_head(*shape, len(task.classes)), x)[1:]
     return Costs(
         block_params=tuple(params for params, _ in blocks),
         block_macs=tuple(macs for _, macs in blocks),

@@ -187,7 +187,7 @@ def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:
     for branch in network.tree.branches():
         if branch.blocks is None:
             continue
-        lines.append(f"self.{network.name_of(branch)} = nn.Sequential(")
+        lines.append(f"self.{network.names[branch]} = nn.Sequential(")
         for number, block in network.blocks_of(branch).items():
             lines += [f"    {line}" for line in module_lines(block, f"block {number}")]
         lines.append(")")
@@ -205,7 +205,7 @@ def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
 
     def run(branch: Branch, source: str) -> None:
         if branch.blocks is not None:
-            name = network.name_of(branch)
+            name = network.names[branch]
             lines.append(f"{name} = self.{name}({source})")
             source = name
         if branch.is_leaf:

@@ -304,7 +304,7 @@ def _costs(network: TreeNetwork, found: Costs) -> dict[str, Any]:
     for branch in network.tree.branches():
         if branch.blocks is not None:
             blocks = [number - 1 for number in branch.block_numbers]
-            branches[network.name_of(branch)] = {
+            branches[network.names[branch]] = {
                 "params": sum(found.block_params[block] for block in blocks),
                 "macs_per_s": sum(found.block_macs[block] for block in blocks),
             }
