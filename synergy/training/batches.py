@@ -26,6 +26,9 @@ from synergy.training.distillation import SoftLabels
 _ORDER, _START, _GAIN, _MEL_WIDTH, _MEL_PLACE, _FRAME_WIDTH, _FRAME_PLACE = range(7)
 _LN_POWER_PER_DB = log(10) / 10
 
+Keys = tuple[int | np.ndarray, ...]
+"""What the draws of a row depend on."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -130,17 +133,14 @@ class BatchSource:
         return drawn
 
     def _epoch_order(self, stream: int, epoch: int, count: int) -> np.ndarray:
-        key = (stream, epoch)
-        if key not in self._order:
-            for stale in [k for k in self._order if k[0] == stream and k[1] < epoch - 1]:
-                del self._order[stale]
-            draws = uniform(
-                self.seed, np.asarray(stream, np.uint64), epoch, np.arange(count), _ORDER
-            )
-            self._order[key] = np.argsort(draws, kind="stable")
-        return self._order[key]
+        if (stream, epoch) not in self._order:
+            self._order.pop((stream, epoch - 2), None)
+            of_stream = np.asarray(stream, np.uint64)
+            draws = uniform(self.seed, of_stream, epoch, np.arange(count), _ORDER)
+            self._order[stream, epoch] = np.argsort(draws, kind="stable")
+        return self._order[stream, epoch]
 
-    def _starts(self, clips: np.ndarray, keys: tuple[int | np.ndarray, ...]) -> np.ndarray:
+    def _starts(self, clips: np.ndarray, keys: Keys) -> np.ndarray:
         """First frame of each crop; may lie outside the clip by the random shift."""
         lengths = np.array([len(self.bank.features[clip]) for clip in clips])
         shift = round(self.config.shift_s / self.bank.hop_s)
@@ -163,29 +163,23 @@ class BatchSource:
             soft[task.task] = torch.from_numpy(np.stack(values))
         return soft
 
-    def _augment(self, x: np.ndarray, keys: tuple[int | np.ndarray, ...]) -> np.ndarray:
+    def _augment(self, x: np.ndarray, keys: Keys) -> np.ndarray:
         """Random level, then masks over mel bands and frames, in place."""
         config = self.config
         if config.gain_db > 0:
             gain = (2 * uniform(*keys, _GAIN) - 1) * config.gain_db * _LN_POWER_PER_DB
             x += (gain[:, None] / self.bank.normalisation.std).astype(np.float32)[:, None, :]
         for number in range(config.masks):
-            bands = _mask(x.shape[2], config.mel_mask, keys, number, _MEL_WIDTH, _MEL_PLACE)
-            frames = _mask(x.shape[1], config.frame_mask, keys, number, _FRAME_WIDTH, _FRAME_PLACE)
+            own = (*keys, number)
+            bands = _mask(x.shape[2], config.mel_mask, own, _MEL_WIDTH, _MEL_PLACE)
+            frames = _mask(x.shape[1], config.frame_mask, own, _FRAME_WIDTH, _FRAME_PLACE)
             x[np.broadcast_to(bands[:, None, :] | frames[:, :, None], x.shape)] = 0.0
         return x
 
 
-def _mask(
-    length: int,
-    share: float,
-    keys: tuple[int | np.ndarray, ...],
-    number: int,
-    for_width: int,
-    for_place: int,
-) -> np.ndarray:
+def _mask(length: int, share: float, keys: Keys, for_width: int, for_place: int) -> np.ndarray:
     """One random span per row of at most ``share`` of the axis; bool [B, length]."""
-    width = np.floor(uniform(*keys, number, for_width) * (share * length + 1))
-    first = np.floor(uniform(*keys, number, for_place) * (length - width + 1))
+    width = np.floor(uniform(*keys, for_width) * (share * length + 1))
+    first = np.floor(uniform(*keys, for_place) * (length - width + 1))
     place = np.arange(length)
     return (place >= first[:, None]) & (place < (first + width)[:, None])

@@ -58,17 +58,17 @@ def predict(
             for row, clip in enumerate(clips):
                 x[row, : lengths[row]] = bank.normalisation(bank.features[clip])
             rows = {
-                task: torch.tensor(
-                    [row for row, clip in enumerate(clips) if task in wanted[clip]],
-                    dtype=torch.int64,
-                )
-                for task in clips_by_task
+                task: [row for row, clip in enumerate(clips) if task in wanted[clip]]
+                for task in network.tree.tasks
             }
-            rows = {task: chosen for task, chosen in rows.items() if len(chosen)}
-            outputs = _run(network, x, lengths, rows, device)
+            outputs = network(
+                torch.from_numpy(x).to(device).transpose(1, 2).unsqueeze(1),
+                torch.tensor(lengths, device=device),
+                {t: torch.tensor(r, dtype=torch.int64, device=device) for t, r in rows.items()},
+            )
             for task, values in outputs.items():
                 cut = network.specs[task].rules.unpadded
-                for row, value in zip(rows[task].tolist(), values, strict=True):
+                for row, value in zip(rows[task], values.cpu().numpy(), strict=True):
                     logits[task][wanted[clips[row]][task]] = cut(value, lengths[row])
     network.train(was_training)
     return logits
@@ -81,21 +81,6 @@ def score(
     return {
         task.task: task.spec.rules.scores(logits[task.task], task.targets[split]) for task in tasks
     }
-
-
-def _run(
-    network: Network,
-    x: np.ndarray,
-    lengths: list[int],
-    rows: dict[str, torch.Tensor],
-    device: torch.device,
-) -> dict[str, np.ndarray]:
-    """Outputs of the tasks in ``rows``; the others get no row."""
-    none = torch.empty(0, dtype=torch.int64, device=device)
-    every = {task: rows.get(task, none).to(device) for task in network.tree.tasks}
-    features = torch.from_numpy(x).to(device).transpose(1, 2).unsqueeze(1)
-    outputs = network(features, torch.tensor(lengths, device=device), every)
-    return {task: outputs[task].cpu().numpy() for task in rows}
 
 
 def _by_length(bank: ClipBank, clips: list[int]) -> list[tuple[int, list[int]]]:

@@ -83,37 +83,29 @@ def train(
     optimizer, schedule = build_optimizer(network, config)
     snapshots: dict[int, dict[str, Tensor]] = {}
     history: list[dict[str, float]] = []
-    sums = {task.task: 0.0 for task in tasks}
     rows, seconds = 0, 0.0
-    started = time.perf_counter()
-    for step in range(config.steps):
-        if masking is not None and step == masking.start:
-            masking.begin(optimizer)
-        batch = source.batch(step).to(device)
-        losses = training_step(network, batch, optimizer, config, distillation)
-        schedule.step()
-        rows += len(batch.x)
-        for task, loss in losses.items():
-            value = float(loss)
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"the loss of {task} became {value} at step {step + 1} of {config.steps}; "
-                    f"lower training.learning_rate (now {config.learning_rate:g}) or "
-                    f"training.clip_norm (now {config.clip_norm:g})"
-                )
-            sums[task] += value
-        if (step + 1) % config.steps_per_epoch == 0:
-            seconds += time.perf_counter() - started
-            scores = score(tasks, "valid", predict(network, bank, clips_of(tasks, "valid")))
-            snapshots[step + 1] = {k: v.detach().clone() for k, v in network.state_dict().items()}
-            row = {"step": float(step + 1), "learning_rate": schedule.get_last_lr()[0]}
-            for task in sums:
-                row[f"{task}_loss"] = sums[task] / config.steps_per_epoch
-                row[f"{task}_score"] = scores[task][network.specs[task].rules.metric]
-            history.append(row)
-            sums = dict.fromkeys(sums, 0.0)
-            report({"step": step + 1, "steps": config.steps, "clips_per_s": rows / seconds, **row})
-            started = time.perf_counter()
+    for epoch in range(1, config.epochs + 1):
+        sums = {task.task: 0.0 for task in tasks}
+        started = time.perf_counter()
+        for step in range((epoch - 1) * config.steps_per_epoch, epoch * config.steps_per_epoch):
+            if masking is not None and step == masking.start:
+                masking.begin(optimizer)
+            batch = source.batch(step).to(device)
+            losses = training_step(network, batch, optimizer, config, distillation)
+            schedule.step()
+            rows += len(batch.x)
+            for task, loss in losses.items():
+                sums[task] += _finite(task, float(loss), step, config)
+        seconds += time.perf_counter() - started
+        done = epoch * config.steps_per_epoch
+        scores = score(tasks, "valid", predict(network, bank, clips_of(tasks, "valid")))
+        snapshots[done] = {k: v.detach().clone() for k, v in network.state_dict().items()}
+        row = {"step": float(done), "learning_rate": schedule.get_last_lr()[0]}
+        for task in sums:
+            row[f"{task}_loss"] = sums[task] / config.steps_per_epoch
+            row[f"{task}_score"] = scores[task][network.specs[task].rules.metric]
+        history.append(row)
+        report({"step": done, "steps": config.steps, "clips_per_s": rows / seconds, **row})
     first = 0 if masking is None else masking.start
     counting = [row for row in history if row["step"] > first]
     best_step = _best_step(counting, [task.task for task in tasks])
@@ -129,6 +121,16 @@ def train(
         history=history,
         clips_per_s=rows / seconds,
     )
+
+
+def _finite(task: str, loss: float, step: int, config: TrainingConfig) -> float:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss of {task} became {loss} at step {step + 1} of {config.steps}; "
+            f"lower training.learning_rate (now {config.learning_rate:g}) or "
+            f"training.clip_norm (now {config.clip_norm:g})"
+        )
+    return loss
 
 
 def training_step(
@@ -178,7 +180,13 @@ def build_optimizer(
     network: Network, config: TrainingConfig
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """The optimiser of every training and the schedule of its rate, stepped after each step."""
-    optimizer = torch.optim.AdamW(_parameter_groups(network, config), lr=config.learning_rate)
+    decayed = [p for p in network.parameters() if p.ndim > 1]  # matrices and kernels only
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate(s, config))
     return optimizer, schedule
 
@@ -189,16 +197,6 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
     if step < warmup:
         return (step + 1) / (warmup + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, config.steps - warmup)))
-
-
-def _parameter_groups(network: Network, config: TrainingConfig) -> list[dict[str, Any]]:
-    """Weight decay for matrices and kernels only."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    return [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
 
 
 def _best_step(history: list[dict[str, float]], tasks: list[str]) -> int:
