@@ -97,8 +97,7 @@ class RunConfig(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
-        wrong = [d for d in self.depths if not 1 <= d <= self.encoder.depth]
-        if wrong:
+        if wrong := [d for d in self.depths if not 1 <= d <= self.encoder.depth]:
             raise ValueError(f"depths: expected 1..{self.encoder.depth}, found {wrong}")
         for name, task in self.tasks.items():
             for corpus in task.corpora:
@@ -146,7 +145,7 @@ class RunConfig(StrictModel):
         try:
             return RunConfig.model_validate({**self.model_dump(), **given})
         except ValidationError as error:
-            problems = [_sentence(dict(problem)) for problem in error.errors()]
+            problems = _sentences(error)
             for name in given:
                 option = f"--{name.replace('_', '-')}"
                 problems = [re.sub(rf"^{name}\b[.0-9]*", option, text) for text in problems]
@@ -173,10 +172,8 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key!r} stands here for the second time",
-                    problem_mark=key_node.start_mark,
-                )
+                problem = f"the key {key!r} stands here for the second time"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             seen.append(key)
         return super().construct_mapping(node, deep)
 
@@ -213,11 +210,9 @@ def load_config(path: Path | None) -> RunConfig:
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: expected a mapping of settings, found {type(data).__name__}")
     try:
-        config = RunConfig.model_validate(data)
+        return _anchored(RunConfig.model_validate(data), file.parent)
     except ValidationError as error:
-        problems = [_sentence(dict(problem)) for problem in error.errors()]
-        raise ConfigError(f"{file}: " + "; ".join(problems)) from error
-    return _anchored(config, file.parent)
+        raise ConfigError(f"{file}: {'; '.join(_sentences(error))}") from error
 
 
 def _anchored(config: RunConfig, base: Path) -> RunConfig:
@@ -232,20 +227,22 @@ def _anchored(config: RunConfig, base: Path) -> RunConfig:
     return config.model_copy(update={"corpora": corpora})
 
 
-def _sentence(problem: dict[str, Any]) -> str:
-    """One pydantic error as ``key: what is wrong``."""
-    where = [str(part) for part in problem["loc"]]
-    # the tag of a discriminated union is no key of the file
-    if len(where) > 2 and where[0] == "corpora":
-        where = where[:2] + where[3:]
-    key = ".".join(where)
-    if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{did_you_mean(where[-1], _keys_beside(problem['loc']))}"
-    if problem["type"] == "missing":
-        return f"{key}: this key is required"
-    message = problem["msg"].removeprefix("Value error, ")
-    found = "" if problem["type"] == "value_error" else f", found {problem['input']!r}"
-    return f"{key}: {message}{found}" if key else f"{message}{found}"
+def _sentences(error: ValidationError) -> list[str]:
+    """Each problem as ``key: what is wrong``."""
+    sentences: list[str] = []
+    for problem in error.errors():
+        where = [str(part) for part in problem["loc"]]
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key{did_you_mean(where[-1], _keys_beside(problem['loc']))}"
+        elif problem["type"] == "missing":
+            message = "this key is required"
+        elif problem["type"] != "value_error":
+            message += f", found {problem['input']!r}"
+        if where[0:1] == ["corpora"]:
+            del where[2:3]  # the tag of a discriminated union is no key of the file
+        sentences.append(": ".join(filter(None, (".".join(where), message))))
+    return sentences
 
 
 def _keys_beside(where: Sequence[str | int]) -> Iterable[str]:

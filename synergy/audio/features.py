@@ -28,15 +28,18 @@ class FeatureConfig(StrictModel):
 
     mels: int = Field(default=64, ge=8, le=256, description="Mel bands.")
     window_ms: float = Field(
-        25.0, ge=5.0, le=128.0, description="Window in milliseconds, whole samples."
+        default=25.0, ge=5.0, le=128.0, description="Window in milliseconds, whole samples."
     )
     hop_ms: float = Field(
-        10.0, ge=1.0, le=100.0, description="Step between frames in milliseconds."
+        default=10.0, ge=1.0, le=100.0, description="Step between frames in milliseconds."
     )
     f_min_hz: float = Field(default=20.0, ge=0.0, description="Lower edge of the first band, Hz.")
     f_max_hz: float = Field(
-        8000.0, le=SAMPLE_RATE_HZ / 2, description="Upper edge of the last band, Hz."
+        default=8000.0, le=SAMPLE_RATE_HZ / 2, description="Upper edge of the last band, Hz."
     )
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
     @property
     def window_samples(self) -> int:

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -50,8 +51,7 @@ def expand_folder(text: str) -> Path:
     ConfigError
         If a named variable is not set, or there is no such home folder.
     """
-    unset = [name for name in _VARIABLE.findall(text) if not os.environ.get(name)]
-    if unset:
+    if unset := [name for name in _VARIABLE.findall(text) if not os.environ.get(name)]:
         names = " and ".join(dict.fromkeys(unset))
         raise ConfigError(
             f"folder {text}: the environment variable {names} is not set; "
@@ -81,10 +81,7 @@ def safe_path(folder: Path, path: str) -> tuple[str, str | None]:
     """
     normal = str(PurePosixPath(path))
     if PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or "\\" in path:
-        return (
-            normal,
-            f"{path}: expected a path relative to the folder, with forward slashes",
-        )
+        return normal, f"{path}: expected a path relative to the folder, with forward slashes"
     if ".." in PurePosixPath(path).parts:
         return normal, f"{path}: the path leaves the corpus folder"
     try:
@@ -106,7 +103,7 @@ def file_facts(
     What was found is kept in the cache by path, size and time of change, so that only new and
     changed files are read. ``folder`` must be resolved.
     """
-    kept = cache_folder() / "content" / f"{_digest(str(folder).encode())}.json"
+    kept = cache_folder() / "content" / f"{_hasher(str(folder).encode()).hexdigest()}.json"
     known = _read_kept(kept)
     facts: dict[str, FileFacts] = {}
     entries: dict[str, list[Any]] = {}
@@ -144,11 +141,7 @@ def fingerprint(clips: Sequence[Clip], facts: Mapping[str, FileFacts]) -> str:
     """Hex digest of splits, speakers, labels, segments and audio; order and folder play no part."""
     hasher = _hasher()
     for clip in sorted(clips, key=lambda clip: clip.path):
-        segments = (
-            None
-            if clip.segments is None
-            else sorted([s.start_s, s.end_s, s.label, s.label_source] for s in clip.segments)
-        )
+        segments = None if clip.segments is None else sorted(map(astuple, clip.segments))
         row = [clip.path, clip.split, clip.speaker, dict(clip.labels), segments]
         text = json.dumps([*row, facts[clip.path].digest], sort_keys=True, ensure_ascii=True)
         hasher.update(text.encode() + b"\n")
@@ -181,15 +174,11 @@ def refuse(name: str, folder: Path, clips: Iterable[Clip], problems: list[str]) 
 
 def hash_order(name: str) -> str:
     """Sort key that looks random but is the same on every machine."""
-    return _digest(name.encode())
+    return _hasher(name.encode()).hexdigest()
 
 
-def _hasher() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=16)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+def _hasher(content: bytes = b"") -> hashlib.blake2b:
+    return hashlib.blake2b(content, digest_size=16)
 
 
 def _read_kept(file: Path) -> dict[str, list[Any]]:

@@ -73,10 +73,6 @@ def load_manifest(name: str, config: ManifestConfig, progress: Progress | None =
         Name of the corpus in messages and results.
     config : ManifestConfig
 
-    Returns
-    -------
-    Corpus
-
     Raises
     ------
     ConfigError

@@ -53,10 +53,6 @@ def load_speech_commands(
         Name of the corpus in messages and results.
     config : SpeechCommandsConfig
 
-    Returns
-    -------
-    Corpus
-
     Raises
     ------
     ConfigError

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,6 @@ def open_store(
     progress : callable, optional
         Called with the number of clips done and of all clips, only while computing.
 
-    Returns
-    -------
-    FeatureStore
-
     Raises
     ------
     DataError
@@ -128,7 +124,7 @@ def open_store(
 
 
 def normalisation(stores: Mapping[str, FeatureStore], corpora: Iterable[str]) -> Normalisation:
-    """Mean and standard deviation per mel band over the train splits of some corpora.
+    """Mean and standard deviation, at least 1e-3, over the train splits of some corpora.
 
     Each corpus weighs the same, whatever its size.
 
@@ -138,11 +134,6 @@ def normalisation(stores: Mapping[str, FeatureStore], corpora: Iterable[str]) ->
         By name of the corpus.
     corpora : iterable of str
         Names of the corpora that count; order and repetition play no part.
-
-    Returns
-    -------
-    Normalisation
-        The standard deviation is at least 1e-3.
 
     Raises
     ------
@@ -257,7 +248,10 @@ def _load(folder: Path) -> FeatureStore:
     if file.stat().st_size != shape[0] * shape[1] * _DTYPE.itemsize:
         raise ValueError(f"{file}: expected {shape[0]} frames of {shape[1]} values")
     with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
-        offsets = dict(_offsets(csv.DictReader(stream)))
+        offsets = {
+            row["path"]: (int(row["first_frame"]), int(row["frames"]))
+            for row in csv.DictReader(stream)
+        }
     if len(offsets) != meta["clips"]:
         raise ValueError(f"{folder / 'index.csv'}: expected {meta['clips']} clips")
     return FeatureStore(
@@ -269,8 +263,3 @@ def _load(folder: Path) -> FeatureStore:
         train_squares=np.asarray(meta["train"]["sum_of_squares"], np.float64),
         train_frames=int(meta["train"]["frames"]),
     )
-
-
-def _offsets(rows: Iterable[Mapping[str, str]]) -> Iterator[tuple[str, tuple[int, int]]]:
-    for row in rows:
-        yield row["path"], (int(row["first_frame"]), int(row["frames"]))

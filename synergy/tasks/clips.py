@@ -136,17 +136,13 @@ def task_data(selection: TaskSelection, bank: ClipBank) -> TaskData:
             spec.rules.target(labelled.target, len(bank.features[number]), bank.hop_s)
             for number, labelled in chosen.items()
         ]
-        speakers: dict[object, int] = {}
-        groups[split] = np.array(
-            [
-                speakers.setdefault(
-                    (labelled.corpus, labelled.clip.speaker) if labelled.clip.speaker else number,
-                    len(speakers),
-                )
-                for number, labelled in chosen.items()
-            ],
-            dtype=np.int64,
-        )
+        seen: dict[object, int] = {}
+        speakers = [
+            (each.corpus, each.clip.speaker) if each.clip.speaker else number
+            for number, each in chosen.items()
+        ]
+        numbered = [seen.setdefault(speaker, len(seen)) for speaker in speakers]
+        groups[split] = np.array(numbered, dtype=np.int64)
         content = [
             [bank.keys[number], hash64(target.tobytes().hex())]
             for number, target in zip(chosen, targets[split], strict=True)

@@ -110,21 +110,10 @@ class FrameActivity(TaskKind):
         return [f"every frame of the {clips_of_split} is {state}; expected both"]
 
     def target(self, label: Any, frames: int, hop_s: float) -> np.ndarray:
-        """Which frames are active.
+        """Which frames are active, uint8 [F]: those whose centre lies in a segment of ``label``.
 
-        Parameters
-        ----------
-        label : sequence of Segment
-            May overlap and may end after the last frame.
-        frames : int
-            F >= 0.
-        hop_s : float
-            Seconds between the centres of two frames; frame f is centred at f * hop_s.
-
-        Returns
-        -------
-        ndarray, shape (F,)
-            uint8; 1 where the centre lies in a segment, its start included, its end not.
+        Frame f is centred at f * hop_s; a segment includes its start and not its end. Segments
+        may overlap and may end after the last frame.
         """
         active = np.zeros(frames, dtype=np.uint8)
         for segment in label:
