@@ -10,14 +10,14 @@ from synergy.audio.features import FeatureConfig
 from synergy.config import RunConfig
 from synergy.costs import Costs
 from synergy.datasets import DATASETS
-from synergy.datasets.bank import ClipBank, TaskData, build_bank, task_data
 from synergy.datasets.base import Corpus
 from synergy.datasets.feature_store import open_store
-from synergy.datasets.selection import select_clips
 from synergy.encoders import Cnn8, Encoder, encoder_at
 from synergy.errors import DataError
 from synergy.network import costs
 from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks.clips import ClipBank, TaskData, build_bank, task_data
+from synergy.tasks.selection import select_clips
 from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
@@ -76,10 +76,7 @@ class Experiment:
     @cached_property
     def specs(self) -> dict[str, TaskSpec]:
         """What networks know of the tasks."""
-        return {
-            name: TaskSpec(name, self.config.tasks[name].kind, self.data[name].classes)
-            for name in self.tasks
-        }
+        return {name: self.data[name].spec for name in self.tasks}
 
     @property
     def depth(self) -> int:
@@ -185,7 +182,9 @@ def settings_costs(
         task = config.tasks.get(name) if config is not None else None
         if specs and name in specs:
             known.append(specs[name])
-        elif task is not None and (classes := task.classes or TASK_KINDS[task.kind].usual_classes):
+        elif task is not None and (
+            classes := task.classes or TASK_KINDS[task.kind].default_classes(())
+        ):
             known.append(TaskSpec(name, task.kind, classes))
     every = tuple(known) if len(known) == len(set(tasks)) else ()
     return _costs(encoder, every, features.mels, round(1 / features.hop_s))
@@ -223,8 +222,7 @@ def prepare(
     problems: list[str] = []
     for name, task in config.tasks.items():
         try:
-            per_frame = TASK_KINDS[task.kind].per_frame
-            chosen = select_clips(name, task.classes, per_frame, task.corpora, corpora)
+            chosen = select_clips(name, task.classes, task.rules, task.corpora, corpora)
         except DataError as error:
             problems.append(str(error))
         else:
@@ -239,13 +237,14 @@ def prepare(
     notes = [note for corpus in corpora.values() for note in corpus.notes]
     for selection in selections:
         counts = ", ".join(f"{len(selection.of_split(split))} {split}" for split in SPLITS)
-        classes = counted(len(selection.classes), "class", "classes")
-        notes.append(f"{selection.task}: {counts} clips, {classes}")
-        notes += [f"{selection.task}: {reason}" for reason in selection.dropped]
+        spec = selection.spec
+        classes = counted(len(spec.classes), "class", "classes")
+        notes.append(f"{spec.name}: {counts} clips, {classes}")
+        notes += [f"{spec.name}: {reason}" for reason in selection.dropped]
     return Experiment(
         config=config,
         corpora=corpora,
         bank=bank,
-        data={selection.task: task_data(selection, bank) for selection in selections},
+        data={selection.spec.name: task_data(selection, bank) for selection in selections},
         notes=tuple(notes),
     )

@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from synergy.audio.features import log_mel
+from synergy.audio.features import Normalisation, log_mel
 from synergy.audio.reading import SAMPLE_RATE_HZ, read_waveform
 from synergy.errors import DataError, ModelError
 from synergy.export.folder import read_part
@@ -46,14 +46,16 @@ class Model:
     spec : Spec
     network : TreeNetwork
         In evaluation mode.
-    mean, std : Tensor [M]
-        Normalisation of the features.
+    normalisation : Normalisation
+        Of the features.
+    device : torch.device
+        Where the network is.
     """
 
     spec: Spec
     network: TreeNetwork
-    mean: Tensor
-    std: Tensor
+    normalisation: Normalisation
+    device: str | torch.device
 
     @property
     def tree(self) -> SharingTree:
@@ -99,7 +101,7 @@ class Model:
             features = torch.stack([log_mel(row, self.spec.features) for row in rows])
         except DataError as error:
             raise ModelError(str(error)) from error
-        features = (features.to(self.mean.device) - self.mean) / self.std
+        features = torch.from_numpy(self.normalisation(features.numpy())).to(self.device)
         with torch.inference_mode():
             logits = self.network(features.transpose(1, 2).unsqueeze(1))
         return {task: logits[task] if x.ndim == 2 else logits[task][0] for task in self.tasks}
@@ -181,13 +183,14 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     where = str(folder / WEIGHTS_FILE)
     check_tensors(tensors, network, spec.features, where)
     mean, std = (tensors[f"{FEATURE_PREFIX}{name}"] for name in ("mean", "std"))
-    for name, value in feature_tensors(spec.features, mean.numpy(), std.numpy()).items():
+    normalisation = Normalisation(mean.numpy(), std.numpy())
+    for name, value in feature_tensors(spec.features, *normalisation).items():
         if not torch.allclose(value, tensors.pop(name), atol=1e-5):
             raise ModelError(f"{where}: {name} is not what {SPEC_FILE} says about the features")
     network.load_state_dict(tensors, assign=True)
     try:
         network.to(device)
-        return Model(spec, network, mean.to(device), std.to(device))
+        return Model(spec, network, normalisation, device)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"the device {device} cannot be used ({error})") from error
 

@@ -210,7 +210,7 @@ def test_a_look_ahead_against_copies_of_the_network(training_network: TreeNetwor
     specs = [SPECS[task] for task in FLAT.tasks]
     optimizer, _ = build_optimizer(training_network, QUICK)
     before = deepcopy(training_network.state_dict())
-    found = look_ahead(training_network, batch, optimizer, torch.device("cpu"))
+    found = look_ahead(training_network, batch, optimizer)
     for name, value in training_network.state_dict().items():
         assert torch.equal(value, before[name]), name
     assert all(p.grad is None for p in training_network.parameters())

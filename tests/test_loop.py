@@ -78,9 +78,7 @@ def test_weights_of_the_best_validation_are_kept() -> None:
     trained = train(network, bank, [data["low"]], QUICK, seed=0)
     by_step = {row["step"]: row["low_score"] for row in trained.history}
     assert by_step[trained.best_step] == max(by_step.values())
-    now = score(
-        network, [data["low"]], "valid", predict(network, bank, clips_of([data["low"]], "valid"))
-    )
+    now = score([data["low"]], "valid", predict(network, bank, clips_of([data["low"]], "valid")))
     assert now["low"]["accuracy"] == by_step[trained.best_step]
     assert now == trained.scores["valid"]
 

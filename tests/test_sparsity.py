@@ -16,7 +16,6 @@ from synergy.encoders import Cnn8
 from synergy.errors import WorkspaceError
 from synergy.network import build_network
 from synergy.sparsity import TaskMaskedNetwork, hold, maskable, surviving
-from synergy.tasks import TASK_KINDS
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.evaluation import clips_of, predict
@@ -33,7 +32,6 @@ QUICK = TrainingConfig(epochs=3, steps_per_epoch=2, clips_per_task=4, crop_s=0.2
 BANK = small_bank()
 # two corpora: no clip is seen by both tasks
 DATA = {"low": small_data(BANK, 0, 24)["low"], "busy": small_data(BANK, 24)["busy"]}
-CPU = torch.device("cpu")
 
 
 def specs_of(tree: SharingTree) -> list:
@@ -152,12 +150,12 @@ def test_momentum_and_decay_do_not_move_a_pruned_weight() -> None:
     source = BatchSource(BANK, [DATA[t] for t in TASKS], QUICK, 0)
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.1, weight_decay=0.5)
     for step in range(3):
-        training_step(network, source.batch(step), optimizer, QUICK, CPU)
+        training_step(network, source.batch(step), optimizer, QUICK)
     masks = surviving(network.state_dict(), list(maskable(network)), 500)
     hold(network, masks, optimizer)
     for step in range(3, 6):
         before = {name: network.get_parameter(name).detach().clone() for name in masks}
-        training_step(network, source.batch(step), optimizer, QUICK, CPU)
+        training_step(network, source.batch(step), optimizer, QUICK)
         for name, mask in masks.items():
             weight = network.get_parameter(name)
             assert weight.grad is not None
@@ -180,12 +178,12 @@ def test_the_gradients_of_survivors_are_those_of_the_masked_function() -> None:
                 (batch.x,),
                 {"rows": batch.rows},
             )
-            losses = [TASK_KINDS[SPECS[t].kind].loss(outputs[t], batch.targets[t]) for t in TASKS]
+            losses = [SPECS[t].rules.loss(outputs[t], batch.targets[t]) for t in TASKS]
             torch.stack(losses).sum().backward()
         else:
             hold(network, masks, optimizer)
             wide = QUICK.model_copy(update={"clip_norm": 1e9})
-            training_step(network, batch, optimizer, wide, CPU)
+            training_step(network, batch, optimizer, wide)
         found.append({name: p.grad for name, p in network.named_parameters()})
     for name, gradient in found[0].items():
         torch.testing.assert_close(found[1][name], gradient)
@@ -260,9 +258,7 @@ def test_a_gradient_reaches_only_the_weights_of_its_task(alone: Mapping) -> None
     alone_gradients: dict[str, list[torch.Tensor]] = {}
     for task in TASKS:
         network.zero_grad()
-        loss = TASK_KINDS[SPECS[task].kind].loss(
-            network(batch.x, rows=batch.rows)[task], batch.targets[task]
-        )
+        loss = SPECS[task].rules.loss(network(batch.x, rows=batch.rows)[task], batch.targets[task])
         loss.backward()
         own = network.network_of(task)
         for name, mask in masking.masks[task].items():
@@ -273,7 +269,7 @@ def test_a_gradient_reaches_only_the_weights_of_its_task(alone: Mapping) -> None
             if parameter.grad is not None:
                 alone_gradients.setdefault(name, []).append(parameter.grad.clone())
     optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
-    training_step(network, batch, optimizer, QUICK.model_copy(update={"clip_norm": 1e9}), CPU)
+    training_step(network, batch, optimizer, QUICK.model_copy(update={"clip_norm": 1e9}))
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None
         torch.testing.assert_close(parameter.grad, sum(alone_gradients[name]))

@@ -321,13 +321,13 @@ def _show_frontier(table: ARTable, config: RunConfig | None, wanted: Wanted, as_
     from synergy.stages.search import costs_from_settings, frontier_rows
 
     known = costs_from_settings(config, table.tasks, wanted.width)
-    rows = frontier_rows(known.size, table, wanted)
+    rows = frontier_rows(known, table, wanted)
     if as_json:
         told = [row.to_json(table.tasks) for row in rows]
-        write_json({"frontier": told, "decoders_counted": known.whole})
+        write_json({"frontier": told, "decoders_counted": known.knows(table.tasks)})
         return
     write(frontier_text(rows, table.tasks))
-    if not known.whole:
+    if not known.knows(table.tasks):
         say("note: sizes are of the encoder; with a --config that has all classes, of the network")
 
 

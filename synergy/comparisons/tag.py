@@ -18,7 +18,6 @@ from synergy.errors import TrainingError
 from synergy.experiment import Experiment
 from synergy.network import TreeNetwork, build_network, head_name
 from synergy.running.probes import Probe
-from synergy.tasks import TASK_KINDS
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.loop import build_optimizer, lay_out, training_step
 from synergy.trials.trial_store import TrialStore
@@ -113,10 +112,10 @@ def measure_affinities(
     source = BatchSource(experiment.bank, tasks, config, trial.seed)
     found: list[np.ndarray] = []
     for step in range(config.steps):
-        batch = source.batch(step)
+        batch = source.batch(step).to(device)
         if step % every == 0:
-            found.append(look_ahead(network, batch, optimizer, device))
-        losses = training_step(network, batch, optimizer, config, device)
+            found.append(look_ahead(network, batch, optimizer))
+        losses = training_step(network, batch, optimizer, config)
         for task, loss in losses.items():
             if not math.isfinite(loss.item()):
                 raise TrainingError(
@@ -128,22 +127,17 @@ def measure_affinities(
     return {"affinity": np.mean(found, axis=0).tolist(), "looks": len(found)}
 
 
-def look_ahead(
-    network: TreeNetwork, batch: Batch, optimizer: torch.optim.Optimizer, device: torch.device
-) -> np.ndarray:
+def look_ahead(network: TreeNetwork, batch: Batch, optimizer: torch.optim.Optimizer) -> np.ndarray:
     """`affinities` on one batch, of the tasks of the network's tree.
 
     Everything outside the decoders is shared. The network, with its running statistics, is
     afterwards what it was; the rate and the weight decay are those that the optimiser has.
     """
-    x = batch.x.to(device)
-    rows = {task: chosen.to(device) for task, chosen in batch.rows.items()}
-    targets = {task: values.to(device) for task, values in batch.targets.items()}
 
     def losses() -> dict[str, Tensor]:
-        logits = network(x, rows=rows)
-        kinds = {task: TASK_KINDS[network.specs[task].kind] for task in network.tree.tasks}
-        return {task: kind.loss(logits[task], targets[task]) for task, kind in kinds.items()}
+        logits = network(batch.x, rows=batch.rows)
+        kinds = {task: network.specs[task].rules for task in network.tree.tasks}
+        return {task: kind.loss(logits[task], batch.targets[task]) for task, kind in kinds.items()}
 
     heads = tuple(f"{head_name(task)}." for task in network.tree.tasks)
     shared = [p for name, p in network.named_parameters() if not name.startswith(heads)]

@@ -6,6 +6,7 @@ tasks, `feature_store` its audio into features.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,15 @@ from synergy.wording import Split
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done and of all files."""
+
+
+def finite_number(text: str) -> float | None:
+    """The number that a cell of a table holds, or None."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 @dataclass(frozen=True, slots=True)

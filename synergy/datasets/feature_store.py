@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from synergy.audio.features import FeatureConfig
+from synergy.audio.features import FeatureConfig, Normalisation
 from synergy.audio.reading import cache_folder
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.extraction import extract
@@ -91,10 +91,6 @@ def open_store(
     progress : callable, optional
         Called with the number of clips done and of all clips, only while computing.
 
-    Returns
-    -------
-    FeatureStore
-
     Raises
     ------
     DataError
@@ -124,10 +120,8 @@ def open_store(
     return store
 
 
-def normalisation(
-    stores: Mapping[str, FeatureStore], corpora: Iterable[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation per mel band over the train splits of some corpora.
+def normalisation(stores: Mapping[str, FeatureStore], corpora: Iterable[str]) -> Normalisation:
+    """Mean and standard deviation, at least 1e-3, over the train splits of some corpora.
 
     Each corpus weighs the same, whatever its size.
 
@@ -137,11 +131,6 @@ def normalisation(
         By name of the corpus.
     corpora : iterable of str
         Names of the corpora that count; order and repetition play no part.
-
-    Returns
-    -------
-    mean, std : ndarray, shape (M,)
-        float32; std is at least 1e-3.
 
     Raises
     ------
@@ -159,7 +148,7 @@ def normalisation(
     mean = sum(store.train_sum / store.train_frames for store in ordered) / len(ordered)
     square = sum(store.train_squares / store.train_frames for store in ordered) / len(ordered)
     std = np.sqrt(np.maximum(square - mean**2, 1e-6))
-    return np.asarray(mean, np.float32), np.asarray(std, np.float32)
+    return Normalisation(np.asarray(mean, np.float32), np.asarray(std, np.float32))
 
 
 def _build(

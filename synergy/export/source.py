@@ -31,7 +31,6 @@ from synergy.encoders import ENCODERS, Encoder
 from synergy.errors import ModelError
 from synergy.files import StrictModel
 from synergy.network import TreeNetwork, head_name
-from synergy.tasks import TASK_KINDS
 
 WIDTH = 100
 _OWN_NAMES = ("LogMel", "Network", "Path", "Tensor")  # in every model.py
@@ -167,12 +166,10 @@ def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:
     for branch in network.tree.branches():
         if branch.blocks is None:
             continue
-        name = network.branch_names[id(branch)]
+        name = network.names[branch]
         lines.append(f"self.{name} = nn.Sequential(")
-        blocks = network.get_submodule(name).children()
-        for number, block in zip(branch.block_numbers, blocks, strict=True):
-            path = f"{name}.{number - branch.block_numbers[0]}"
-            made = module_lines(block, path, f"block {number}")
+        for place, (number, block) in enumerate(network.blocks_of(branch).items()):
+            made = module_lines(block, f"{name}.{place}", f"block {number}")
             lines += [f"    {line}" for line in made]
         lines.append(")")
     for task in order:
@@ -189,7 +186,7 @@ def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
     for branch in network.tree.branches():
         made = inputs[id(branch)]
         if branch.blocks is not None:
-            name = network.branch_names[id(branch)]
+            name = network.names[branch]
             lines.append(f"{name} = self.{name}({made})")
             made = name
         if branch.is_leaf:
@@ -197,8 +194,8 @@ def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
         inputs |= {id(child): made for child in branch.children}
     lines.append("return {")
     for task in order:
-        kind = TASK_KINDS[network.specs[task].kind]
-        logits = kind.exported_logits(f"self.{head_name(task)}({encoded[task]})")
+        rules = network.specs[task].rules
+        logits = rules.exported_logits(f"self.{head_name(task)}({encoded[task]})")
         lines.append(f"    {literal(task)}: {logits},")
     lines.append("}")
     return lines

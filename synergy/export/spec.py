@@ -303,7 +303,7 @@ def _results(split: str, specs: Sequence[TaskSpec], about: About) -> dict[str, A
         "ar_pct": single and accuracy_reduction(single, scores),
         "tasks": {
             spec.name: {
-                "metric": TASK_KINDS[spec.kind].metric,
+                "metric": spec.rules.metric,
                 "score": scores[spec.name],
                 "seeds": tuple(about.scores[split][spec.name]),
                 "weights": about.weights_scores[split][spec.name],
@@ -322,7 +322,7 @@ def _costs(network: TreeNetwork, found: Costs) -> CostsEntry:
     for branch in network.tree.branches():
         if branch.blocks is not None:
             own = slice(branch.blocks[0] - 1, branch.blocks[1])
-            branches[network.branch_names[id(branch)]] = entry(
+            branches[network.names[branch]] = entry(
                 sum(found.block_params[own]), sum(found.block_macs[own])
             )
     return CostsEntry(

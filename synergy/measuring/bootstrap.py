@@ -16,7 +16,6 @@ from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
 from synergy.measuring.outcome import Outcome
 from synergy.seeding import hash64, uniform
-from synergy.tasks import TASK_KINDS
 from synergy.trials.record import TrialResult
 from synergy.trials.trial_store import TrialStore
 from synergy.wording import Split
@@ -90,13 +89,10 @@ class Resampler:
         key = (digest, split, task)
         if key not in self._scores:
             data = self.experiment.data[task]
-            kind = TASK_KINDS[self.experiment.specs[task].kind]
-            targets = data.targets[split]
+            kind, targets = data.spec.rules, data.targets[split]
             kept = self._predictions(digest, f"{split}/{task}").astype(np.float32)
-            if kind.per_frame:
-                logits = np.split(kept, np.cumsum([len(target) for target in targets])[:-1])
-            else:
-                logits = list(kept)
+            features = self.experiment.bank.features
+            logits = kind.split(kept, [len(features[clip]) for clip in data.clips[split]])
             weights = self._group_weights(split, task)
             scores = kind.resampled_scores(logits, targets, data.groups[split], weights)
             # a resampled split in which the score is not defined stands for the whole one

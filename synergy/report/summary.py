@@ -111,7 +111,7 @@ def _max_ar(sources: Sources) -> float | None:
 
 def _whole(costs: Costs, tasks: Sequence[str]) -> int:
     """Parameters of independent models."""
-    return len(tasks) * sum(costs.block_params) + sum(costs.head_params[t] for t in tasks)
+    return len(tasks) * sum(costs.block_params) + sum(costs.head_params.get(t, 0) for t in tasks)
 
 
 def _final(

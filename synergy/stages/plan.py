@@ -358,7 +358,9 @@ def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
         for step in count():
             if step == _STEPS_TO_WARM_UP:
                 started = time.perf_counter()
-            losses = training_step(network, source.batch(step), optimizer, config.training, device)
+            losses = training_step(
+                network, source.batch(step).to(device), optimizer, config.training
+            )
             _ = [float(loss) for loss in losses.values()]
             steps = step + 1 - _STEPS_TO_WARM_UP
             if steps > 0 and time.perf_counter() - started >= PROBE_S:

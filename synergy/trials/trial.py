@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 
-from synergy.datasets.bank import ClipBank, TaskData
 from synergy.encoders import Encoder
 from synergy.files import StrictModel
 from synergy.network import build_network
 from synergy.seeding import digest
 from synergy.sparsity import TaskMaskedNetwork
-from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks import TaskSpec
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.loop import train
@@ -130,11 +129,9 @@ def run_trial(
     network.to(device)
     tasks = [data[task.name] for task in trial.tasks]
     trained = train(network, bank, tasks, trial.training, trial.seed, report, soft_labels, masking)
-    kinds = {task.name: TASK_KINDS[task.kind] for task in trial.tasks}
+    kinds = {task.name: task.rules for task in trial.tasks}
     predictions = {
-        f"{split}/{task}": np.concatenate(values).astype(np.float16)
-        if kinds[task].per_frame
-        else np.stack(values)
+        f"{split}/{task}": kinds[task].join(values).astype(kinds[task].kept_as)
         for split, by_task in trained.logits.items()
         for task, values in by_task.items()
     }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import re
-from typing import Literal, Self
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from synergy.datasets.base import Clip, Corpus
+from synergy.datasets.base import Clip, Corpus, finite_number
 from synergy.files import StrictModel
 from synergy.wording import counted, short_list
 
@@ -57,7 +58,7 @@ class TaskSource(StrictModel):
             raise ValueError("map needs column")
         for column, condition in self.where.items():
             comparison = _COMPARISON.fullmatch(condition)
-            if comparison and _number(comparison[2]) is None:
+            if comparison and finite_number(comparison[2]) is None:
                 raise ValueError(
                     f"where {column}: expected a number after {comparison[1]}, "
                     f"found {comparison[2]!r}"
@@ -70,14 +71,37 @@ class TaskSource(StrictModel):
         return self
 
 
-def matching_clips(
-    source: TaskSource, corpus: Corpus, problems: list[str], dropped: list[str]
-) -> list[Clip]:
-    """Clips that meet every condition of ``where``.
+@dataclass(frozen=True, slots=True)
+class LabelledClip:
+    """A clip that a task trains or is scored on.
 
-    Adds a sentence to ``problems`` where values cannot be compared, and one with a count to
-    ``dropped`` where a condition leaves clips out.
+    ``target`` is what the kind of the task makes of the labels: the number of the class, or
+    the active segments.
     """
+
+    corpus: str
+    clip: Clip
+    target: Any
+
+
+class Matching(NamedTuple):
+    """The clips of a corpus that meet the conditions of a source."""
+
+    source: TaskSource
+    corpus: Corpus
+    clips: Sequence[Clip]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What comes up while clips are selected: sentences on what is wrong and what is left out."""
+
+    problems: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+
+def matching_clips(source: TaskSource, corpus: Corpus, findings: Findings) -> Matching:
+    """Clips that meet every condition of ``where``; values must be comparable."""
     clips = list(corpus.clips)
     for column, condition in source.where.items():
         comparison = _COMPARISON.fullmatch(condition)
@@ -87,10 +111,10 @@ def matching_clips(
             accepted = values & wanted
         else:
             compare, bound = _OPERATORS[comparison[1]], float(comparison[2])
-            numbers = {value: _number(value) for value in values}
+            numbers = {value: finite_number(value) for value in values}
             wrong = sorted(value for value, number in numbers.items() if number is None)
             if wrong:
-                problems.append(
+                findings.problems.append(
                     f"corpus {corpus.name}, where {column} {condition}: expected numbers, "
                     f"found {short_list(map(repr, wrong), 3)}"
                 )
@@ -99,17 +123,9 @@ def matching_clips(
             }
         kept = [clip for clip in clips if clip.labels.get(column) in accepted]
         if len(kept) < len(clips):
-            dropped.append(
+            findings.dropped.append(
                 f"{counted(len(clips) - len(kept), 'clip')} of {corpus.name} do not have "
                 f"{column} {condition}"
             )
         clips = kept
-    return clips
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    return Matching(source, corpus, clips)
