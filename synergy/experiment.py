@@ -182,10 +182,9 @@ def settings_costs(
         task = config.tasks.get(name) if config is not None else None
         if specs and name in specs:
             known.append(specs[name])
-        elif task is not None and (
-            classes := task.classes or TASK_KINDS[task.kind].default_classes(())
-        ):
-            known.append(TaskSpec(name, task.kind, classes))
+        elif task is not None:
+            classes = task.classes or TASK_KINDS[task.kind].default_classes(())
+            known += [TaskSpec(name, task.kind, classes)] if classes else []
     every = tuple(known) if len(known) == len(set(tasks)) else ()
     return _costs(encoder, every, features.mels, round(1 / features.hop_s))
 

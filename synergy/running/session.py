@@ -105,8 +105,9 @@ class Session:
             If a probe failed; the others were measured all the same.
         """
         folder = self.workspace.folder / "probes"
-        known = {probe.digest: _kept(folder / probe.file) for probe in probes}
-        missing = {probe.digest: probe for probe in probes if known[probe.digest] is None}
+        kept = {probe.digest: _kept(folder / probe.file) for probe in probes}
+        known = {digest: found for digest, found in kept.items() if found is not None}
+        missing = {probe.digest: probe for probe in probes if probe.digest not in known}
         units = dict.fromkeys(missing, 0)
         total = sum(probe.units for probe in missing.values())
         errors: list[str] = []
@@ -123,16 +124,16 @@ class Session:
             if outcome.error is not None:
                 errors.append(f"{title}: {outcome.error}")
                 continue
-            found: ProbeFile = outcome.value
-            known[outcome.key] = found
-            found.write(folder / probe.file)
+            assert isinstance(outcome.value, ProbeFile)
+            known[outcome.key] = outcome.value
+            outcome.value.write(folder / probe.file)
             self.trained += probe.trains
             on_report(outcome.key, probe.units)
         if missing:
             self.progress.end()
         if errors:
             raise ShortfallError("; ".join(dict.fromkeys(errors)))
-        return tuple(found for probe in probes if (found := known[probe.digest]) is not None)
+        return tuple(known[probe.digest] for probe in probes)
 
     def _run(
         self, jobs: Mapping[str, Runnable], on_report: Callable[[str, Any], None]

@@ -72,10 +72,8 @@ def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Pat
         max_ar=summary.synthesis.max_ar,
         notes=summary.synthesis.notes,
     )
-    bank = experiment.bank
-    EXPORTERS["torch"](
-        workspace.model, network.eval(), encoder, config.features, bank.mean, bank.std, about
-    )
+    mean, std = experiment.bank.normalisation
+    EXPORTERS["torch"](workspace.model, network.eval(), encoder, config.features, mean, std, about)
     return workspace.model
 
 

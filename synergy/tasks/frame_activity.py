@@ -215,8 +215,6 @@ class FrameActivity(TaskKind):
             "majority": max(share, 1.0 - share),
         }
 
-    threshold = 0.5
-
     def prediction(
         self,
         logits: Tensor,
