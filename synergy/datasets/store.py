@@ -30,6 +30,7 @@ from synergy.audio.reading import cache_folder
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.extraction import extract
 from synergy.errors import DataError
+from synergy.files import write_text_atomically
 from synergy.wording import problem_message
 
 FORMAT_VERSION = 1
@@ -212,10 +213,7 @@ def _build(
                 "sum_of_squares": squares.tolist(),
             },
         }
-        with (building / "meta.json").open("w", encoding="utf-8") as stream:
-            json.dump(meta, stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
+        write_text_atomically(building / "meta.json", json.dumps(meta, indent=1))
         os.replace(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
