@@ -61,11 +61,11 @@ def made_up(tasks: tuple[str, ...]) -> tuple[ClipBank, list[TaskData]]:
             "valid": own[:20],
             "test": own[20:40],
         }
-        per_frame = SPECS[task].rules.threshold is not None
+        detects = SPECS[task].rules.threshold is not None
         targets: dict[Split, list[np.ndarray]] = {
             split: [
                 rng.integers(0, 2, FRAMES, np.uint8)
-                if per_frame
+                if detects
                 else np.asarray(rng.integers(0, len(SPECS[task].classes)), np.int64)
                 for _ in clips[split]
             ]

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from filelock import FileLock, Timeout
 
-from synergy.config import RunConfig, load_config
 from synergy.errors import ConfigError, TableError, WorkspaceError
 from synergy.files import is_partial, write_json_atomically, write_text_atomically
 from synergy.records import TableKind
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.resampling import TableSamples
 from synergy.trials.trial_store import TrialStore
+
+if TYPE_CHECKING:
+    from synergy.config import RunConfig
 
 _LOCK = ".synergy.lock"
 _HOLDER = ".synergy.holder.json"
@@ -249,6 +251,8 @@ class Workspace:
             If the workspace has results of an experiment that differs in more than depths, seeds
             and threshold; names the differences.
         """
+        from synergy.config import load_config  # imports torch, which readers do without
+
         results = [path for path in self._results() if path.exists()]
         if results and self.config.is_file():
             changed = load_config(self.config).differences(config)

@@ -221,5 +221,7 @@ def check_tasks(table: ARTable, known: Collection[str]) -> None:
 def _costs(
     found: PairTable, question: Question, config: RunConfig | None, workspace: Workspace | None
 ) -> Costs:
-    specs = {} if workspace is None else workspace.trials.task_specs()
+    store = None if workspace is None else workspace.trials
+    records = [store.trial(digest) for digest in store.done()] if store is not None else []
+    specs = {task.name: task.spec for record in records for task in record.tasks}
     return settings_costs(config, found.table.tasks, question.width, specs)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from synergy.tasks import TaskSpec
+
 
 class TaskRecord(StrictModel):
     """A task of a trial, see `synergy.tasks.TaskSpec`."""
@@ -24,6 +26,13 @@ class TaskRecord(StrictModel):
     name: str
     kind: str
     classes: tuple[str, ...]
+
+    @property
+    def spec(self) -> TaskSpec:
+        """The task as networks know it; imports torch."""
+        from synergy.tasks import TaskSpec
+
+        return TaskSpec(self.name, self.kind, self.classes)
 
 
 class TrialRecord(StrictModel):

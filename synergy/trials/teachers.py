@@ -7,8 +7,7 @@ the trials as ``soft_labels/TEACHER-CLIPS.safetensors``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import ValidationError
@@ -53,7 +52,7 @@ def load_soft_labels(
             for clip in clips
         ]
         votes = [
-            _labels(teacher, spec, trial, store, bank, pieces)
+            _Teacher(teacher, spec, trial, store, bank).labels(pieces)
             for teacher in trial.teachers[spec.name]
         ]
         logits[spec.name] = {
@@ -67,68 +66,58 @@ Piece = tuple[int, int, int]
 """What a teacher is asked about: a clip, and the first frame and number of frames in it."""
 
 
-def _labels(
-    teacher: str,
-    spec: TaskSpec,
-    trial: Trial,
-    store: TrialStore,
-    bank: ClipBank,
-    pieces: Sequence[Sequence[Piece]],
-) -> list[np.ndarray]:
-    """Joined logits of one teacher for the pieces of each clip."""
-    kind, every = spec.rules, [piece for own in pieces for piece in own]
-    key = digest([bank.fingerprint, spec.to_json(), every])
-    file = store.folder.parent / "soft_labels" / f"{teacher}-{key}.safetensors"
-    joined = _kept(file)
-    if joined is None:
-        joined = kind.join(_ask(teacher, spec, trial, store, bank, every)).astype(np.float32)
-        file.parent.mkdir(exist_ok=True)
-        partial = partial_path(file)
-        save_file({"logits": joined}, partial)
-        partial.replace(file)
-    rows = iter(kind.split(joined, [frames for _, _, frames in every]))
-    return [kind.join([next(rows) for _ in own]) for own in pieces]
+@dataclass(frozen=True)
+class _Teacher:
+    """A finished single-task model of ``spec``, asked for ``trial``."""
 
+    digest: str
+    spec: TaskSpec
+    trial: Trial
+    store: TrialStore
+    bank: ClipBank
 
-def _kept(file: Path) -> np.ndarray | None:
-    """Labels of an earlier trial; a damaged copy counts as none and is made anew."""
-    if not file.is_file():
-        return None
-    try:
-        return load_file(file)["logits"]
-    except (SafetensorError, KeyError, OSError):
-        return None
+    def labels(self, pieces: Sequence[Sequence[Piece]]) -> list[np.ndarray]:
+        """Joined logits for the pieces of each clip; kept for later trials."""
+        kind, every = self.spec.rules, [piece for own in pieces for piece in own]
+        key = digest([self.bank.fingerprint, self.spec.to_json(), every])
+        file = self.store.folder.parent / "soft_labels" / f"{self.digest}-{key}.safetensors"
+        try:
+            joined = load_file(file)["logits"]
+        except (SafetensorError, KeyError, OSError):  # not there yet, or damaged
+            joined = kind.join(self.ask(every)).astype(np.float32)
+            file.parent.mkdir(exist_ok=True)
+            partial = partial_path(file)
+            save_file({"logits": joined}, partial)
+            partial.replace(file)
+        rows = iter(kind.split(joined, [frames for _, _, frames in every]))
+        return [kind.join([next(rows) for _ in own]) for own in pieces]
 
+    def ask(self, pieces: Sequence[Piece]) -> list[np.ndarray]:
+        """Logits for each piece.
 
-def _ask(
-    teacher: str,
-    spec: TaskSpec,
-    trial: Trial,
-    store: TrialStore,
-    bank: ClipBank,
-    pieces: Sequence[Piece],
-) -> list[np.ndarray]:
-    known = store.trial(teacher)
-    tree = SharingTree.single(spec.name, trial.tree.depth)
-    if known.tree != tree.to_json() or [t.model_dump(mode="json") for t in known.tasks] != [
-        spec.to_json()
-    ]:
-        raise WorkspaceError(
-            f"{store.path(teacher)}: expected a single-task model of {spec.name} as a teacher, "
-            f"found {known.notation}"
-        )
-    try:
-        # its own: a student may be narrower
-        encoder = ENCODERS[known.encoder["name"]].model_validate(known.encoder)
-        network = build_network(tree, encoder, [spec], bank.mels, trial.seed)
-        network.load_state_dict(store.weights(teacher))
-    except (RuntimeError, KeyError, ValidationError) as error:
-        folder = store.path(teacher)
-        raise WorkspaceError(
-            f"{folder} holds the weights of another network; delete the folder and run the same "
-            "command again to repeat this trial"
-        ) from error
-    # views: the pieces take no memory
-    features = tuple(bank.features[clip][first : first + n] for clip, first, n in pieces)
-    asked = replace(bank, features=features)
-    return predict(network, asked, {spec.name: np.arange(len(features))})[spec.name]
+        Raises
+        ------
+        WorkspaceError
+            If the trial is none of a single-task model, or its weights do not fit.
+        """
+        known, folder = self.store.trial(self.digest), self.store.path(self.digest)
+        tree = SharingTree.single(self.spec.name, self.trial.tree.depth)
+        if known.sharing_tree != tree or [task.spec for task in known.tasks] != [self.spec]:
+            raise WorkspaceError(
+                f"{folder}: expected a single-task model of {self.spec.name} as a teacher, "
+                f"found {known.notation}"
+            )
+        try:
+            # its own: a student may be narrower
+            encoder = ENCODERS[known.encoder["name"]].model_validate(known.encoder)
+            network = build_network(tree, encoder, [self.spec], self.bank.mels, self.trial.seed)
+            network.load_state_dict(self.store.weights(self.digest))
+        except (RuntimeError, KeyError, ValidationError) as error:
+            raise WorkspaceError(
+                f"{folder} holds the weights of another network; delete the folder and run the "
+                "same command again to repeat this trial"
+            ) from error
+        # views: the pieces take no memory
+        asked = tuple(self.bank.features[clip][first : first + n] for clip, first, n in pieces)
+        clips = {self.spec.name: np.arange(len(asked))}
+        return predict(network, replace(self.bank, features=asked), clips)[self.spec.name]

@@ -20,7 +20,6 @@ from filelock import FileLock
 
 from synergy.errors import WorkspaceError
 from synergy.files import json_text, partial_path, shortly
-from synergy.tasks import TaskSpec
 from synergy.trials.record import TrialRecord, TrialResult, TrialRun
 
 if TYPE_CHECKING:
@@ -88,11 +87,6 @@ class TrialStore:
         """The fully resolved trial."""
         with self._reading(digest, "trial.json") as path:
             return TrialRecord.model_validate_json(path.read_bytes())
-
-    def task_specs(self) -> dict[str, TaskSpec]:
-        """Kind and classes of every task that was trained."""
-        tasks = (task for digest in self.done() for task in self.trial(digest).tasks)
-        return {task.name: TaskSpec(task.name, task.kind, task.classes) for task in tasks}
 
     def history(self, digest: str) -> list[dict[str, float]]:
         """One row an epoch; a column without a value in a row is absent there."""
