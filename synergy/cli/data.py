@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from synergy.cli.options import Data, Output, Training
 from synergy.cli.output import document, write
 from synergy.cli.reporter import Reporter
-from synergy.cli.setup import configured, core_count
+from synergy.cli.setup import configured
 from synergy.cli.tables import Table, rendered
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def check(data: Data, training: Training, output: Output) -> None:
       synergy data check --config mine.yaml
     """
     config = configured(data)
+    from synergy.executors import core_count
     from synergy.experiment import prepare
     from synergy.stages.data_check import data_check
 

@@ -58,7 +58,8 @@ def pairwise(
 
 def pairs_text(found: Pairs) -> str:
     """Tables of the single-task models and of the pairs; below them why cells are missing."""
-    notes = [*cell_notes(found.table), *(f"refined: {text}" for text in found.refined)]
+    table = found.found.table
+    notes = [*cell_notes(table), *(f"refined: {text}" for text in found.refined)]
     notes += [f"note: {text}" for text in found.notes]
-    tables = rendered(baseline_table(found.baselines.rows), ar_table(found.table))
+    tables = rendered(baseline_table(found.baselines.rows), ar_table(table))
     return "\n".join([tables, *([""] if notes else []), *notes])

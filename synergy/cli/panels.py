@@ -50,7 +50,7 @@ def spelled_out(command: Callable[..., None], offered: str) -> Callable[..., Non
 
     made_groups.__doc__ = command.__doc__
     made_groups.__annotations__ = {option.name: option.annotation for option in flat}
-    made_groups.__signature__ = inspect.Signature(flat)  # pyright: ignore[reportFunctionMemberAccess]
+    made_groups.__signature__ = inspect.Signature(flat)
     return made_groups
 
 

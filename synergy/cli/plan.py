@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from synergy.cli.options import Data, Output, Search, Training
 from synergy.cli.output import document, say, write
 from synergy.cli.reporter import Reporter
-from synergy.cli.setup import asked, configured, core_count, existing, pairable
+from synergy.cli.setup import asked, configured, existing, pairable
 from synergy.cli.tables import Table, rendered
 from synergy.wording import duration
 
@@ -30,6 +30,7 @@ def plan(data: Data, search: Search, training: Training, output: Output) -> None
     config = configured(data, search, training)
     tasks, question = pairable(data, config), asked(config, search, training)
     existing(data.workspace)
+    from synergy.executors import core_count
     from synergy.experiment import prepare
     from synergy.stages.plan import plan as stage
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from synergy.cli.ending import raise_if_interrupted
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from synergy.trials.record import TrialResult
+
 QUIET_S = 30.0
 """Plain lines of what is going on are at least this far apart."""
 
@@ -25,7 +27,7 @@ FIRST_S = 2.0
 
 
 class Reporter:
-    """Receiver of live progress, see `synergy.stages.progress.Progress`; a context manager.
+    """Receiver of live progress, see `synergy.running.progress.Progress`; a context manager.
 
     Parameters
     ----------
@@ -51,12 +53,7 @@ class Reporter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     # -- what stages call -----------------------------------------------------------------
@@ -100,25 +97,22 @@ class Reporter:
         raise_if_interrupted()
         self._set.running[label] = message["step"] / message["steps"]
         self._set.speeds[label] = message["clips_per_s"]
-        scores = {
-            key.removesuffix("_score"): value
-            for key, value in message.items()
-            if key.endswith("_score")
-        }
+        ends = "_score"
+        scores = {k.removesuffix(ends): v for k, v in message.items() if k.endswith(ends)}
         self._show(label, scores, message["step"] == message["steps"])
 
-    def finished(self, label: str, result: Mapping[str, Any] | None, error: str | None) -> None:
+    def finished(self, label: str, result: TrialResult | None, error: str | None) -> None:
         """A trial ended, with a result or an error."""
         raise_if_interrupted()
         current = self._set
         current.running.pop(label, None)
-        speed = current.speeds.pop(label, None) or (result or {}).get("clips_per_s")
+        speed = current.speeds.pop(label, None) or (result and result.clips_per_s)
         current.last_speed = speed or current.last_speed
         current.ended += 1
         if error is not None:
             current.failed += 1
             self._line(f"{current.title}: {label} failed: {error}")
-        self._show(label, result["scores"]["valid"] if result else {}, ended=True)
+        self._show(label, result.scores["valid"] if result else {}, ended=True)
 
     def end(self) -> None:
         """What was going on is over."""
@@ -183,15 +177,19 @@ class Reporter:
             say(", ".join([head, *state]) + last)
 
 
+@dataclass
 class _Set:
-    """A set of trials in progress."""
+    """A set of trials in progress; running ones with the share that is done."""
 
-    def __init__(self, title: str, total: int, done: int, started: float) -> None:
-        self.title, self.total, self.done, self.started = title, total, done, started
-        self.ended = self.failed = 0
-        self.running: dict[str, float] = {}
-        self.speeds: dict[str, float] = {}
-        self.last_speed = 0.0
+    title: str
+    total: int
+    done: int
+    started: float
+    ended: int = 0
+    failed: int = 0
+    last_speed: float = 0.0
+    running: dict[str, float] = field(default_factory=dict)
+    speeds: dict[str, float] = field(default_factory=dict)
 
     def left_s(self, now: float) -> float:
         """Seconds until all are done, at the pace so far; 0 when unknown or over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from synergy.records import Attempt, ComparedRow, Difference, Row
 
 
-def baseline_table(rows: Sequence[Row]) -> Table:
+def baseline_table(rows: Mapping[str, Row]) -> Table:
     """Table 1: the score of each task alone."""
     lines = [
         [task, *(_score(row.scores[split][task]) for split in REPORTED), in_full(row.params)]
-        for row in rows
-        for task in row.scores["valid"]
+        for task, row in rows.items()
     ]
     columns = ["task", "validation", "test", "params"]
     return Table("Each task alone (score %)", columns, lines)

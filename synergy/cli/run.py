@@ -29,19 +29,16 @@ def run(data: Data, search: Search, training: Training, output: Output) -> None:
     with session_of("run", config, data, training) as session:
         from synergy.stages.pairwise import pairwise
         from synergy.stages.synthesize import synthesize
-        from synergy.workspace import PairTable
 
         pairs = pairwise(session, tasks, config.depths, question, search.sweep)
         if not output.as_json:
             write(pairs_text(pairs) + "\n")
-        files = session.workspace.table_files("distilled" if training.distill else "plain")
-        table = PairTable(pairs.table, files.table, files.kind, pairs.samples)
-        found = synthesize(session, table, question)
+        found = synthesize(session, pairs.found, question)
     if output.as_json:
         told = {"pairwise": pairs.to_json(), "synthesize": found.to_json()}
         write(document({"workspace": str(data.workspace), **told}))
     else:
-        where = _WHERE.format(table=files.table.name)
+        where = _WHERE.format(table=pairs.found.file.name)
         write(f"{delivery_text(found, tasks)}\n\nIn {data.workspace}:\n{where}")
     if found.shortfall and search.max_ar is not None:
         raise ShortfallError(found.shortfall)

@@ -10,10 +10,9 @@ from synergy.cli.output import document, say, write
 from synergy.cli.pair_tables import frontier_table, stability_text, tree_text
 from synergy.cli.setup import asked, configured, existing, locked, table_of
 from synergy.cli.tables import rendered
-from synergy.errors import ShortfallError, TableError
+from synergy.errors import ShortfallError
 
 if TYPE_CHECKING:
-    from synergy.config import RunConfig
     from synergy.records import FrontierFile
     from synergy.stages.search import Found
     from synergy.workspace import PairTable
@@ -41,39 +40,21 @@ def search(data: Data, search: Search, training: Training, output: Output) -> No
         say("note: no --config: using the block sizes of the default encoder cnn8")
     else:
         config = configured(data, search)
+    from synergy.stages.search import all_trees, check_tasks
+    from synergy.stages.search import search as stage
+
     if config is not None and not alone:
-        check_tasks(config, found)
+        check_tasks(found.table, config.tasks)
     question = asked(config, search, training)
     if search.frontier:
-        from synergy.stages.search import all_trees
-
         held = None if alone else existing(data.workspace)
         _write_frontier(all_trees(found, question, config, held), output)
         return
     with nullcontext() if alone else locked("search", data.workspace) as workspace:
-        from synergy.stages.search import search as stage
-
         tree = stage(found, question, config, workspace)
     _write_tree(tree, found, output)
     if tree.shortfall:
         raise ShortfallError(tree.shortfall)
-
-
-def check_tasks(config: RunConfig, table: PairTable) -> None:
-    """Refuse a table of tasks that the configuration lacks.
-
-    Raises
-    ------
-    TableError
-    """
-    unknown = [task for task in table.table.tasks if task not in config.tasks]
-    if unknown:
-        way = "name it with --config" if table.kind else "add --no-train to find the tree only"
-        raise TableError(
-            f"the AR table has the tasks {', '.join(unknown)}, which the configuration with the "
-            f"tasks {', '.join(config.tasks)} lacks; use the configuration that the table was made "
-            f"with, or {way}"
-        )
 
 
 def _write_tree(found: Found, table: PairTable, output: Output) -> None:

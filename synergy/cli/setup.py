@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
     from synergy.running.session import Session
     from synergy.synthesis import Question
     from synergy.workspace import PairTable, Workspace
-
-
-def core_count() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def configured(
@@ -160,6 +152,7 @@ def session_of(
     command: str, config: RunConfig, data: Data, training: Training
 ) -> Iterator[Session]:
     """A session of the stages, with data prepared and the workspace claimed for ``config``."""
+    from synergy.executors import core_count
     from synergy.experiment import prepare
     from synergy.running.session import Session
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from synergy.cli import search as without_training
 from synergy.cli.options import (
     Data,
     Output,
@@ -18,6 +17,7 @@ from synergy.cli.options import (
 from synergy.cli.output import document, say, write
 from synergy.cli.pair_tables import frontier_table, stability_text, tree_text
 from synergy.cli.row_tables import attempts_table, interval_table, score_table, size_table
+from synergy.cli.search import search as find_tree
 from synergy.cli.setup import asked, configured, session_of, table_of
 from synergy.cli.tables import rendered
 from synergy.errors import ShortfallError
@@ -72,12 +72,14 @@ def synthesize(
             f"note: `synergy synthesize {old}` is `synergy search{new}` now; the old spelling goes "
             "with 1.0"
         )
-        without_training.search(data, search, training, output)
+        find_tree(data, search, training, output)
         return
     numbers = parse_numbers("--train-frontier", train_frontier)
     known = table_of(data, training.distill)
     config = configured(data, search, training)
-    without_training.check_tasks(config, known)
+    from synergy.stages.search import check_tasks
+
+    check_tasks(known.table, config.tasks)
     question = asked(config, search, training)
     with session_of("synthesize", config, data, training) as session:
         if numbers is not None:
