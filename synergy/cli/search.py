@@ -58,10 +58,12 @@ def search(data: Data, search: Search, training: Training, output: Output) -> No
 
 
 def _write_tree(found: Found, table: PairTable, output: Output) -> None:
-    sure = found.certainty
+    told, sure = found.tree.to_json(), found.certainty
     if output.as_json:
+        if told["params"] is None:  # of the whole network, or not at all
+            del told["params"]
         of_samples = {"certainty": sure and sure.model_dump(mode="json")} if table.kind else {}
-        write(document({**found.tree.to_json(), **of_samples}))
+        write(document({**told, **of_samples}))
         return
     parts = [tree_text(found.tree, table.table.tasks)]
     parts += [f"note: {note}" for note in found.tree.notes]
