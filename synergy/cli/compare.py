@@ -9,7 +9,7 @@ from synergy.cli.output import document, write
 from synergy.cli.row_tables import cost_table, difference_table, score_table
 from synergy.cli.setup import configured, session_of, table_of
 from synergy.cli.tables import rendered
-from synergy.wording import SPLIT_NAMES
+from synergy.wording import REPORTED, SPLIT_NAMES
 
 if TYPE_CHECKING:
     from synergy.records import ComparisonsFile
@@ -86,7 +86,8 @@ def compared_text(found: ComparisonsFile) -> str:
         f"Chance, {SPLIT_NAMES[split]}: independent models against independent models of other "
         f"seeds have an AR of {around.median:.1f} %, at most {around.high:.1f} % in 95 % of cases; "
         "a lower one is within chance."
-        for split, around in (found.chance or {}).items()
+        for split in REPORTED
+        if (around := (found.chance or {}).get(split))
     ]
     parts = [
         *([rendered(*tables)] if measured else []),

@@ -130,7 +130,7 @@ class Search:
             metavar="N",
             min=1,
             help="Instead of --max-ar: the lowest predicted AR with at most N parameters in all; "
-            "--solver, --strict and --repair then have no say.",
+            "not with --solver, --strict or --repair.",
         ),
     ] = None
     max_macs: Annotated[

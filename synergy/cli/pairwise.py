@@ -37,7 +37,8 @@ def pairwise(
     Single-task models that are missing are trained first. AR, the accuracy reduction, is the
     largest relative loss of one of the two tasks against its single-task model, in percent; its
     95 % interval comes from a bootstrap over seeds and speakers. A sweep other than full trains
-    only what the tree at --max-ar needs. Writes ar_table.csv and ar_samples.csv, with --distill
+    only what the tree at --max-ar needs. With --refine, --solver and --strict say which tree that
+    is. Writes ar_table.csv and ar_samples.csv, with --distill
     ar_table_distilled.csv and ar_samples_distilled.csv.
 
     \b
