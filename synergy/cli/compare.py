@@ -36,9 +36,8 @@ def compare(
     methods: Annotated[
         str | None,
         search_option(
-            "--methods",
-            metavar="A,B,...",
-            help="Only these comparisons; all of them by default. docs/extending.md lists them.",
+            "--methods A,B,...",
+            "Only these comparisons; all of them by default. docs/extending.md lists them.",
         ),
     ] = None,
 ) -> None:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,10 +19,17 @@ from synergy.errors import ConfigError
 if TYPE_CHECKING:
     from synergy.config import RunConfig
 
-data_option = partial(typer.Option, rich_help_panel="Data")
-search_option = partial(typer.Option, rich_help_panel="Search")
-training_option = partial(typer.Option, rich_help_panel="Training")
-output_option = partial(typer.Option, rich_help_panel="Output")
+
+def _option(panel: str, spelling: str, text: str, least: int | None = None) -> Any:
+    """An option such as ``--seed N`` of a panel, with its help and its least value."""
+    name, _, metavar = spelling.partition(" ")
+    return typer.Option(name, metavar=metavar or None, help=text, min=least, rich_help_panel=panel)
+
+
+data_option = partial(_option, "Data")
+search_option = partial(_option, "Search")
+training_option = partial(_option, "Training")
+output_option = partial(_option, "Output")
 
 
 @dataclass(frozen=True)
@@ -32,33 +39,29 @@ class Data:
     config: Annotated[
         Path | None,
         data_option(
-            "--config",
-            metavar="FILE",
-            help="Configuration (YAML). Without it: the one that the workspace has, else the "
+            "--config FILE",
+            "Configuration (YAML). Without it: the one that the workspace has, else the "
             "embedded corpus of synthetic speech.",
         ),
     ] = None
     workspace: Annotated[
         Path,
-        data_option("--workspace", metavar="DIR", help="Folder that keeps trainings and results."),
+        data_option("--workspace DIR", "Folder that keeps trainings and results."),
     ] = Path("runs/default")
     replace: Annotated[
-        bool, data_option("--replace", help="Put the results of another experiment aside.")
+        bool, data_option("--replace", "Put the results of another experiment aside.")
     ] = False
     tasks: Annotated[
         str | None,
         data_option(
-            "--tasks",
-            metavar="A,B,...",
-            help="Only these tasks of the configuration; all of them by default.",
+            "--tasks A,B,...", "Only these tasks of the configuration; all of them by default."
         ),
     ] = None
     table: Annotated[
         Path | None,
         data_option(
-            "--table",
-            metavar="FILE",
-            help="AR table to use instead of the workspace's: long (task_a, task_b, shared_depth, "
+            "--table FILE",
+            "AR table to use instead of the workspace's: long (task_a, task_b, shared_depth, "
             "ar_pct) or wide (task_a, task_b, ar_4_pct, ...).",
         ),
     ] = None
@@ -84,18 +87,16 @@ class Search:
     depths: Annotated[
         str | None,
         search_option(
-            "--depths",
-            metavar="DEPTHS",
-            help="Shared depths to sweep, such as 4-8 or 4,6,8, instead of the configuration's; "
+            "--depths DEPTHS",
+            "Shared depths to sweep, such as 4-8 or 4,6,8, instead of the configuration's; "
             "kept in config.yaml.",
         ),
     ] = None
     sweep: Annotated[
         Literal["full", "scan", "lazy"] | None,
         search_option(
-            "--sweep",
-            metavar="NAME",
-            help="full, the default: every pair at every depth; scan: each pair from the deepest "
+            "--sweep NAME",
+            "full, the default: every pair at every depth; scan: each pair from the deepest "
             "depth up to the first that passes --max-ar; lazy: only what the smallest tree rests "
             "on, assuming that AR grows with depth, for --solver exact. --strict, --frontier and "
             "TreeMTL need what the last two skip.",
@@ -104,50 +105,46 @@ class Search:
     max_ar: Annotated[
         float | None,
         search_option(
-            "--max-ar",
-            metavar="PCT",
-            help="Largest accuracy reduction in percent: of pairs that may share, and of the "
+            "--max-ar PCT",
+            "Largest accuracy reduction in percent: of pairs that may share, and of the "
             "trained tree. A command that trains keeps it in the workspace's config.yaml.",
         ),
     ] = None
     solver: Annotated[
         Literal["recursive", "exact"],
         search_option(
-            "--solver",
-            metavar="NAME",
-            help="recursive: the paper's splits; exact: the smallest tree, up to 14 tasks. Both "
+            "--solver NAME",
+            "recursive: the paper's splits; exact: the smallest tree, up to 14 tasks. Both "
             "sizes are printed.",
         ),
     ] = "recursive"
     strict: Annotated[
         bool,
-        search_option("--strict", help="Share only at depths at which the pair passed itself."),
+        search_option("--strict", "Share only at depths at which the pair passed itself."),
     ] = False
     max_params: Annotated[
         int | None,
         search_option(
-            "--max-params",
-            metavar="N",
-            min=1,
-            help="Instead of --max-ar: the lowest predicted AR with at most N parameters in all; "
+            "--max-params N",
+            "Instead of --max-ar: the lowest predicted AR with at most N parameters in all; "
             "not with --solver, --strict or --repair.",
+            least=1,
         ),
     ] = None
     max_macs: Annotated[
         int | None,
         search_option(
-            "--max-macs",
-            metavar="N",
-            min=1,
-            help="Instead of --max-ar: the lowest predicted AR with at most N multiply-accumulates "
+            "--max-macs N",
+            "Instead of --max-ar: the lowest predicted AR with at most N multiply-accumulates "
             "for a second of audio; the same holds.",
+            least=1,
         ),
     ] = None
     frontier: Annotated[
         bool,
         search_option(
             "--frontier",
-            help="Show every tree that some threshold leads to, with its size; train nothing.",
+            "Show every tree that some threshold leads to, with its size; train nothing.",
         ),
     ] = False
 
@@ -159,71 +156,62 @@ class Training:
     distill: Annotated[
         bool,
         training_option(
-            "--distill",
-            help="Let the single-task models label every clip for every task, as teachers.",
+            "--distill", "Let the single-task models label every clip for every task, as teachers."
         ),
     ] = False
     width: Annotated[
         float,
         training_option(
-            "--width",
-            metavar="F",
-            help="Multiply the channels of the tree's blocks by F, such as 0.75: a smaller network "
+            "--width F",
+            "Multiply the channels of the tree's blocks by F, such as 0.75: a smaller network "
             "of the same shape. The single-task models and the pairs keep theirs.",
         ),
     ] = 1.0
     repair: Annotated[
         int,
         training_option(
-            "--repair",
-            metavar="N",
-            min=0,
-            help="While the trained tree misses --max-ar, let the pair that binds its worst task "
+            "--repair N",
+            "While the trained tree misses --max-ar, let the pair that binds its worst task "
             "share less, and train again; at most N times.",
+            least=0,
         ),
     ] = 3
     final_epochs: Annotated[
         int | None,
         training_option(
-            "--final-epochs",
-            metavar="N",
-            min=1,
-            help="Train the tree once more for N epochs, as a row of its own beside the one with "
+            "--final-epochs N",
+            "Train the tree once more for N epochs, as a row of its own beside the one with "
             "the sweep's budget; this one is exported then.",
+            least=1,
         ),
     ] = None
     seed: Annotated[
         int | None,
         training_option(
-            "--seed",
-            metavar="N",
-            help="First seed, instead of the configuration's; kept in config.yaml.",
+            "--seed N", "First seed, instead of the configuration's; kept in config.yaml."
         ),
     ] = None
     seeds: Annotated[
         int | None,
         training_option(
-            "--seeds",
-            metavar="K",
-            help="Train everything with K seeds, counted up from the first one, instead of the "
+            "--seeds K",
+            "Train everything with K seeds, counted up from the first one, instead of the "
             "configuration's number; scores are averaged; kept in config.yaml.",
         ),
     ] = None
     workers: Annotated[
         int | None,
         training_option(
-            "--workers",
-            metavar="N",
-            min=1,
-            help="Processes at the same time; by default one for each core of this process.",
+            "--workers N",
+            "Processes at the same time; by default one for each core of this process.",
+            least=1,
         ),
     ] = None
     executor: Annotated[
         Literal["process", "serial"],
         training_option(
-            "--executor",
-            metavar="NAME",
-            help="process: worker processes with one thread each; serial: one training after the "
+            "--executor NAME",
+            "process: worker processes with one thread each; serial: one training after the "
             "other in this process.",
         ),
     ] = "process"
@@ -234,7 +222,7 @@ class Output:
     """In which form results are printed."""
 
     as_json: Annotated[
-        bool, output_option("--json", help="Print one JSON document on stdout instead of tables.")
+        bool, output_option("--json", "Print one JSON document on stdout instead of tables.")
     ] = False
 
 

@@ -23,12 +23,11 @@ def pairwise(
     refine: Annotated[
         int,
         training_option(
-            "--refine",
-            metavar="N",
-            min=0,
-            help="Spend N further trainings of pairs, one seed at a time, on the cells whose "
+            "--refine N",
+            "Spend N further trainings of pairs, one seed at a time, on the cells whose "
             "interval straddles --max-ar and whose outcome can change the tree. Needs a table; "
             "with --sweep, --tasks or --depths that is brought up to date first.",
+            least=0,
         ),
     ] = 0,
 ) -> None:

@@ -30,9 +30,7 @@ def predict(
     threshold: Annotated[
         float | None,
         output_option(
-            "--threshold",
-            metavar="P",
-            help="Probability from which a frame is active, instead of the model's.",
+            "--threshold P", "Probability from which a frame is active, instead of the model's."
         ),
     ] = None,
 ) -> None:

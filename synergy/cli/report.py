@@ -15,9 +15,7 @@ def report(
     output: Annotated[
         Path | None,
         output_option(
-            "--output",
-            metavar="FILE",
-            help="Where the page is written; report.html in the workspace by default.",
+            "--output FILE", "Where the page is written; report.html in the workspace by default."
         ),
     ] = None,
 ) -> None:

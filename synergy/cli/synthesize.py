@@ -35,7 +35,7 @@ def synthesize(
         bool,
         search_option(
             "--no-train",
-            help="Only find the tree and write tree.json. With --table this needs no workspace and "
+            "Only find the tree and write tree.json. With --table this needs no workspace and "
             "no recordings and writes nothing; block sizes are those of --config's encoder, or of "
             "the default one.",
         ),
@@ -43,9 +43,8 @@ def synthesize(
     train_frontier: Annotated[
         str | None,
         training_option(
-            "--train-frontier",
-            metavar="NUMBERS",
-            help="Train and measure these trees of --frontier, such as 1,3-5, and nothing else.",
+            "--train-frontier NUMBERS",
+            "Train and measure these trees of --frontier, such as 1,3-5, and nothing else.",
         ),
     ] = None,
 ) -> None:
