@@ -16,7 +16,6 @@ from synergy.cli.row_tables import (
     attempts_table,
     baseline_table,
     interval_table,
-    mean_table,
     score_table,
     size_table,
 )
@@ -164,7 +163,7 @@ def test_the_final_tables_fit_80_columns(seeds):
 
 
 def test_means_and_single_tasks():
-    lines = lines_of(mean_table([row("tree", 3)], TASKS))
+    lines = lines_of(score_table([row("tree", 3)], TASKS, sizes=True))
     assert lines[1] == "model split gc ac scr vad AR % params"
     assert "tree test 96.1 96.1 96.1 96.1 12.3 120,000" in lines
     assert lines_of(baseline_table({"gc": row("gc", 3)}))[-1] == "gc 96.1±1.0 96.1±1.0 120,000"

@@ -15,7 +15,6 @@ from synergy.wording import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
-    from rich.progress import TaskID
 
     from synergy.trials.record import TrialResult
 
@@ -45,7 +44,6 @@ class Reporter:
         self._missing = 0
         self._clock = clock
         self._bar: Bar | None = None
-        self._row: TaskID | None = None
         self._what = ""
         self._next_s = 0.0
         self._set = _Set("", 0, 0, clock())
@@ -70,8 +68,8 @@ class Reporter:
             self._what, self._next_s = what, self._clock() + FIRST_S
             if self.live:
                 self._draw(what, total)
-        if self._bar is not None and self._row is not None:
-            self._bar.update(self._row, completed=done, total=total)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
         elif self._clock() >= self._next_s:
             self._next_s = self._clock() + QUIET_S
             say(f"{what}: {done}/{total}")
@@ -99,7 +97,7 @@ class Reporter:
         self._set.speeds[label] = message["clips_per_s"]
         ends = "_score"
         scores = {k.removesuffix(ends): v for k, v in message.items() if k.endswith(ends)}
-        self._show(label, scores, message["step"] == message["steps"])
+        self._show(label, scores, ended=False)
 
     def finished(self, label: str, result: TrialResult | None, error: str | None) -> None:
         """A trial ended, with a result or an error."""
@@ -118,8 +116,7 @@ class Reporter:
         """What was going on is over."""
         if self._bar is not None:
             self._bar.stop()
-        self._bar = self._row = None
-        self._what = ""
+        self._bar, self._what = None, ""
 
     # -- what commands ask ----------------------------------------------------------------
 
@@ -152,7 +149,7 @@ class Reporter:
             transient=True,
         )
         self._bar.start()
-        self._row = self._bar.add_task(what, total=total, completed=done, state="")
+        self._bar.add_task(what, total=total, completed=done, state="")
 
     def _show(self, label: str, scores: Mapping[str, float], ended: bool) -> None:
         current = self._set
@@ -163,18 +160,17 @@ class Reporter:
             *([f"{duration(left)} left"] if (left := current.left_s(self._clock())) else []),
             *([f"{speed:,.0f} clips/s"] if speed else []),
         ]
-        if self._bar is not None and self._row is not None:
-            last = f"{label}: {shown}" if shown else ""
-            completed = current.done + current.ended + sum(current.running.values())
-            text = ", ".join([*state, *([last] if last else [])])
-            self._bar.update(self._row, completed=completed, state=text)
-            return
+        last = [f"{label}: {shown}"] if shown else []
+        completed = current.done + current.ended
         now = self._clock()
-        if (ended and label not in current.running) or now >= self._next_s:
+        if self._bar is not None:
+            completed += sum(current.running.values())
+            text = ", ".join([*state, *last])
+            self._bar.update(self._bar.task_ids[0], completed=completed, state=text)
+        elif ended or now >= self._next_s:
             self._next_s = now + QUIET_S
-            head = f"{current.title}: {current.done + current.ended}/{current.total} done"
-            last = f"; {label}: {shown}" if shown else ""
-            say(", ".join([head, *state]) + last)
+            head = ", ".join([f"{current.title}: {completed}/{current.total} done", *state])
+            say("; ".join([head, *last]))
 
 
 @dataclass

@@ -23,26 +23,23 @@ def baseline_table(rows: Mapping[str, Row]) -> Table:
     return Table("Each task alone (score %)", columns, lines)
 
 
-def score_table(rows: Sequence[Row], tasks: Sequence[str], intervals: bool = False) -> Table:
-    """Table 2: what each model scores, and its AR, on both splits."""
+def score_table(
+    rows: Sequence[Row], tasks: Sequence[str], *, intervals: bool = False, sizes: bool = False
+) -> Table:
+    """Table 2: what each model scores, and its AR, on both splits.
+
+    With ``sizes`` also its parameters; scores are the means alone then, to leave room for them.
+    """
     lines: list[list[str] | None] = []
     for split in REPORTED:
         lines += [None] if lines else []
         for row in rows:
-            scores = [_score(row.scores[split][task]) for task in tasks]
-            lines.append([row.name, split, *scores, _reduction(row, split, intervals)])
-    return Table("Scores %", ["model", "split", *tasks, "AR %"], lines, words=(0, 1))
-
-
-def mean_table(rows: Sequence[Row], tasks: Sequence[str]) -> Table:
-    """Tables 2 and 4 in one: means over the seeds, AR and sizes."""
-    lines: list[list[str] | None] = []
-    for split in REPORTED:
-        lines += [None] if lines else []
-        for row in rows:
-            scores = [f"{100 * row.mean_scores[split][task]:.1f}" for task in tasks]
-            lines.append([row.name, split, *scores, _reduction(row, split), in_full(row.params)])
-    return Table("Scores %", ["model", "split", *tasks, "AR %", "params"], lines, words=(0, 1))
+            means, each = row.mean_scores[split], row.scores.get(split, {})
+            scores = [_score([means[task]] if sizes else each[task]) for task in tasks]
+            params = [in_full(row.params)] if sizes else []
+            lines.append([row.name, split, *scores, _reduction(row, split, intervals), *params])
+    columns = ["model", "split", *tasks, "AR %", *(["params"] if sizes else [])]
+    return Table("Scores %", columns, lines, words=(0, 1))
 
 
 def interval_table(rows: Sequence[Row]) -> Table:

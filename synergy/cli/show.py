@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from synergy.cli.options import Data, Output
 from synergy.cli.output import document, write
 from synergy.cli.pair_tables import ar_table
-from synergy.cli.row_tables import mean_table
+from synergy.cli.row_tables import score_table
 from synergy.cli.tables import rendered
 from synergy.wording import duration
 
@@ -59,7 +59,7 @@ def state_text(state: State) -> str:
         if not state.is_tree_trained:
             parts.append("the tree is not trained yet; the scores below are of an earlier one")
         tasks = summary.tasks or tuple(summary.rows[0].mean_scores["valid"])
-        parts.append(rendered(mean_table(summary.rows, tasks)))
+        parts.append(rendered(score_table(summary.rows, tasks, sizes=True)))
         parts += [f"note: {summary.shortfall}"] if summary.shortfall else []
     elif tree is not None:
         parts.append("the tree is not trained yet: synergy synthesize")
