@@ -108,8 +108,8 @@ def settings_page() -> str:
     """The page on all settings, in Markdown."""
     from synergy.config import RunConfig, TaskConfig
     from synergy.datasets import DATASETS
-    from synergy.datasets.selection import TaskSource
     from synergy.encoders import ENCODERS
+    from synergy.tasks.task_source import TaskSource
 
     fields = RunConfig.model_fields
     formats = {name: model for name, (model, _) in DATASETS.items()}

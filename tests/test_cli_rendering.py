@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from contextlib import redirect_stderr
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,6 +37,7 @@ from synergy.records import (
 )
 from synergy.synthesis import ARTable, Cell
 from synergy.tree import SharingTree
+from synergy.trials.record import TrialResult
 from synergy.wording import REPORTED, duration
 
 TASKS = ("gc", "ac", "scr", "vad")
@@ -62,8 +62,8 @@ def test_plain_lines_tell_done_time_left_speed_and_scores(capsys):
     reporter = Reporter(live=False, clock=clock)
     reporter.begin("pairs", 4, 1)
     clock.now = 60.0
-    done: Any = SimpleNamespace(scores={"valid": {"a": 0.5}}, clips_per_s=900)
-    reporter.finished("{a,b}@4 seed 0", done, None)
+    result = TrialResult.model_construct(scores={"valid": {"a": 0.5}}, clips_per_s=900)
+    reporter.finished("{a,b}@4 seed 0", result, None)
     assert capsys.readouterr().err.splitlines() == [
         "pairs: 4 trainings, 1 of them done before",
         "pairs: 2/4 done, 2 min left, 900 clips/s; {a,b}@4 seed 0: a 50.0",

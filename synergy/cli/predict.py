@@ -12,7 +12,7 @@ from synergy.cli.output import document, write
 from synergy.errors import DataError, ModelError
 
 if TYPE_CHECKING:
-    from synergy.model import Prediction
+    from synergy.tasks.predictions import Prediction
 
 
 def predict(
@@ -66,7 +66,7 @@ def predict(
 
 
 def _text(answer: Prediction) -> str:
-    from synergy.model import ActivityPrediction
+    from synergy.tasks.predictions import ActivityPrediction
 
     if isinstance(answer, ActivityPrediction):
         spans = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in answer.segments)

@@ -9,6 +9,7 @@ from synergy.report.reading import Sources
 from synergy.report.trainings import Trainings
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import Cell
+from synergy.synthesis.question import Question
 from synergy.synthesis.task_graph import task_graph
 from synergy.tree import SharingTree
 
@@ -46,16 +47,18 @@ def _table(
     max_ar: float | None,
     tree: SharingTree | None,
 ) -> dict[str, Any]:
-    graph = None if max_ar is None else task_graph(table, max_ar)
+    weights = dict.fromkeys(table.pairs(), 0)
+    if max_ar is not None:
+        graph = task_graph(table, Question(max_ar))
+        weights = dict(zip(graph.pairs(), graph.weights, strict=True))
     cells: list[dict[str, Any]] = []
     for cell in table.cells:
         a, b, depth = cell.key
-        weight = 0 if graph is None else graph.edges[a, b]["weight"]
         cells.append(
             {
                 **_numbers(cell),
                 "passes": max_ar is not None and cell.passes(max_ar),
-                "is_weight": weight == depth,
+                "is_weight": weights[a, b] == depth,
                 "in_tree": _shared(tree, a, b) == depth,
                 "curves": _curves(cell, trainings, kind == "distilled"),
             }

@@ -15,7 +15,7 @@ from synergy.errors import SynergyError, TableError, WorkspaceError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.resampling import TableSamples
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
 
 KINDS = ("plain", "distilled")
@@ -196,22 +196,22 @@ def _trials(store: TrialStore) -> Iterator[TrialFacts]:
         trial, result = store.trial(digest), store.result(digest)
         with understanding(store.path(digest), "baseline"):
             kept = ("encoder", "training", "bank", "distillation", "teachers", "pruning")
-            taught = bool(trial.get("distillation"))
-            settings = {name: trial.get(name) for name in kept}
+            taught = bool(trial.distillation)
+            settings = trial.model_dump(mode="json", include=set(kept))
             # Teachers belong to tasks, so they differ between a pair and its single tasks.
             settings["teachers"] = taught
             yield TrialFacts(
                 digest=digest,
-                tree=SharingTree.from_json(trial["tree"]),
-                seed=int(trial["seed"]),
+                tree=trial.sharing_tree,
+                seed=trial.seed,
                 settings=json.dumps(settings, sort_keys=True),
-                data={task: str(value) for task, value in trial.get("data", {}).items()},
-                tasks={task["name"]: task for task in trial["tasks"]},
-                encoder=trial.get("encoder") or {},
-                training=trial.get("training") or {},
-                scores={s: dict(by) for s, by in result["scores"].items()},
-                is_plain=not (taught or trial.get("pruning")),
-                best_step=result.get("best_step"),
-                steps_per_epoch=int(trial["training"].get("steps_per_epoch") or 1),
-                seconds=float(result.get("seconds", 0.0)),
+                data=trial.data,
+                tasks={task.name: task.model_dump(mode="json") for task in trial.tasks},
+                encoder=trial.encoder,
+                training=trial.training,
+                scores=result.scores,
+                is_plain=not (taught or trial.pruning),
+                best_step=result.best_step,
+                steps_per_epoch=int(trial.training.get("steps_per_epoch") or 1),
+                seconds=result.seconds,
             )

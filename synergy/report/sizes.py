@@ -45,7 +45,7 @@ def sizes_of(sources: Sources, tasks: Sequence[str]) -> Sizes:
         If the encoder in the workspace is none that this version knows.
     """
     from synergy.encoders import ENCODERS
-    from synergy.network import known_costs
+    from synergy.network import costs
     from synergy.tasks import TASK_KINDS, TaskSpec
 
     settings = _encoder(sources)
@@ -64,8 +64,9 @@ def sizes_of(sources: Sources, tasks: Sequence[str]) -> Sizes:
             for task in tasks
             if task in known and known[task]["kind"] in TASK_KINDS
         ]
-        found = known_costs(encoder, specs, tasks, mels, frames)
-    return Sizes(found.size, found.whole, assumed=not settings)
+        whole = len(specs) == len(tasks)
+        found = costs(encoder, specs if whole else [], mels, frames)
+    return Sizes(found, whole, assumed=not settings)
 
 
 def _encoder(sources: Sources) -> Mapping[str, Any]:

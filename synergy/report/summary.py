@@ -12,6 +12,7 @@ from synergy.report.reading import Sources, read, understanding
 from synergy.report.sizes import sizes_of
 from synergy.report.trainings import Trainings
 from synergy.report.trees import Trees, trees_of
+from synergy.synthesis.question import Question
 from synergy.synthesis.stability import stability
 from synergy.tree import SharingTree
 from synergy.workspace import Workspace, same_network
@@ -110,7 +111,7 @@ def _max_ar(sources: Sources) -> float | None:
 
 def _whole(costs: Costs, tasks: Sequence[str]) -> int:
     """Parameters of independent models."""
-    return len(tasks) * sum(costs.block_params) + sum(costs.head_params[t] for t in tasks)
+    return len(tasks) * sum(costs.block_params) + sum(costs.head_params.get(t, 0) for t in tasks)
 
 
 def _final(
@@ -196,9 +197,9 @@ def _stability(
     if main is None or main not in sources.samples or trees is None or max_ar is None:
         return None
     samples = sources.samples[main]
-    depth = len(costs.block_params)
     caps = _caps(sources)
-    found = stability(samples, max_ar, costs.block_params, depth, trees.solver, trees.strict, caps)
+    terms = Question(max_ar, solver=trees.solver, strict=trees.strict, caps=caps)
+    found = stability(terms, samples, costs)
     return {
         "caps": [[*sorted(pair), cap] for pair, cap in caps.items()],
         "samples": len(samples.ar),

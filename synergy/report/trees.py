@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from synergy.errors import ConfigError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.frontier import FrontierTree, frontier
-from synergy.synthesis.synthesize import Solver
+from synergy.synthesis.question import Question, Solver
 from synergy.synthesis.task_graph import task_graph
 
 if TYPE_CHECKING:
@@ -78,12 +78,11 @@ def trees_of(table: ARTable, costs: Costs, solver: str, strict: bool) -> Trees:
     TableError, TreeError
         If a task has a name that no tree can hold, or a depth is larger than the encoder's.
     """
-    depth = len(costs.block_params)
     if solver == "exact":
         with suppress(ConfigError):  # too many tasks for it
-            found = frontier(table, costs.block_params, depth, "exact", strict)
+            found = frontier(Question(solver="exact", strict=strict), table, costs)
             return Trees("exact", strict, found, _stops(table, found))
-    found = frontier(table, costs.block_params, depth, "recursive", strict)
+    found = frontier(Question(strict=strict), table, costs)
     return Trees("recursive", strict, found, _stops(table, found))
 
 
@@ -91,8 +90,7 @@ def _stops(table: ARTable, found: tuple[FrontierTree, ...]) -> tuple[Stop, ...]:
     measured = {cell.ar_pct for cell in table.cells if cell.ar_pct is not None}
     starts: list[tuple[float, tuple[int, ...], int]] = []
     for low in sorted({0.0} | measured):
-        graph = task_graph(table, low)
-        weights = tuple(graph.edges[pair]["weight"] for pair in table.pairs())
+        weights = task_graph(table, Question(low)).weights
         tree = max(n for n, entry in enumerate(found) if entry.low <= low)
         if not starts or starts[-1][1:] != (weights, tree):
             starts.append((low, weights, tree))
