@@ -44,7 +44,7 @@ def commands(app: typer.Typer, name: str = "synergy") -> Iterator[tuple[str, typ
         The words to type, for example ``synergy data check``, and a context of that command.
     """
     root = typer.main.get_command(app)
-    waiting = [(name, typer.Context(root, info_name=name))]
+    waiting = [(name, typer.Context(root, info_name=name, **root.context_settings))]
     while waiting:
         words, context = waiting.pop(0)
         yield words, context

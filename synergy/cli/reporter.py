@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from synergy.cli.ending import raise_if_interrupted
@@ -15,7 +15,6 @@ from synergy.wording import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
-    from rich.progress import TaskID
 
     from synergy.trials.record import TrialResult
 
@@ -27,7 +26,7 @@ FIRST_S = 2.0
 
 
 class Reporter:
-    """Receiver of live progress, see `synergy.stages.progress.Progress`; a context manager.
+    """Receiver of live progress, see `synergy.running.progress.Progress`; a context manager.
 
     Parameters
     ----------
@@ -45,7 +44,6 @@ class Reporter:
         self._missing = 0
         self._clock = clock
         self._bar: Bar | None = None
-        self._row: TaskID | None = None
         self._what = ""
         self._next_s = 0.0
         self._set = _Set("", 0, 0, clock())
@@ -53,12 +51,7 @@ class Reporter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     # -- what stages call -----------------------------------------------------------------
@@ -75,8 +68,8 @@ class Reporter:
             self._what, self._next_s = what, self._clock() + FIRST_S
             if self.live:
                 self._draw(what, total)
-        if self._bar is not None and self._row is not None:
-            self._bar.update(self._row, completed=done, total=total)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
         elif self._clock() >= self._next_s:
             self._next_s = self._clock() + QUIET_S
             say(f"{what}: {done}/{total}")
@@ -102,12 +95,9 @@ class Reporter:
         raise_if_interrupted()
         self._set.running[label] = message["step"] / message["steps"]
         self._set.speeds[label] = message["clips_per_s"]
-        scores = {
-            key.removesuffix("_score"): value
-            for key, value in message.items()
-            if key.endswith("_score")
-        }
-        self._show(label, scores, message["step"] == message["steps"])
+        ends = "_score"
+        scores = {k.removesuffix(ends): v for k, v in message.items() if k.endswith(ends)}
+        self._show(label, scores, ended=False)
 
     def finished(self, label: str, result: TrialResult | None, error: str | None) -> None:
         """A trial ended, with a result or an error."""
@@ -126,8 +116,7 @@ class Reporter:
         """What was going on is over."""
         if self._bar is not None:
             self._bar.stop()
-        self._bar = self._row = None
-        self._what = ""
+        self._bar, self._what = None, ""
 
     # -- what commands ask ----------------------------------------------------------------
 
@@ -160,7 +149,7 @@ class Reporter:
             transient=True,
         )
         self._bar.start()
-        self._row = self._bar.add_task(what, total=total, completed=done, state="")
+        self._bar.add_task(what, total=total, completed=done, state="")
 
     def _show(self, label: str, scores: Mapping[str, float], ended: bool) -> None:
         current = self._set
@@ -171,29 +160,32 @@ class Reporter:
             *([f"{duration(left)} left"] if (left := current.left_s(self._clock())) else []),
             *([f"{speed:,.0f} clips/s"] if speed else []),
         ]
-        if self._bar is not None and self._row is not None:
-            last = f"{label}: {shown}" if shown else ""
-            completed = current.done + current.ended + sum(current.running.values())
-            text = ", ".join([*state, *([last] if last else [])])
-            self._bar.update(self._row, completed=completed, state=text)
-            return
+        last = [f"{label}: {shown}"] if shown else []
+        completed = current.done + current.ended
         now = self._clock()
-        if (ended and label not in current.running) or now >= self._next_s:
+        if self._bar is not None:
+            completed += sum(current.running.values())
+            text = ", ".join([*state, *last])
+            self._bar.update(self._bar.task_ids[0], completed=completed, state=text)
+        elif ended or now >= self._next_s:
             self._next_s = now + QUIET_S
-            head = f"{current.title}: {current.done + current.ended}/{current.total} done"
-            last = f"; {label}: {shown}" if shown else ""
-            say(", ".join([head, *state]) + last)
+            head = ", ".join([f"{current.title}: {completed}/{current.total} done", *state])
+            say("; ".join([head, *last]))
 
 
+@dataclass
 class _Set:
-    """A set of trials in progress."""
+    """A set of trials in progress; running ones with the share that is done."""
 
-    def __init__(self, title: str, total: int, done: int, started: float) -> None:
-        self.title, self.total, self.done, self.started = title, total, done, started
-        self.ended = self.failed = 0
-        self.running: dict[str, float] = {}
-        self.speeds: dict[str, float] = {}
-        self.last_speed = 0.0
+    title: str
+    total: int
+    done: int
+    started: float
+    ended: int = 0
+    failed: int = 0
+    last_speed: float = 0.0
+    running: dict[str, float] = field(default_factory=dict)
+    speeds: dict[str, float] = field(default_factory=dict)
 
     def left_s(self, now: float) -> float:
         """Seconds until all are done, at the pace so far; 0 when unknown or over."""
