@@ -40,7 +40,7 @@ class Models:
         depth = self.experiment.config.encoder.depth
         if row := self.lines.get(name):
             digests = row["digests"]
-            seeds = [int(self.store.trial(digest)["seed"]) for digest in digests]
+            seeds = [self.store.trial(digest).seed for digest in digests]
             scores = {s: {t: tuple(of) for t, of in row["scores"][s].items()} for s in REPORTED}
             tree = SharingTree.parse(row["notation"], depth)
             return Outcome(tree, tuple(digests), scores, (), tuple(seeds))

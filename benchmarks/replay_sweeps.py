@@ -21,7 +21,7 @@ from rich.table import Table
 
 from synergy.config import load_config
 from synergy.stages.search import costs_from_settings
-from synergy.synthesis import ARTable, synthesize
+from synergy.synthesis import ARTable, Question, search
 from synergy.synthesis.cells import Cell, CellKey
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, run_sweep
 from synergy.tree import SharingTree
@@ -38,7 +38,7 @@ def main() -> None:
         return
     whole = ARTable.from_csv(given.workspace / "ar_table.csv")
     config = load_config(given.workspace / "config.yaml")
-    costs = tuple(costs_from_settings(config, whole.tasks).size.block_params)
+    costs = costs_from_settings(config, whole.tasks).size
     seconds = seconds_of_pairs(given.workspace)
     thresholds = given.max_ar or sorted(
         {cell.ar_pct for cell in whole.cells if cell.ar_pct is not None}
@@ -48,8 +48,9 @@ def main() -> None:
         table.add_column(name, justify="right")
     sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     for max_ar in thresholds:
-        goal = SweepGoal(whole.tasks, whole.depths, max_ar, costs, len(costs))
-        smallest = synthesize(whole, max_ar, costs, len(costs), "exact").encoder_cost
+        terms = Question(max_ar, solver="exact")
+        goal = SweepGoal(whole.tasks, whole.depths, terms, costs)
+        smallest = search(terms, whole, costs).encoder_cost
         for name, sweep in SWEEPS.items():
             asked: list[CellKey] = []
 
@@ -58,7 +59,7 @@ def main() -> None:
                 return [whole.cell(*key) for key in keys]
 
             found = run_sweep(sweep, goal, train)
-            size = synthesize(found, max_ar, costs, len(costs), "exact").encoder_cost
+            size = search(terms, found, costs).encoder_cost
             took = sum(seconds[frozenset(key[:2]), key[2]] for key in asked)
             sums[name][0] += len(asked)
             sums[name][1] += took

@@ -19,12 +19,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
-import networkx as nx
 from rich.console import Console
 from rich.table import Table
 
-from synergy.synthesis import exact_tree, recursive_tree
+from synergy.synthesis import TaskGraph, exact_tree, recursive_tree
 from synergy.synthesis.exact import MAX_TASKS
+from synergy.synthesis.task_sets import TaskSets
 from synergy.tree import SharingTree
 
 DEPTH = 8
@@ -55,17 +55,15 @@ class Measured:
     result: str
 
 
-def task_graph_of(tasks: int, seed: int) -> nx.Graph:
+def task_graph_of(tasks: int, seed: int) -> TaskGraph:
     """Task graph with any weight of the swept depths; most of the smaller depths pass as well."""
     draw = random.Random(seed)
-    names = [f"t{i}" for i in range(tasks)]
-    graph = nx.Graph()
-    graph.add_nodes_from(names)
-    for a, b in itertools.combinations(names, 2):
+    depths: list[tuple[int, ...]] = []
+    for _ in range(tasks * (tasks - 1) // 2):
         weight = draw.choice(SWEPT)
         passing = (depth for depth in SWEPT if depth < weight and draw.random() < 0.8)
-        graph.add_edge(a, b, depths=(*passing, weight), weight=weight)
-    return graph
+        depths.append((*passing, weight))
+    return TaskGraph(tuple(f"t{i}" for i in range(tasks)), tuple(depths))
 
 
 def plans(tasks: tuple[int, ...], least: int) -> Iterator[Plan]:
@@ -117,10 +115,11 @@ def cost_of(plan: Plan, placed: int, weights: list[list[int]]) -> float | None:
     return total
 
 
-def enumerate_all(graph: nx.Graph, limit_s: float) -> Measured:
+def enumerate_all(graph: TaskGraph, limit_s: float) -> Measured:
     """Try every tree, until there is none left or the time is up."""
-    tasks = len(graph)
-    weights = [[graph.edges[a, b]["weight"] if a != b else 0 for b in graph] for a in graph]
+    tasks = len(graph.tasks)
+    weights = TaskSets(graph).weights[::-1]  # the first task has the last bit
+    weights = [row[::-1] for row in weights]
     started = time.process_time()
     best, count = float("inf"), 0
     for plan in plans(tuple(range(tasks)), 0):
@@ -132,19 +131,19 @@ def enumerate_all(graph: nx.Graph, limit_s: float) -> Measured:
             found = f"stopped after {count:,} of {COUNTS[tasks]:,} trees, {share:.0%}"
             return Measured("every tree", tasks, time.process_time() - started, found)
     seconds = time.process_time() - started
-    exact = exact_tree(graph, BLOCKS, DEPTH).cost(BLOCKS)
+    exact = exact_tree(graph, BLOCKS).cost(BLOCKS)
     if (count, best) != (COUNTS[tasks], exact):
         sys.exit(f"expected {COUNTS[tasks]} trees and a cost of {exact}, found {count} and {best}")
     return Measured("every tree", tasks, seconds, f"{count:,} trees, smallest {best:,.0f}")
 
 
-def solver(name: str, graph: nx.Graph, solve: Callable[[], SharingTree]) -> Measured:
+def solver(name: str, graph: TaskGraph, solve: Callable[[], SharingTree]) -> Measured:
     """Time one solver."""
     started = time.process_time()
     tree = solve()
     seconds = time.process_time() - started
-    share = tree.cost(BLOCKS) / (len(graph) * sum(BLOCKS))
-    return Measured(name, len(graph), seconds, f"{share:.0%} of independent encoders")
+    share = tree.cost(BLOCKS) / (len(graph.tasks) * sum(BLOCKS))
+    return Measured(name, len(graph.tasks), seconds, f"{share:.0%} of independent encoders")
 
 
 def measurements(limit_s: float, seed: int) -> Iterator[Measured]:
@@ -152,17 +151,15 @@ def measurements(limit_s: float, seed: int) -> Iterator[Measured]:
     for tasks in COUNTS:
         graph = task_graph_of(tasks, seed)
         yield enumerate_all(graph, limit_s)
-        yield solver("exact", graph, lambda g=graph: exact_tree(g, BLOCKS, DEPTH))
+        yield solver("exact", graph, lambda g=graph: exact_tree(g, BLOCKS))
     most, many = task_graph_of(MAX_TASKS, seed), task_graph_of(200, seed)
     for strict, mode in ((False, ""), (True, ", strict")):
-        yield solver(
-            f"exact{mode}", most, lambda s=strict: exact_tree(most, BLOCKS, DEPTH, strict=s)
-        )
+        yield solver(f"exact{mode}", most, lambda s=strict: exact_tree(most, BLOCKS, strict=s))
         for graph in (most, many):
             yield solver(
                 f"recursion{mode}",
                 graph,
-                lambda g=graph, s=strict: recursive_tree(g, None, BLOCKS, DEPTH, s),
+                lambda g=graph, s=strict: recursive_tree(g, BLOCKS, strict=s),
             )
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from synergy.synthesis import ARTable, Cell, exact_tree, task_graph
+from synergy.costs import Costs
+from synergy.synthesis import ARTable, Cell, Question, exact_tree, task_graph
 from synergy.synthesis.cells import CellKey
 from synergy.synthesis.resampling import TableSamples, noisy_samples
 from synergy.synthesis.sweeps import SWEEPS, Sweep, SweepGoal, run_sweep
@@ -29,8 +30,8 @@ PAPER = Path(__file__).parents[1] / "tests" / "data" / "paper" / "table3_pairwis
 TASKS = ("a", "b", "c", "d")
 DEPTHS: tuple[int, ...] = (4, 5, 6, 7, 8)
 WEIGHTS: tuple[int, ...] = (0, *DEPTHS)
-COSTS = (168.0, 1806.0, 2838.0, 4221.0, 4032.0, 4032.0, 4032.0, 4032.0)
-GOAL = SweepGoal(TASKS, DEPTHS, 2.0, COSTS)
+COSTS = (168, 1806, 2838, 4221, 4032, 4032, 4032, 4032)
+GOAL = SweepGoal(TASKS, DEPTHS, Question(2.0), Costs(COSTS, (0,) * len(COSTS)))
 MOST = 18
 
 # Chance of each weight of a pair, from 0 to 8 shared blocks.
@@ -52,7 +53,7 @@ def smallest(weights: tuple[int, ...]) -> float:
         for (a, b), weight in zip(GOAL.pairs(), weights, strict=True)
         for depth in DEPTHS
     )
-    return exact_tree(task_graph(table, GOAL.max_ar), COSTS, GOAL.depth).cost(COSTS)
+    return exact_tree(task_graph(table, GOAL.question), COSTS).cost(COSTS)
 
 
 def ends(sweep: Sweep, batch: int) -> Iterator[tuple[Ranges, int, int]]:
@@ -107,7 +108,7 @@ def count(name: str, batch: int) -> tuple[str, bool]:
 def noisy(samples: TableSamples, name: str, batch: int) -> tuple[float, float]:
     """Mean trainings, and the share of tables whose smallest tree a sweep finds."""
     table = samples.table
-    goal = SweepGoal(table.tasks, table.depths, GOAL.max_ar, COSTS)
+    goal = SweepGoal(table.tasks, table.depths, GOAL.question, GOAL.costs)
     trained = same = 0
     for ar in samples.ar.tolist():
         drawn = ARTable.from_cells(
@@ -120,8 +121,7 @@ def noisy(samples: TableSamples, name: str, batch: int) -> tuple[float, float]:
         found = run_sweep(SWEEPS[name], goal, train, batch=batch)
         trained += sum(cell.status == "measured" for cell in found.cells)
         costs = [
-            exact_tree(task_graph(t, GOAL.max_ar), COSTS, GOAL.depth).cost(COSTS)
-            for t in (found, drawn)
+            exact_tree(task_graph(t, GOAL.question), COSTS).cost(COSTS) for t in (found, drawn)
         ]
         same += costs[0] == costs[1]
     return trained / len(samples.ar), same / len(samples.ar)

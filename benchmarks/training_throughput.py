@@ -20,11 +20,12 @@ from statistics import median
 import numpy as np
 import torch
 
-from synergy.datasets.bank import ClipBank, TaskData
+from synergy.audio.features import Normalisation
 from synergy.encoders import Cnn8
 from synergy.network import TreeNetwork, build_network
 from synergy.seeding import hash64
-from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks import TaskSpec
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.loop import lay_out, train
@@ -48,8 +49,7 @@ def made_up(tasks: tuple[str, ...]) -> tuple[ClipBank, list[TaskData]]:
         keys=keys,
         hashes=np.array([hash64("clip", key) for key in keys], dtype=np.uint64),
         features=tuple(rng.standard_normal((CLIPS, FRAMES, MELS)).astype(np.float16)),
-        mean=np.zeros(MELS, np.float32),
-        std=np.ones(MELS, np.float32),
+        normalisation=Normalisation(np.zeros(MELS, np.float32), np.ones(MELS, np.float32)),
         hop_s=0.01,
         fingerprint="noise",
     )
@@ -61,11 +61,11 @@ def made_up(tasks: tuple[str, ...]) -> tuple[ClipBank, list[TaskData]]:
             "valid": own[:20],
             "test": own[20:40],
         }
-        per_frame = TASK_KINDS[SPECS[task].kind].per_frame
+        detects = SPECS[task].rules.threshold is not None
         targets: dict[Split, list[np.ndarray]] = {
             split: [
                 rng.integers(0, 2, FRAMES, np.uint8)
-                if per_frame
+                if detects
                 else np.asarray(rng.integers(0, len(SPECS[task].classes)), np.int64)
                 for _ in clips[split]
             ]
@@ -73,7 +73,7 @@ def made_up(tasks: tuple[str, ...]) -> tuple[ClipBank, list[TaskData]]:
         }
         groups: dict[Split, np.ndarray] = {split: np.arange(len(n)) for split, n in clips.items()}
         stream = hash64("stream", task)
-        data.append(TaskData(task, SPECS[task].classes, clips, targets, groups, stream, task))
+        data.append(TaskData(SPECS[task], clips, targets, groups, stream, task))
     return bank, data
 
 
@@ -108,7 +108,7 @@ def bare_rate(
             logits = network(x, rows=batch.rows)
         loss = torch.stack(
             [
-                TASK_KINDS[SPECS[task].kind].loss(logits[task], targets)
+                SPECS[task].rules.loss(logits[task], targets)
                 for task, targets in batch.targets.items()
             ]
         ).sum()

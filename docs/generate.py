@@ -44,7 +44,7 @@ def commands(app: typer.Typer, name: str = "synergy") -> Iterator[tuple[str, typ
         The words to type, for example ``synergy data check``, and a context of that command.
     """
     root = typer.main.get_command(app)
-    waiting = [(name, typer.Context(root, info_name=name))]
+    waiting = [(name, typer.Context(root, info_name=name, **root.context_settings))]
     while waiting:
         words, context = waiting.pop(0)
         yield words, context
@@ -108,8 +108,8 @@ def settings_page() -> str:
     """The page on all settings, in Markdown."""
     from synergy.config import RunConfig, TaskConfig
     from synergy.datasets import DATASETS
-    from synergy.datasets.selection import TaskSource
     from synergy.encoders import ENCODERS
+    from synergy.tasks.task_source import TaskSource
 
     fields = RunConfig.model_fields
     formats = {name: model for name, (model, _) in DATASETS.items()}

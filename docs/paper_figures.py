@@ -12,12 +12,12 @@ import argparse
 import sys
 from pathlib import Path
 
-import networkx as nx
 import numpy as np
 
+from synergy.costs import Costs
 from synergy.encoders import Cnn8
 from synergy.network import costs
-from synergy.synthesis import ARTable, exact_tree
+from synergy.synthesis import ARTable, Question, TaskGraph, exact_tree
 from synergy.synthesis.resampling import noisy_samples
 from synergy.synthesis.stability import stability
 
@@ -34,30 +34,26 @@ WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640, 360, 56, 24, 150, 48
 LINES = (("same tree", "#0072b2"), ("same size", "#d55e00"))
 
 
-def shares(table: ARTable, sd: float, block_costs: tuple[int, ...]) -> tuple[float, float]:
+def shares(table: ARTable, sd: float, encoder: Costs) -> tuple[float, float]:
     """Share of noisy tables with the tree of the table, and with one of its size."""
     samples = noisy_samples(table, sd, SAMPLES, seed=0)
-    found = stability(samples, MAX_AR, block_costs)
-    own = size_of(table, np.array([cell.ar_pct for cell in table.cells]), block_costs)
+    found = stability(Question(MAX_AR), samples, encoder)
+    own = size_of(table, np.array([cell.ar_pct for cell in table.cells]), encoder.block_params)
     sizes: dict[bytes, float] = {}
     same = 0
     for row in samples.ar:
         key = (row <= MAX_AR).tobytes()
         if key not in sizes:
-            sizes[key] = size_of(table, row, block_costs)
+            sizes[key] = size_of(table, row, encoder.block_params)
         same += sizes[key] == own
     return found.tree_share, same / len(samples.ar)
 
 
 def size_of(table: ARTable, ar: np.ndarray, block_costs: tuple[int, ...]) -> float:
     """Size of the smallest encoder for other AR in the table's cells."""
-    graph = nx.Graph()
-    graph.add_nodes_from(table.tasks)
-    passes = dict(zip((cell.key for cell in table.cells), ar <= MAX_AR, strict=True))
-    for a, b in table.pairs():
-        weight = max((d for d in table.depths if passes[a, b, d]), default=0)
-        graph.add_edge(a, b, weight=weight)
-    return exact_tree(graph, block_costs, len(block_costs)).cost(block_costs)
+    rows = (ar <= MAX_AR).reshape(-1, len(table.depths))
+    depths = tuple(tuple(d for d, ok in zip(table.depths, row, strict=True) if ok) for row in rows)
+    return exact_tree(TaskGraph(table.tasks, depths), block_costs).cost(block_costs)
 
 
 def draw(curves: list[tuple[float, ...]]) -> str:
@@ -111,8 +107,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     table = ARTable.from_csv(TABLE)
-    block_costs = costs(Cnn8(), [], mels=64, frames=100).block_params
-    curves = [(sd, *shares(table, sd, block_costs)) for sd in NOISE]
+    encoder = costs(Cnn8(), [], mels=64, frames=100)
+    curves = [(sd, *shares(table, sd, encoder)) for sd in NOISE]
     for sd, tree, size in curves:
         print(f"noise {sd:4.2f}: same tree {tree:6.1%}, same size {size:6.1%}")
     text = draw(curves)

@@ -7,20 +7,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from synergy.model import load_model
     from synergy.network import TreeNetwork
-    from synergy.synthesis import ARTable, synthesize
+    from synergy.synthesis import ARTable, Question, search
     from synergy.tree import SharingTree
 
 __version__ = "0.1.0"
 
-__all__ = ["ARTable", "SharingTree", "TreeNetwork", "__version__", "load_model", "synthesize"]
+__all__ = [
+    "ARTable",
+    "Question",
+    "SharingTree",
+    "TreeNetwork",
+    "__version__",
+    "load_model",
+    "search",
+]
 
 # Where the public names stand; each is imported on first use, since torch takes a second.
 _HOMES = {
     "ARTable": "synergy.synthesis",
+    "Question": "synergy.synthesis",
     "SharingTree": "synergy.tree",
     "TreeNetwork": "synergy.network",
     "load_model": "synergy.model",
-    "synthesize": "synergy.synthesis",
+    "search": "synergy.synthesis",
 }
 
 

@@ -12,11 +12,12 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from synergy.audio.features import FeatureConfig
 from synergy.datasets import DATASETS, CorpusConfig
-from synergy.datasets.selection import TaskSource
-from synergy.encoders import ENCODERS, Cnn8, EncoderConfig
+from synergy.datasets.content import expand_home
+from synergy.encoders import Cnn8, EncoderConfig
 from synergy.errors import ConfigError
 from synergy.files import StrictModel
-from synergy.tasks import TASK_KINDS
+from synergy.tasks import TASK_KINDS, TaskKind
+from synergy.tasks.task_source import TaskSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig
 from synergy.wording import did_you_mean
@@ -50,6 +51,11 @@ class TaskConfig(StrictModel):
             hint = did_you_mean(kind, TASK_KINDS)
             raise ValueError(f"expected one of {', '.join(TASK_KINDS)}, found {kind!r}{hint}")
         return kind
+
+    @property
+    def rules(self) -> TaskKind:
+        """What the kind of the task decides."""
+        return TASK_KINDS[self.kind]
 
 
 class RunConfig(StrictModel):
@@ -91,8 +97,7 @@ class RunConfig(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
-        wrong = [d for d in self.depths if not 1 <= d <= self.encoder.depth]
-        if wrong:
+        if wrong := [d for d in self.depths if not 1 <= d <= self.encoder.depth]:
             raise ValueError(f"depths: expected 1..{self.encoder.depth}, found {wrong}")
         for name, task in self.tasks.items():
             for corpus in task.corpora:
@@ -140,19 +145,45 @@ class RunConfig(StrictModel):
         try:
             return RunConfig.model_validate({**self.model_dump(), **given})
         except ValidationError as error:
-            problems = [_sentence(dict(problem)) for problem in error.errors()]
+            problems = _sentences(error)
             for name in given:
                 option = f"--{name.replace('_', '-')}"
                 problems = [re.sub(rf"^{name}\b[.0-9]*", option, text) for text in problems]
             raise ConfigError("; ".join(problems)) from error
+
+    def differences(self, other: RunConfig) -> list[str]:
+        """What makes ``other`` another experiment: each setting with its old and its new value.
+
+        Depths, seeds and the threshold do not count: options change them on the way.
+        """
+        old, new = (_flat(c.model_dump(mode="json", exclude=_CHANGEABLE)) for c in (self, other))
+        return [
+            f"{key} was {old.get(key, 'not set')!s:.60} and is now {new.get(key, 'not set')!s:.60}"
+            for key in dict.fromkeys([*old, *new])
+            if old.get(key) != new.get(key)
+        ]
 
     def to_yaml(self) -> str:
         """The resolved configuration, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+_CHANGEABLE = {"depths", "seed", "seeds", "max_ar"}
+
+
+def _flat(data: Any, path: str = "") -> dict[str, Any]:
+    """Values by their dotted keys."""
+    if not isinstance(data, dict):
+        return {path: data}
+    inside = [_flat(value, f"{path}.{key}" if path else str(key)) for key, value in data.items()]
+    return {key: value for part in inside for key, value in part.items()}
+
+
 class _StrictLoader(yaml.SafeLoader):
     """YAML 1.2 booleans (so that ``no`` and ``off`` stay words) and no repeated keys."""
+
+    # A subclass, because PyYAML's own safe loader follows YAML 1.1, lets the last of two equal
+    # keys win and has an option for neither.
 
     yaml_implicit_resolvers: ClassVar = {
         first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool"]
@@ -164,10 +195,8 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key!r} stands here for the second time",
-                    problem_mark=key_node.start_mark,
-                )
+                problem = f"the key {key!r} stands here for the second time"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             seen.append(key)
         return super().construct_mapping(node, deep)
 
@@ -204,11 +233,9 @@ def load_config(path: Path | None) -> RunConfig:
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: expected a mapping of settings, found {type(data).__name__}")
     try:
-        config = RunConfig.model_validate(data)
+        return _anchored(RunConfig.model_validate(data), file.parent)
     except ValidationError as error:
-        problems = [_sentence(dict(problem)) for problem in error.errors()]
-        raise ConfigError(f"{file}: " + "; ".join(problems)) from error
-    return _anchored(config, file.parent)
+        raise ConfigError(f"{file}: {'; '.join(_sentences(error))}") from error
 
 
 def _anchored(config: RunConfig, base: Path) -> RunConfig:
@@ -217,36 +244,42 @@ def _anchored(config: RunConfig, base: Path) -> RunConfig:
     for name, corpus in config.corpora.items():
         folder = getattr(corpus, "folder", None)
         if folder is not None and not folder.startswith("$") and not Path(folder).is_absolute():
-            corpus = corpus.model_copy(update={"folder": str((base / folder).resolve())})
+            anchored = (base / expand_home(folder)).resolve()
+            corpus = corpus.model_copy(update={"folder": str(anchored)})
         corpora[name] = corpus
     return config.model_copy(update={"corpora": corpora})
 
 
-def _sentence(problem: dict[str, Any]) -> str:
-    """One pydantic error as ``key: what is wrong``."""
-    where = [str(part) for part in problem["loc"]]
-    # the tag of a discriminated union is no key of the file
-    if len(where) > 2 and where[0] == "corpora":
-        where = where[:2] + where[3:]
-    key = ".".join(where)
-    if problem["type"] == "extra_forbidden":
-        hint = did_you_mean(where[-1], _keys_of(where[0] if len(where) > 1 else ""))
-        return f"{key}: unknown key{hint}"
-    if problem["type"] == "missing":
-        return f"{key}: this key is required"
-    message = problem["msg"].removeprefix("Value error, ")
-    found = "" if problem["type"] == "value_error" else f", found {problem['input']!r}"
-    return f"{key}: {message}{found}" if key else f"{message}{found}"
+def _sentences(error: ValidationError) -> list[str]:
+    """Each problem as ``key: what is wrong``."""
+    sentences: list[str] = []
+    for problem in error.errors():
+        where = [str(part) for part in problem["loc"]]
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key{did_you_mean(where[-1], _keys_beside(problem['loc']))}"
+        elif problem["type"] == "missing":
+            message = "this key is required"
+        elif problem["type"] != "value_error":
+            message += f", found {problem['input']!r}"
+        if where[0:1] == ["corpora"]:
+            del where[2:3]  # the tag of a discriminated union is no key of the file
+        sentences.append(": ".join(filter(None, (".".join(where), message))))
+    return sentences
 
 
-def _keys_of(section: str) -> set[str]:
-    models: dict[str, Sequence[type[StrictModel]]] = {
-        "": [RunConfig],
-        "corpora": [config for config, _ in DATASETS.values()],
-        "tasks": [TaskConfig, TaskSource],
-        "features": [FeatureConfig],
-        "encoder": list(ENCODERS.values()),
-        "training": [TrainingConfig],
-        "distillation": [DistillationConfig],
-    }
-    return {key for model in models.get(section, []) for key in model.model_fields}
+def _keys_beside(where: Sequence[str | int]) -> Iterable[str]:
+    """Keys of the model in which the unknown key ``where`` stands."""
+    model: Any
+    match where:
+        case ["corpora", _, str(form), *rest]:
+            model = DATASETS[form][0]
+        case ["tasks", _, "corpora", _, *rest]:
+            model = TaskSource
+        case ["tasks", _, *rest]:
+            model = TaskConfig
+        case [*rest]:
+            model = RunConfig
+    for key in rest[:-1]:
+        model = model.model_fields[key].annotation
+    return model.model_fields

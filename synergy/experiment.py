@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 
+from synergy.audio.features import FeatureConfig
 from synergy.config import RunConfig
 from synergy.costs import Costs
 from synergy.datasets import DATASETS
-from synergy.datasets.bank import ClipBank, TaskData, build_bank, task_data
 from synergy.datasets.base import Corpus
-from synergy.datasets.selection import select_clips
-from synergy.datasets.store import open_store
+from synergy.datasets.feature_store import open_store
 from synergy.encoders import Cnn8, Encoder, encoder_at
 from synergy.errors import DataError
 from synergy.network import costs
 from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks.clips import ClipBank, TaskData, build_bank, task_data
+from synergy.tasks.selection import select_clips
 from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
@@ -75,10 +76,12 @@ class Experiment:
     @cached_property
     def specs(self) -> dict[str, TaskSpec]:
         """What networks know of the tasks."""
-        return {
-            name: TaskSpec(name, self.config.tasks[name].kind, self.data[name].classes)
-            for name in self.tasks
-        }
+        return {name: self.data[name].spec for name in self.tasks}
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks of the encoder, D."""
+        return self.config.encoder.depth
 
     @cached_property
     def costs(self) -> Costs:
@@ -99,6 +102,14 @@ class Experiment:
             If there is no such encoder.
         """
         return self.costs_of(encoder_at(self.config.encoder, width))
+
+    def alone(self, task: str) -> SharingTree:
+        """The tree of a single-task model."""
+        return SharingTree.single(task, self.depth)
+
+    def flat(self, tasks: Sequence[str], shared: int) -> SharingTree:
+        """The tree in which ``tasks`` share their first ``shared`` blocks."""
+        return SharingTree.flat(tasks, shared, self.depth)
 
     def trial(self, tree: SharingTree, seed: int, recipe: Recipe = PLAIN) -> Trial:
         """The trial that trains ``tree`` once.
@@ -121,27 +132,61 @@ class Experiment:
             teachers={task: self._teachers[task] for task in tree.tasks} if distilled else {},
         )
 
+    def trials(
+        self, trees: Iterable[SharingTree], recipe: Recipe = PLAIN, seeds: Sequence[int] = ()
+    ) -> list[Trial]:
+        """The trials of ``trees``, all trees of one seed before the next seed.
+
+        The configured seeds, unless others are given.
+        """
+        trees = list(trees)
+        chosen = seeds or self.config.all_seeds
+        return [self.trial(tree, seed, recipe) for seed in chosen for tree in trees]
+
     @cached_property
     def _teachers(self) -> dict[str, tuple[str, ...]]:
         """Digests of the single-task trials of each task, trained as configured."""
-        alone = {task: SharingTree.single(task, self.config.encoder.depth) for task in self.tasks}
-        seeds = self.config.all_seeds
-        return {t: tuple(self.trial(tree, s).digest for s in seeds) for t, tree in alone.items()}
+        return {t: tuple(s.digest for s in self.trials([self.alone(t)])) for t in self.tasks}
 
 
-# TO BE REPLACED AT THE MERGE: stands in for the one of the branch that owns this file.
 def settings_costs(
     config: RunConfig | None,
     tasks: Sequence[str],
     width: float = 1.0,
-    classes: Mapping[str, TaskSpec] = {},
+    specs: Mapping[str, TaskSpec] | None = None,
 ) -> Costs:
-    """Costs from settings alone; decoders only if those of all ``tasks`` are known."""
-    encoder = encoder_at(config.encoder if config else Cnn8(), width)
-    mels = config.features.mels if config else 64
-    frames = round(1 / config.features.hop_s) if config else 100
-    specs = tuple(classes[task] for task in tasks if task in classes)
-    return costs(encoder, specs if len(specs) == len(tasks) else (), mels, frames)
+    """What settings alone tell of the costs; no recordings.
+
+    Decoders count when those of all ``tasks`` are known, else none does.
+
+    Parameters
+    ----------
+    config : RunConfig, optional
+        Its encoder has the block sizes; the default encoder without it.
+    tasks : sequence of str
+    width : float
+        By which the encoder's channels are multiplied.
+    specs : mapping of task to TaskSpec, optional
+        Known from elsewhere, such as finished trainings; else kind and classes are those that the
+        configuration spells out.
+
+    Raises
+    ------
+    ConfigError
+        If there is no encoder of that width.
+    """
+    encoder = encoder_at(config.encoder if config is not None else Cnn8(), width)
+    features = config.features if config is not None else FeatureConfig()
+    known: list[TaskSpec] = []
+    for name in tasks:
+        task = config.tasks.get(name) if config is not None else None
+        if specs and name in specs:
+            known.append(specs[name])
+        elif task is not None:
+            classes = task.classes or TASK_KINDS[task.kind].default_classes(())
+            known += [TaskSpec(name, task.kind, classes)] if classes else []
+    every = tuple(known) if len(known) == len(set(tasks)) else ()
+    return _costs(encoder, every, features.mels, round(1 / features.hop_s))
 
 
 def prepare(
@@ -176,8 +221,7 @@ def prepare(
     problems: list[str] = []
     for name, task in config.tasks.items():
         try:
-            per_frame = TASK_KINDS[task.kind].per_frame
-            chosen = select_clips(name, task.classes, per_frame, task.corpora, corpora)
+            chosen = select_clips(name, task.classes, task.rules, task.corpora, corpora)
         except DataError as error:
             problems.append(str(error))
         else:
@@ -192,13 +236,14 @@ def prepare(
     notes = [note for corpus in corpora.values() for note in corpus.notes]
     for selection in selections:
         counts = ", ".join(f"{len(selection.of_split(split))} {split}" for split in SPLITS)
-        classes = counted(len(selection.classes), "class", "classes")
-        notes.append(f"{selection.task}: {counts} clips, {classes}")
-        notes += [f"{selection.task}: {reason}" for reason in selection.dropped]
+        spec = selection.spec
+        classes = counted(len(spec.classes), "class", "classes")
+        notes.append(f"{spec.name}: {counts} clips, {classes}")
+        notes += [f"{spec.name}: {reason}" for reason in selection.dropped]
     return Experiment(
         config=config,
         corpora=corpora,
         bank=bank,
-        data={selection.task: task_data(selection, bank) for selection in selections},
+        data={selection.spec.name: task_data(selection, bank) for selection in selections},
         notes=tuple(notes),
     )

@@ -8,10 +8,8 @@ Shapes: B batch, T sample, K class, F feature frame.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors
@@ -19,94 +17,45 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from synergy.audio.features import log_mel
+from synergy.audio.features import Normalisation, log_mel
 from synergy.audio.reading import SAMPLE_RATE_HZ, read_waveform
 from synergy.errors import DataError, ModelError
+from synergy.export.folder import read_part
 from synergy.export.spec import INTERFACE_KEY, SPEC_FILE, WEIGHTS_FILE, Spec, read_spec
 from synergy.export.torch_model import (
     FEATURE_PREFIX,
     check_tensors,
-    expected_tensors,
     feature_tensors,
     meta_network,
 )
 from synergy.network import TreeNetwork
+from synergy.tasks import TASK_KINDS
+from synergy.tasks.predictions import Prediction
 from synergy.tree import SharingTree
 
 LONGEST_S = 1800.0
 """Longest audio in one call, in seconds; a call takes about 0.6 MB of memory per second."""
 
-SHORTEST_PAUSE_S = 0.1
-"""Shorter pauses inside a segment are filled."""
-SHORTEST_SEGMENT_S = 0.1
-"""Shorter segments are dropped, after pauses have been filled."""
 
-
-@dataclass(frozen=True)
-class ClassPrediction:
-    """What a clip is.
-
-    Attributes
-    ----------
-    label : str
-        The most probable class.
-    probabilities : dict of str to float
-        Of every class, in the order of the logits; they sum to 1.
-    """
-
-    label: str
-    probabilities: Mapping[str, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"label": self.label, "probabilities": dict(self.probabilities)}
-
-
-@dataclass(frozen=True)
-class ActivityPrediction:
-    """Where something is active.
-
-    Attributes
-    ----------
-    label : str
-        What is detected.
-    segments : tuple of (float, float)
-        Start and end of each active stretch in seconds, in order, without overlap.
-    probabilities : float32 array [F]
-        One per feature frame; frame f is centred at ``f * frame_s``.
-    frame_s : float
-    """
-
-    label: str
-    segments: tuple[tuple[float, float], ...]
-    probabilities: np.ndarray
-    frame_s: float
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values, without the probabilities of the frames."""
-        return {"label": self.label, "segments": [list(segment) for segment in self.segments]}
-
-
-Prediction = ClassPrediction | ActivityPrediction
-
-
+@dataclass(frozen=True, eq=False)
 class Model:
     """A trained network with what belongs to it; made by `load_model`.
 
-    Parameters
+    Attributes
     ----------
     spec : Spec
     network : TreeNetwork
         In evaluation mode.
-    mean, std : Tensor [M]
-        Normalisation of the features.
+    normalisation : Normalisation
+        Of the features.
+    device : torch.device
+        Where the network is.
     """
 
-    def __init__(self, spec: Spec, network: TreeNetwork, mean: Tensor, std: Tensor) -> None:
-        self.spec = spec
-        self.network = network
-        self._mean = mean
-        self._std = std
+    spec: Spec
+    network: TreeNetwork
+    normalisation: Normalisation
+    device: str | torch.device
 
     @property
     def tree(self) -> SharingTree:
@@ -126,7 +75,7 @@ class Model:
     @property
     def thresholds(self) -> dict[str, float]:
         """Probability from which a frame is active, for the tasks that detect activity."""
-        return {t.name: t.threshold for t in self.spec.tasks if t.threshold is not None}
+        return self.spec.thresholds
 
     def __call__(self, waveform: np.ndarray | Tensor) -> dict[str, Tensor]:
         """Logits of every task.
@@ -147,13 +96,12 @@ class Model:
             If the shape or type is another, or the audio too short, too long or not finite.
         """
         x = _checked(waveform)
+        rows = torch.atleast_2d(x)
         try:
-            features = torch.stack(
-                [log_mel(row, self.spec.features) for row in torch.atleast_2d(x)]
-            )
+            features = torch.stack([log_mel(row, self.spec.features) for row in rows])
         except DataError as error:
             raise ModelError(str(error)) from error
-        features = (features.to(self._mean.device) - self._mean) / self._std
+        features = torch.from_numpy(self.normalisation(features.numpy())).to(self.device)
         with torch.inference_mode():
             logits = self.network(features.transpose(1, 2).unsqueeze(1))
         return {task: logits[task] if x.ndim == 2 else logits[task][0] for task in self.tasks}
@@ -197,19 +145,11 @@ class Model:
             if from_file:
                 raise ModelError(f"{source}: {error}") from error
             raise
-        duration_s = len(waveform) / SAMPLE_RATE_HZ
-        frame_s = self.spec.features.hop_s
+        times = self.spec.features.hop_s, len(waveform) / SAMPLE_RATE_HZ
         predictions: dict[str, Prediction] = {}
-        for task, names in self.classes.items():
-            if task in self.thresholds:
-                active = torch.sigmoid(logits[task]).cpu().numpy()
-                limit = self.thresholds[task] if threshold is None else threshold
-                found = segments(active >= limit, frame_s, duration_s)
-                predictions[task] = ActivityPrediction(names[0], found, active, frame_s)
-            else:
-                shares = torch.softmax(logits[task].double(), dim=0).tolist()
-                label = names[int(logits[task].argmax())]
-                predictions[task] = ClassPrediction(label, dict(zip(names, shares, strict=True)))
+        for task in self.spec.tasks:
+            kind, limit = TASK_KINDS[task.kind], threshold or task.threshold
+            predictions[task.name] = kind.prediction(logits[task.name], task.classes, limit, *times)
         return predictions
 
 
@@ -237,33 +177,26 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
         raise ModelError(f"{folder}: expected the folder of an exported model, found {found}")
     spec = read_spec(folder / SPEC_FILE)
     tensors = _read_weights(folder / WEIGHTS_FILE, spec)
-    tree, encoder = spec.sharing_tree(), spec.build_encoder()
-    network = meta_network(tree, encoder, spec.task_specs(), spec.features)
+    network = meta_network(
+        spec.sharing_tree(), spec.build_encoder(), spec.task_specs(), spec.features
+    )
     where = str(folder / WEIGHTS_FILE)
-    check_tensors(tensors, expected_tensors(network, spec.features), where)
-    constants = {name: tensors.pop(name) for name in list(tensors) if name in _CONSTANTS}
-    mean, std = constants[f"{FEATURE_PREFIX}mean"], constants[f"{FEATURE_PREFIX}std"]
-    for name, value in feature_tensors(spec.features, mean.numpy(), std.numpy()).items():
-        if not torch.allclose(value, constants[name].float(), atol=1e-5):
+    check_tensors(tensors, network, spec.features, where)
+    mean, std = (tensors[f"{FEATURE_PREFIX}{name}"] for name in ("mean", "std"))
+    normalisation = Normalisation(mean.numpy(), std.numpy())
+    for name, value in feature_tensors(spec.features, *normalisation).items():
+        if not torch.allclose(value, tensors.pop(name), atol=1e-5):
             raise ModelError(f"{where}: {name} is not what {SPEC_FILE} says about the features")
     network.load_state_dict(tensors, assign=True)
     try:
         network.to(device)
-        return Model(spec, network, mean.to(device), std.to(device))
+        return Model(spec, network, normalisation, device)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"the device {device} cannot be used ({error})") from error
 
 
-_CONSTANTS = frozenset(f"{FEATURE_PREFIX}{n}" for n in ("window", "filterbank", "mean", "std"))
-
-
 def _read_weights(file: Path, spec: Spec) -> dict[str, Tensor]:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"{file}: expected the weights of an exported model, cannot be read ({error.strerror})"
-        ) from error
+    data = read_part(file, "weights")
     if hashlib.sha256(data).hexdigest() != spec.weights.sha256:
         raise ModelError(
             f"{file}: these are not the weights that {SPEC_FILE} describes, one of the two was "
@@ -302,30 +235,3 @@ def _checked(waveform: np.ndarray | Tensor) -> Tensor:
     if not torch.isfinite(x).all():
         raise ModelError("expected finite samples, found NaN or infinity")
     return x.to(torch.float32)
-
-
-def segments(
-    active: np.ndarray, frame_s: float, duration_s: float
-) -> tuple[tuple[float, float], ...]:
-    """Stretches of active frames, in seconds.
-
-    Parameters
-    ----------
-    active : bool array [F]
-        Frame f stands for the time from ``f * frame_s`` to ``(f + 1) * frame_s``.
-    frame_s, duration_s : float
-        No segment ends after ``duration_s``.
-    """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]).astype(np.int8)))
-    runs: list[list[float]] = []
-    for first, after in edges.reshape(-1, 2).tolist():
-        start_s, end_s = first * frame_s, min(after * frame_s, duration_s)
-        if runs and start_s - runs[-1][1] < SHORTEST_PAUSE_S - 1e-9:
-            runs[-1][1] = end_s
-        else:
-            runs.append([start_s, end_s])
-    return tuple(
-        (round(start_s, 6), round(end_s, 6))
-        for start_s, end_s in runs
-        if end_s - start_s >= SHORTEST_SEGMENT_S - 1e-9
-    )

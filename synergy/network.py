@@ -6,17 +6,18 @@ Shapes: B batch, C channel, M mel, F frame, E frame of the encoder's output.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from synergy.costs import Costs
 from synergy.encoders import Encoder
-from synergy.errors import TreeError
+from synergy.errors import ModelError, TreeError
 from synergy.seeding import hash64
-from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks import TaskSpec
 from synergy.tree import Branch, SharingTree
 
 
@@ -36,6 +37,11 @@ class TreeNetwork(nn.Module):
         One for each task of the tree, in any order.
     mels : int
         Mel bands of the input.
+
+    Attributes
+    ----------
+    names : dict of Branch to str
+        Name of the submodule of each branch that holds blocks.
 
     Raises
     ------
@@ -59,15 +65,14 @@ class TreeNetwork(nn.Module):
             )
         self.tree = tree
         self.frame_strides = tuple(encoder.frame_strides)
-        self.branch_names = {id(branch): name for branch, name in tree.names().items()}
-        for branch in tree.branches():
-            if branch.blocks is not None:
-                blocks = [encoder.build_block(number) for number in branch.block_numbers]
-                self.add_module(self.branch_names[id(branch)], nn.Sequential(*blocks))
-        channels, bands = encoder.output_shape(mels)
+        self.names = tree.names()
+        for branch, name in self.names.items():
+            blocks = [encoder.build_block(number) for number in branch.block_numbers]
+            self.add_module(name, nn.Sequential(*blocks))
+        shape = encoder.output_shape(mels)
         for task in tree.tasks:
             spec = self.specs[task]
-            head = TASK_KINDS[spec.kind].build_head(channels, bands, len(spec.classes))
+            head = spec.rules.build_head(*shape, len(spec.classes))
             self.add_module(head_name(task), head)
 
     @property
@@ -75,11 +80,15 @@ class TreeNetwork(nn.Module):
         """Feature frames per output frame of the encoder."""
         return prod(self.frame_strides)
 
+    def blocks_of(self, branch: Branch) -> dict[int, nn.Module]:
+        """The blocks of ``branch`` by their numbers; empty for a branch without blocks."""
+        if branch.blocks is None:
+            return {}
+        blocks = self.get_submodule(self.names[branch]).children()
+        return dict(zip(branch.block_numbers, blocks, strict=True))
+
     def forward(
-        self,
-        x: Tensor,
-        frames: Tensor | None = None,
-        rows: Mapping[str, Tensor] | None = None,
+        self, x: Tensor, frames: Tensor | None = None, rows: Mapping[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
         """Logits per task.
 
@@ -101,55 +110,41 @@ class TreeNetwork(nn.Module):
             frame stands for each feature frame that it covers. Rows in the order of ``rows``.
         """
         outputs: dict[str, Tensor] = {}
-        self._run(self.tree.root, x, None, frames, rows, outputs)
-        covering = torch.arange(x.shape[3], device=x.device) // self.frame_stride
-        for task, logits in outputs.items():
-            if TASK_KINDS[self.specs[task].kind].per_frame:
-                outputs[task] = logits[:, covering.clamp(max=logits.shape[1] - 1)]
-        return outputs
 
-    def _run(
-        self,
-        branch: Branch,
-        x: Tensor,
-        present: Tensor | None,
-        frames: Tensor | None,
-        rows: Mapping[str, Tensor] | None,
-        outputs: dict[str, Tensor],
-    ) -> None:
-        """Run ``branch`` on the rows ``present`` in x (None: all of the batch)."""
-        if rows is not None:
-            needed = torch.unique(torch.cat([rows[task] for task in branch.tasks]))
-            count = x.shape[0]
-            if len(needed) < count:
-                kept = needed if present is None else torch.searchsorted(present, needed)
-                x = x.index_select(0, kept)
-                frames = None if frames is None else frames.index_select(0, kept)
-                present = needed
-        if branch.blocks is not None:
-            blocks = self.get_submodule(self.branch_names[id(branch)])
-            if frames is None:
-                x = blocks(x)
-            else:
-                x, frames = self._padded(branch, blocks, x, frames)
-        if branch.is_leaf:
-            task = branch.tasks[0]
-            # decoders are small and sensitive: float32 whatever the precision of the blocks
-            with torch.autocast(x.device.type, enabled=False):
-                outputs[task] = self.get_submodule(head_name(task))(x.float(), frames)
-            return
-        for child in branch.children:
-            self._run(child, x, present, frames, rows, outputs)
+        def run(branch: Branch, x: Tensor, frames: Tensor | None, present: Tensor | None) -> None:
+            """Run ``branch`` on the rows ``present`` in x (None: all of the batch)."""
+            if rows is not None:
+                needed = torch.unique(torch.cat([rows[task] for task in branch.tasks]))
+                if len(needed) < x.shape[0]:
+                    kept = needed if present is None else torch.searchsorted(present, needed)
+                    x = x.index_select(0, kept)
+                    frames = None if frames is None else frames.index_select(0, kept)
+                    present = needed
+            if frames is not None:
+                x, frames = self._padded(branch, x, frames)
+            elif branch.blocks is not None:
+                x = self.get_submodule(self.names[branch])(x)
+            for child in branch.children:
+                run(child, x, frames, present)
+            if branch.is_leaf:
+                (task,) = branch.tasks
+                # decoders are small and sensitive: float32 whatever the precision of the blocks
+                with torch.autocast(x.device.type, enabled=False):
+                    outputs[task] = self.get_submodule(head_name(task))(x.float(), frames)
 
-    def _padded(
-        self, branch: Branch, blocks: nn.Module, x: Tensor, frames: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        run(self.tree.root, x, frames, None)
+        return {
+            task: self.specs[task].rules.of_feature_frames(logits, x.shape[3], self.frame_stride)
+            for task, logits in outputs.items()
+        }
+
+    def _padded(self, branch: Branch, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Run blocks so that a padded row gives what it would give without its padding.
 
         What lies beyond the valid frames becomes zero before each block, as if the row ended
         there and the convolution padded it.
         """
-        for number, block in zip(branch.block_numbers, blocks.children(), strict=True):
+        for number, block in self.blocks_of(branch).items():
             valid = torch.arange(x.shape[3], device=x.device) < frames[:, None]
             x = block(x * valid[:, None, None, :])
             stride = self.frame_strides[number - 1]
@@ -174,10 +169,7 @@ def build_network(
         network = TreeNetwork(tree, encoder, tasks, mels)
     network.to_empty(device="cpu")
     for branch in tree.branches():
-        if branch.blocks is None:
-            continue
-        blocks = network.get_submodule(network.branch_names[id(branch)])
-        for number, block in zip(branch.block_numbers, blocks.children(), strict=True):
+        for number, block in network.blocks_of(branch).items():
             _initialise(block, torch.Generator().manual_seed(hash64("block", seed, number) >> 1))
     for task in tree.tasks:
         head = network.get_submodule(head_name(task))
@@ -185,8 +177,29 @@ def build_network(
     return network
 
 
+class _DrawsFrom(TorchDispatchMode):
+    """Lets layers initialise themselves from a generator instead of global random state."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        draws = (torch.ops.aten.uniform_.default, torch.ops.aten.normal_.default)
+        own = {"generator": self.generator} if func in draws else {}
+        return func(*args, **{**(kwargs or {}), **own})
+
+
 def _initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """He initialisation for convolutions, uniform in 1/sqrt(fan-in) for the rest."""
+    """He initialisation for 2-d convolutions, uniform in 1/sqrt(fan-in) for linear layers and GRUs.
+
+    Any other layer has a method ``initialise(generator)``, or is initialised as torch does it.
+
+    Raises
+    ------
+    ModelError
+        If a layer has parameters or buffers and no way to initialise them.
+    """
     for layer in module.modules():
         match layer:
             case nn.Conv2d():
@@ -195,15 +208,20 @@ def _initialise(module: nn.Module, generator: torch.Generator) -> None:
                 )
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
-            case nn.BatchNorm2d():
-                layer.reset_parameters()
             case nn.Linear() | nn.GRU():
                 width = layer.hidden_size if isinstance(layer, nn.GRU) else layer.in_features
                 for parameter in layer.parameters():
                     nn.init.uniform_(parameter, -(width**-0.5), width**-0.5, generator=generator)
-            case _:
-                if next(layer.parameters(recurse=False), None) is not None:
-                    raise TypeError(f"no initialisation is known for {type(layer).__name__}")
+            case _ if callable(own := getattr(layer, "initialise", None)):
+                own(generator)
+            case _ if callable(reset := getattr(layer, "reset_parameters", None)):
+                with _DrawsFrom(generator):
+                    reset()
+            case _ if [*layer.parameters(False), *layer.buffers(False)]:
+                raise ModelError(
+                    f"no initialisation is known for {type(layer).__name__}; give it a method "
+                    "initialise(generator) that sets its parameters and buffers"
+                )
 
 
 def costs(encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, frames: int) -> Costs:
@@ -227,37 +245,13 @@ def costs(encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, frames: int) -
         for number in range(1, encoder.depth + 1):
             x, params, macs = measure(encoder.build_block(number), x)
             blocks.append((params, macs))
-        channels, bands = encoder.output_shape(mels)
+        shape = encoder.output_shape(mels)
         heads: dict[str, tuple[int, int]] = {}
         for task in tasks:
-            head = TASK_KINDS[task.kind].build_head(channels, bands, len(task.classes))
-            _, params, macs = measure(head, x)
-            heads[task.name] = (params, macs)
+            heads[task.name] = measure(task.rules.build_head(*shape, len(task.classes)), x)[1:]
     return Costs(
         block_params=tuple(params for params, _ in blocks),
         block_macs=tuple(macs for _, macs in blocks),
         head_params={name: params for name, (params, _) in heads.items()},
         head_macs={name: macs for name, (_, macs) in heads.items()},
     )
-
-
-@dataclass(frozen=True)
-class KnownCosts:
-    """Costs as far as they are known; ``whole`` tells whether the decoders are counted."""
-
-    size: Costs
-    whole: bool
-
-
-def known_costs(
-    encoder: Encoder, specs: Sequence[TaskSpec], tasks: Sequence[str], mels: int, frames: int
-) -> KnownCosts:
-    """`costs` of networks for ``tasks``, of which ``specs`` may be missing.
-
-    Unless all are there, decoders count as nothing.
-    """
-    size = costs(encoder, specs, mels, frames)
-    if set(size.head_params) >= set(tasks):
-        return KnownCosts(size, whole=True)
-    nothing = dict.fromkeys(tasks, 0)
-    return KnownCosts(replace(size, head_params=nothing, head_macs=nothing), whole=False)

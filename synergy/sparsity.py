@@ -8,6 +8,7 @@ Shapes: B batch, M mel, F frame.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -49,12 +50,10 @@ def maskable(network: TreeNetwork) -> dict[str, int]:
             del sizes[".".join(filter(None, (head_name(task), linear[-1], "weight")))]
     encoder: dict[str, int] = {}
     first: list[str] = []
-    for branch in network.tree.branches():
-        if branch.blocks is not None:
-            stem = f"{network.branch_names[id(branch)]}."
-            own = {name: size for name, size in sizes.items() if name.startswith(stem)}
-            first += list(own)[: branch.blocks[0] == 1]
-            encoder |= own
+    for branch, name in network.names.items():
+        own = {weight: sizes[weight] for weight in sizes if weight.startswith(f"{name}.")}
+        first += list(own)[: 1 in branch.block_numbers]
+        encoder |= own
     if sum(encoder[name] for name in first) < FIRST_SHARE * sum(encoder.values()):
         sizes = {name: size for name, size in sizes.items() if name not in first}
     return sizes
@@ -126,12 +125,7 @@ class TaskMaskedNetwork(nn.Module):
     """
 
     def __init__(
-        self,
-        tree: SharingTree,
-        encoder: Encoder,
-        tasks: Sequence[TaskSpec],
-        mels: int,
-        seed: int,
+        self, tree: SharingTree, encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, seed: int
     ) -> None:
         super().__init__()
         self.tree = tree
@@ -142,9 +136,9 @@ class TaskMaskedNetwork(nn.Module):
             own = build_network(alone, encoder, [self.specs[task]], mels, seed)
             self.add_module(_network_name(task), own)
         for branch in tree.branches():
-            for number in branch.block_numbers:
-                for task in branch.tasks[1:]:
-                    _tie(self._block(branch.tasks[0], number), self._block(task, number))
+            first, *others = (self._blocks(task) for task in branch.tasks)
+            for number, blocks in itertools.product(branch.block_numbers, others):
+                _tie(first[number], blocks[number])
 
     def network_of(self, task: str) -> TreeNetwork:
         """The single-task network of ``task``, with the weights of all tasks."""
@@ -170,10 +164,7 @@ class TaskMaskedNetwork(nn.Module):
         return joined
 
     def forward(
-        self,
-        x: Tensor,
-        frames: Tensor | None = None,
-        rows: Mapping[str, Tensor] | None = None,
+        self, x: Tensor, frames: Tensor | None = None, rows: Mapping[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
         """Logits per task; parameters and result as in `synergy.network.TreeNetwork.forward`."""
         outputs: dict[str, Tensor] = {}
@@ -198,10 +189,9 @@ class TaskMaskedNetwork(nn.Module):
         weights = {name: network.get_parameter(name) for name in self.masks.get(task, {})}
         return {n: w * self.masks[task][n].to(w.device) for n, w in weights.items()}
 
-    def _block(self, task: str, number: int) -> nn.Module:
+    def _blocks(self, task: str) -> dict[int, nn.Module]:
         network = self.network_of(task)
-        branch = network.branch_names[id(network.tree.root)]
-        return network.get_submodule(f"{branch}.{number - 1}")
+        return network.blocks_of(network.tree.root)
 
 
 Network = TreeNetwork | TaskMaskedNetwork

@@ -11,6 +11,7 @@ This module imports no torch, so that trees can be searched, drawn and stored wi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ import networkx as nx
 from synergy.errors import TreeError
 
 _TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+MAX_NESTING = 100
+"""Branches on one path of what is read from outside; a tree in use has a few."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,6 @@ class Branch:
     def block_numbers(self) -> range:
         """The blocks of this branch, counted from 1."""
         return range(0) if self.blocks is None else range(self.blocks[0], self.blocks[1] + 1)
-
-    @property
-    def name(self) -> str:
-        """Identifier such as ``shared_1_6``, ``gc_ac_7_8`` or ``gc``; see `SharingTree.names`."""
-        stem = "_".join(re.sub(r"\W", "_", task) for task in self.tasks)
-        return stem if self.blocks is None else f"{stem}_{self.blocks[0]}_{self.blocks[1]}"
 
     def walk(self) -> Iterator[Branch]:
         """This branch and all below it, parents first."""
@@ -102,6 +100,12 @@ def _check(branch: Branch, placed: int, depth: int) -> None:
         _check(child, placed, depth)
 
 
+def _check_nesting(level: int) -> None:
+    """Refuse what would exhaust the stack of calls."""
+    if level > MAX_NESTING:
+        raise TreeError(f"tree: expected at most {MAX_NESTING} branches inside each other")
+
+
 def _grow(node: str | tuple[list[Any], int], placed: int, depth: int) -> Branch:
     """Branch of a task name, or of a group: its members and the depth that they share."""
     if isinstance(node, str):
@@ -141,15 +145,10 @@ class SharingTree:
             raise TreeError(f"expected an encoder of at least one block, found {self.depth}")
         _check(self.root, 0, self.depth)
         root = _canonical(self.root)
-        _check(root, 0, self.depth)
-        repeated = sorted({t for t in root.tasks if root.tasks.count(t) > 1})
-        if repeated:
+        if repeated := [task for task, count in Counter(root.tasks).items() if count > 1]:
             raise TreeError(f"expected every task once, found {', '.join(repeated)} repeatedly")
-        identifiers = [task.replace("-", "_") for task in root.tasks]
-        alike = [
-            t for t, i in zip(root.tasks, identifiers, strict=True) if identifiers.count(i) > 1
-        ]
-        if alike:
+        identifiers = Counter(task.replace("-", "_") for task in root.tasks)
+        if alike := [t for t in root.tasks if identifiers[t.replace("-", "_")] > 1]:
             raise TreeError(
                 f"expected task names that differ in more than - and _, found {', '.join(alike)}; "
                 "rename one of them"
@@ -187,34 +186,37 @@ class SharingTree:
         TreeError
             If the text does not follow the notation or does not describe a sharing tree.
         """
-        tokens = re.findall(r"[{},]|@\d+|[A-Za-z][\w-]*|\S", notation)
+        tokens = [*re.findall(r"[{},]|@\d+|[A-Za-z][\w-]*|\S", notation), ""]
         position = 0
 
         def fail(expected: str) -> TreeError:
-            found = tokens[position] if position < len(tokens) else "the end"
+            found = tokens[position] or "the end"
             return TreeError(f"tree notation {notation!r}: expected {expected}, found {found!r}")
 
         def take(pattern: str, expected: str) -> str:
             nonlocal position
-            if position >= len(tokens) or not re.fullmatch(pattern, tokens[position]):
+            if not re.fullmatch(pattern, tokens[position]):
                 raise fail(expected)
             position += 1
             return tokens[position - 1]
 
-        def node() -> Any:
-            if position < len(tokens) and tokens[position] == "{":
-                take("{", "a group")
-                children = [node()]
-                while position < len(tokens) and tokens[position] != "}":
-                    if tokens[position] == ",":
-                        take(",", "a comma")
-                    children.append(node())
-                take("}", "the end of the group")
-                return children, int(take(r"@\d+", "@ and the shared depth of the group")[1:])
-            return take(r"[A-Za-z][\w-]*", "a task name or a group")
+        def node(level: int) -> Any:
+            nonlocal position
+            _check_nesting(level)
+            if tokens[position] != "{":
+                return take(r"[A-Za-z][\w-]*", "a task name or a group")
+            position += 1
+            children = [node(level + 1)]
+            while tokens[position] not in ("}", ""):
+                if re.match("[A-Za-z{]", tokens[position]):
+                    raise fail("a comma")
+                position += tokens[position] == ","
+                children.append(node(level + 1))
+            take("}", "the end of the group")
+            return children, int(take(r"@\d+", "@ and the shared depth of the group")[1:])
 
-        tree = node()
-        if position != len(tokens):
+        tree = node(1)
+        if tokens[position]:
             raise fail("the end")
         return cls(_grow(tree, 0, depth), depth)
 
@@ -239,9 +241,9 @@ class SharingTree:
         for branch in self.branches():
             if branch.blocks is None:
                 continue
-            name = branch.name
-            if branch is self.root and branch.children:
-                name = f"shared_{branch.blocks[0]}_{branch.blocks[1]}"
+            trunk = branch is self.root and branch.children
+            stem = "shared" if trunk else "_".join(branch.tasks).replace("-", "_")
+            name = f"{stem}_{branch.blocks[0]}_{branch.blocks[1]}"
             while name in names.values():  # task names such as a-b and a_b collide
                 name += "_"
             names[branch] = name
@@ -288,20 +290,17 @@ class SharingTree:
         order : sequence of str, optional
             Order in which tasks are written; the sorted order by default.
         """
-        rank = {task: i for i, task in enumerate(order or self.tasks)}
 
-        def write(branch: Branch, placed: int) -> str:
+        def write(branch: Branch) -> str:
             if branch.is_leaf:
                 return branch.tasks[0]
-            last = placed if branch.blocks is None else branch.blocks[1]
-            inside = ",".join(write(child, last) for child in _ordered(branch, rank))
-            return f"{{{inside}}}@{last}"
+            inside = ",".join(write(child) for child in _ordered(branch, order))
+            return f"{{{inside}}}@{branch.blocks[1] if branch.blocks else 0}"
 
-        return write(self.root, 0)
+        return write(self.root)
 
     def ascii(self, order: Sequence[str] = ()) -> str:
         """Drawing for the terminal, one branch a line."""
-        rank = {task: i for i, task in enumerate(order or self.tasks)}
         lines: list[str] = []
 
         def label(branch: Branch) -> str:
@@ -315,14 +314,10 @@ class SharingTree:
 
         def draw(branch: Branch, stem: str, continuation: str) -> None:
             lines.append(stem + label(branch))
-            children = _ordered(branch, rank)
+            children = _ordered(branch, order)
             for child in children:
-                last = child is children[-1]
-                draw(
-                    child,
-                    continuation + ("└─ " if last else "├─ "),
-                    continuation + ("   " if last else "│  "),
-                )
+                stem, further = ("└─ ", "   ") if child is children[-1] else ("├─ ", "│  ")
+                draw(child, continuation + stem, continuation + further)
 
         draw(self.root, "", "")
         return "\n".join(lines)
@@ -352,7 +347,8 @@ class SharingTree:
             If a key is missing, a value has another type or the tree is not valid.
         """
 
-        def read(node: Any) -> Branch:
+        def read(node: Any, level: int = 1) -> Branch:
+            _check_nesting(level)
             match node:
                 case {"blocks": blocks, "tasks": [*tasks], "children": [*children]}:
                     if not all(isinstance(task, str) for task in tasks):
@@ -366,7 +362,8 @@ class SharingTree:
                             raise TreeError(
                                 f"tree: expected blocks as [first, last] or null, found {blocks!r}"
                             )
-                    return Branch(run, tuple(sorted(tasks)), tuple(read(c) for c in children))
+                    below = tuple(read(child, level + 1) for child in children)
+                    return Branch(run, tuple(sorted(tasks)), below)
                 case _:
                     raise TreeError(
                         f"tree: expected a branch with blocks, tasks and children, found {node!r}"
@@ -384,16 +381,16 @@ class SharingTree:
         Nodes are numbered in the order of `branches` and carry ``blocks`` and ``tasks``.
         """
         graph = nx.DiGraph()
-        numbers = {id(branch): i for i, branch in enumerate(self.branches())}
-        for branch in self.branches():
-            graph.add_node(numbers[id(branch)], blocks=branch.blocks, tasks=branch.tasks)
-            for child in branch.children:
-                graph.add_edge(numbers[id(branch)], numbers[id(child)])
+        numbers = {branch: number for number, branch in enumerate(self.branches())}
+        for branch, number in numbers.items():
+            graph.add_node(number, blocks=branch.blocks, tasks=branch.tasks)
+            graph.add_edges_from((number, numbers[child]) for child in branch.children)
         return graph
 
 
-def _ordered(branch: Branch, rank: Mapping[str, int]) -> list[Branch]:
-    """Children by the rank of their first task."""
+def _ordered(branch: Branch, order: Sequence[str]) -> list[Branch]:
+    """Children by the place of their first task in ``order``; as they are without an order."""
+    rank = {task: place for place, task in enumerate(order)}
     return sorted(
         branch.children, key=lambda child: min(rank.get(t, len(rank)) for t in child.tasks)
     )

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from filelock import FileLock, Timeout
 
-from synergy.config import RunConfig, load_config
 from synergy.errors import ConfigError, TableError, WorkspaceError
 from synergy.files import is_partial, write_json_atomically, write_text_atomically
 from synergy.records import TableKind
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.resampling import TableSamples
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
+
+if TYPE_CHECKING:
+    from synergy.config import RunConfig
 
 _LOCK = ".synergy.lock"
 _HOLDER = ".synergy.holder.json"
@@ -207,9 +209,9 @@ class Workspace:
         TableError
             If one is damaged.
         """
-        found: tuple[TableKind, ...] = get_args(TableKind)
-        files = {kind: self.table_files(kind) for kind in found}
-        return {kind: each.read() for kind, each in files.items() if each.table.is_file()}
+        kinds: tuple[TableKind, ...] = get_args(TableKind)
+        files = [self.table_files(kind) for kind in kinds]
+        return {each.kind: each.read() for each in files if each.table.is_file()}
 
     def table(self, distilled: bool = False) -> PairTable:
         """The AR table that the third stage rests on.
@@ -249,6 +251,8 @@ class Workspace:
             If the workspace has results of an experiment that differs in more than depths, seeds
             and threshold; names the differences.
         """
+        from synergy.config import load_config  # imports torch, which readers do without
+
         results = [path for path in self._results() if path.exists()]
         if results and self.config.is_file():
             changed = load_config(self.config).differences(config)
@@ -341,9 +345,9 @@ class Workspace:
         return f"`{command}` (process {pid}{where}, since {since.strftime(form)})"
 
     def _clean(self) -> None:
-        for path in self.folder.iterdir():
+        """Remove what killed writers left, in the folder itself and in those inside."""
+        for path in (*self.folder.iterdir(), *self.folder.glob("*/*")):
             if is_partial(path) and path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             elif is_partial(path):
                 path.unlink(missing_ok=True)
-        self.trials.clean()

@@ -22,7 +22,7 @@ scr,vad,8,0.0
 """
 BASELINE = "baseline --config tones.yaml"
 PAIRWISE = "pairwise --config tones.yaml"
-FROM_TABLE = "synthesize --table table.csv --no-train"
+FROM_TABLE = "search --table table.csv"
 
 Spoil = Callable[[Path], object]
 
@@ -302,11 +302,12 @@ COMMANDS = (
     ("a negative threshold", "run --config tones.yaml --max-ar -1", r"--max-ar: .*found -1"),
     ("a negative table threshold", f"{FROM_TABLE} --max-ar -1", r"largest AR .*found -1"),
     ("no solver", "synthesize --solver exat", r"--solver: .*'exat'; did you mean 'exact'"),
-    ("no table there", "synthesize --table none.csv --no-train", r"none.csv: .*no such file"),
+    ("no table there", "search --table none.csv", r"none.csv: .*no such file"),
+    ("no table to train", "synthesize --table none.csv", r"none.csv: .*no such file"),
     (
         "a table of other tasks",
         f"synthesize --config tones.yaml --table {PAPER / 'table3_pairwise_ar.csv'}",
-        r"the tasks ac, which the configuration .* lacks; .*add --no-train",
+        r"the tasks ac, which the configuration .* lacks; .*`synergy search --table`",
     ),
     ("no model", "predict ws/model tones/test-00.wav", r"ws/model: expected the folder of"),
 )

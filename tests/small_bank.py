@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from synergy.datasets.bank import ClipBank, TaskData
+from synergy.audio.features import Normalisation
 from synergy.seeding import hash64
 from synergy.tasks import TaskSpec
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.wording import SPLITS, Split
 
 MELS = 16
@@ -32,8 +33,7 @@ def small_bank(clips: int = 48, seed: int = 0, frames: int = 30) -> ClipBank:
         keys=keys,
         hashes=np.array([hash64("clip", key) for key in keys], dtype=np.uint64),
         features=tuple(features),
-        mean=np.zeros(MELS, np.float32),
-        std=np.ones(MELS, np.float32),
+        normalisation=Normalisation(np.zeros(MELS, np.float32), np.ones(MELS, np.float32)),
         hop_s=0.01,
         fingerprint="made",
     )
@@ -60,8 +60,7 @@ def small_data(bank: ClipBank, first: int = 0, last: int | None = None) -> dict[
     stream = hash64("stream", *(bank.keys[n] for n in clips["train"].tolist()))
     return {
         task: TaskData(
-            task=task,
-            classes=SPECS[task].classes,
+            spec=SPECS[task],
             clips=clips,
             targets={s: [targets[n] for n in numbers.tolist()] for s, numbers in clips.items()},
             groups={split: np.arange(len(n)) // 2 for split, n in clips.items()},

@@ -8,14 +8,14 @@ from typing import Any
 
 from small_corpora import write_tone_project
 
+from synergy.comparisons import Field
 from synergy.config import load_config
 from synergy.experiment import prepare
-from synergy.stages.baseline import baseline
-from synergy.stages.field import SessionField
+from synergy.measuring.bench import Bench
+from synergy.running.progress import Silent
+from synergy.running.session import Session
 from synergy.stages.pairwise import pairwise
-from synergy.stages.progress import Silent
-from synergy.stages.sweep import Session
-from synergy.synthesis import ARTable
+from synergy.synthesis import ARTable, Question
 from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.workspace import Workspace
@@ -38,20 +38,21 @@ def tone_session(folder: Path, **options: Any) -> Session:
     quick = TrainingConfig(epochs=1, steps_per_epoch=3, clips_per_task=4, crop_s=0.5)
     config = config.with_options(training=quick.model_dump(), **{"seeds": 2, **options})
     workspace = Workspace(folder / "workspace")
-    workspace.save_config(config.to_yaml())
+    workspace.claim(config)
     return Session(prepare(config), workspace, "serial", 1, Silent())
 
 
 def tone_table(session: Session) -> ARTable:
     """The trained table of the session, with the AR of `REDUCTIONS` in it."""
-    pairs = pairwise(session, session.experiment.tasks, session.experiment.config.depths)
+    config = session.experiment.config
+    pairs = pairwise(session, session.experiment.tasks, config.depths, Question(max_ar=60.0))
     cells = [
         replace(cell, ar_pct=REDUCTIONS[cell.key], ar_low=None, ar_high=None)
-        for cell in pairs.table.cells
+        for cell in pairs.found.table.cells
     ]
     return ARTable.from_cells(cells)
 
 
-def tone_field(session: Session, table: ARTable, tree: SharingTree = TREE) -> SessionField:
+def tone_field(session: Session, table: ARTable, tree: SharingTree = TREE) -> Field:
     """The field of a session with a synthesised tree."""
-    return SessionField(session, baseline(session, table.tasks), table, tree)
+    return Field(session, table, tree, Bench(session, table.tasks))

@@ -12,7 +12,8 @@ import torch
 
 from synergy.audio.features import FeatureConfig, log_mel
 from synergy.encoders import Cnn8
-from synergy.export import CorpusFacts, ModelFacts, export_model
+from synergy.export import EXPORTERS, About
+from synergy.export.spec import CorpusEntry
 from synergy.network import TreeNetwork, build_network
 from synergy.tasks import TaskSpec
 from synergy.tree import SharingTree
@@ -25,6 +26,7 @@ SPECS = {
     "vad": TaskSpec("vad", "frame_activity", ("speech",)),
     "scr": TaskSpec("scr", "clip_classification", tuple(f"word {n}" for n in range(35))),
 }
+TOY_CORPUS = CorpusEntry(fingerprint="abc123", licences=("CC-BY-4.0",), synthetic=True)
 TREE = SharingTree.parse("{{gc,age-3}@8,{scr,vad}@7}@5", 8)
 
 
@@ -55,12 +57,11 @@ def statistics(features: FeatureConfig = FEATURES) -> tuple[np.ndarray, np.ndarr
     return mean, rng.uniform(1, 3, features.mels).astype(np.float32)
 
 
-def facts(order: Sequence[str], **changes: object) -> ModelFacts:
+def facts(order: Sequence[str], **changes: object) -> About:
     """Plausible facts on these tasks."""
     values = {
-        "tasks": tuple(order),
-        "corpora": {"toy|corpus": CorpusFacts("abc123", ("CC-BY-4.0",), synthetic=True)},
-        "task_corpora": dict.fromkeys(order, ("toy|corpus",)),
+        "tasks": dict.fromkeys(order, ("toy|corpus",)),
+        "corpora": {"toy|corpus": TOY_CORPUS},
         "scores": {s: dict.fromkeys(order, (0.8, 0.9)) for s in ("valid", "test")},
         "single_scores": {s: dict.fromkeys(order, (0.9, 0.9)) for s in ("valid", "test")},
         "weights_scores": {s: dict.fromkeys(order, 0.9) for s in ("valid", "test")},
@@ -73,7 +74,7 @@ def facts(order: Sequence[str], **changes: object) -> ModelFacts:
         "max_ar": 2.0,
         "notes": ("A toy.",),
     }
-    return ModelFacts(**(values | changes))  # pyright: ignore[reportArgumentType]
+    return About(**(values | changes))  # pyright: ignore[reportArgumentType]
 
 
 def export(
@@ -87,7 +88,7 @@ def export(
     """Export a small network into ``folder``; returns it."""
     network = network or small_network()
     about = facts(order or network.tree.tasks, **changes)
-    export_model(folder, network, features, *statistics(features), about, encoder)
+    EXPORTERS["torch"](folder, network, encoder, features, *statistics(features), about)
     return network
 
 

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from small_tables import PAPER_TASKS, paper_table
+from small_tables import PAPER_TASKS, costs_of, paper_table
 
 from synergy.records import (
     Attempt,
@@ -25,7 +25,7 @@ from synergy.records import (
     SummaryFile,
     TreeFile,
 )
-from synergy.synthesis import ARTable, synthesize
+from synergy.synthesis import ARTable, Question, search
 from synergy.synthesis.resampling import noisy_samples
 from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
@@ -217,7 +217,7 @@ def _finish(
     note: str,
 ) -> None:
     """tree.json, summary.json and the specification of the model, with the tree trained."""
-    found = synthesize(table, MAX_AR, BLOCKS, 8)
+    found = search(Question(MAX_AR), table, costs_of(BLOCKS))
     told = TreeFile(
         tree=found.tree,
         notation=found.tree.notation(table.tasks),
@@ -389,6 +389,12 @@ def _write(
         "best_step": TRAINING.epochs * steps,
         "seconds": 100.0,
         "clips_per_s": 900.0,
+        "notation": tree.notation(),
+        "metrics": {},
+        "steps": TRAINING.epochs * steps,
+        "params": WHOLE,
+        "device": "cpu",
+        "versions": {},
     }
     for name, data in (("trial.json", trial), ("result.json", result)):
         (folder / name).write_text(json.dumps(data))

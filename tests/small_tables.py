@@ -7,10 +7,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import networkx as nx
 from hypothesis import strategies as st
 
-from synergy.synthesis import ARTable, Cell
+from synergy.costs import Costs
+from synergy.synthesis import ARTable, Cell, Question, Synthesis, TaskGraph, search
 from synergy.tree import Branch, SharingTree
 
 PAPER = Path(__file__).parent / "data" / "paper"
@@ -32,14 +32,32 @@ def paper_rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def graph_of(tasks: Sequence[str], weights: Mapping[tuple[str, str], int] | int) -> nx.Graph:
+def graph_of(tasks: Sequence[str], weights: Mapping[tuple[str, str], int] | int) -> TaskGraph:
     """Task graph; pairs that ``weights`` does not name have the weight 4."""
-    graph = nx.Graph()
-    graph.add_nodes_from(tasks)
-    for a, b in itertools.combinations(tasks, 2):
-        weight = weights if isinstance(weights, int) else weights.get((a, b), 4)
-        graph.add_edge(a, b, weight=weight)
-    return graph
+    pairs = itertools.combinations(tasks, 2)
+    if isinstance(weights, int):
+        return TaskGraph.of_weights(tasks, dict.fromkeys(pairs, weights))
+    return TaskGraph.of_weights(tasks, {pair: weights.get(pair, 4) for pair in pairs})
+
+
+def reordered(graph: TaskGraph, order: Sequence[str]) -> TaskGraph:
+    """The same graph, its tasks in another order."""
+    depths = {frozenset(p): own for p, own in zip(graph.pairs(), graph.depths, strict=True)}
+    pairs = itertools.combinations(order, 2)
+    return TaskGraph(tuple(order), tuple(depths[frozenset(pair)] for pair in pairs))
+
+
+def weights_of(graph: TaskGraph) -> dict[tuple[str, str], int]:
+    return dict(zip(graph.pairs(), graph.weights, strict=True))
+
+
+def costs_of(blocks: Sequence[float]) -> Costs:
+    """Parameters of the blocks, which need not be whole; nothing costs a MAC."""
+    return Costs(tuple(blocks), (0,) * len(blocks))  # type: ignore[arg-type]
+
+
+def searched(table: ARTable, max_ar: float, blocks: Sequence[float], **terms) -> Synthesis:
+    return search(Question(max_ar, **terms), table, costs_of(blocks))
 
 
 def task_names(at_least: int, at_most: int) -> st.SearchStrategy[list[str]]:

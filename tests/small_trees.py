@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import networkx as nx
-
+from synergy.synthesis import TaskGraph
 from synergy.tree import SharingTree
 
 
@@ -75,25 +74,20 @@ def shape_of(tree: SharingTree, tasks: Sequence[str]) -> tuple[int, ...]:
     return tuple(tree.shared_depth(a, b) for a, b in itertools.combinations(tasks, 2))
 
 
-def strict_shapes(graph: nx.Graph, depth: int = 8) -> list[Shape]:
+def strict_shapes(graph: TaskGraph, depth: int = 8) -> list[Shape]:
     """The trees in which every pair shares nothing or a depth that passes."""
-    admissible = [{0, *d} for *_, d in pairs_of(graph, "depths")]
+    admissible = [{0, *depths} for depths in graph.depths]
     return [
         shape
-        for shape in all_shapes(len(graph), depth)
+        for shape in all_shapes(len(graph.tasks), depth)
         if all(d in own for d, own in zip(shape.shared, admissible, strict=True))
     ]
 
 
-def shapes_below(graph: nx.Graph, depth: int = 8) -> list[Shape]:
+def shapes_below(graph: TaskGraph, depth: int = 8) -> list[Shape]:
     """The trees in which no pair shares more than its weight."""
-    weights = [weight for *_, weight in pairs_of(graph, "weight")]
     return [
         shape
-        for shape in all_shapes(len(graph), depth)
-        if all(d <= weight for d, weight in zip(shape.shared, weights, strict=True))
+        for shape in all_shapes(len(graph.tasks), depth)
+        if all(d <= weight for d, weight in zip(shape.shared, graph.weights, strict=True))
     ]
-
-
-def pairs_of(graph: nx.Graph, what: str) -> list[tuple[str, str, object]]:
-    return [(a, b, graph.edges[a, b][what]) for a, b in itertools.combinations(graph, 2)]

@@ -10,7 +10,6 @@ from small_tables import PAPER_TASKS, ar_tables, paper_rows, paper_table
 
 from synergy.errors import TableError
 from synergy.synthesis import ARTable, Cell, accuracy_reduction
-from synergy.synthesis.ar_table import Violation
 
 LONG = "task_a,task_b,shared_depth,ar_pct\n"
 WIDE = "task_a,task_b,ar_4_pct,ar_5_pct\n"
@@ -135,13 +134,13 @@ def test_violations_are_couples_of_measured_cells():
         Cell("a", "b", 7, None, "failed"),
     ]
     table = ARTable.from_cells(cells)
-    assert table.violations() == (
-        Violation("a", "b", 4, 5, 2.5, 1.0),
-        Violation("a", "b", 4, 6, 2.5, 1.5),
-        Violation("a", "b", 4, 8, 2.5, 1.5),
-    )
-    assert [v.deeper for v in table.violations() if v.crosses(1.0)] == [5]
-    assert not any(v.crosses(2.5) for v in table.violations())
+    assert [[(c.shared_depth, c.ar_pct) for c in two] for two in table.violations()] == [
+        [(4, 2.5), (5, 1.0)],
+        [(4, 2.5), (6, 1.5)],
+        [(4, 2.5), (8, 1.5)],
+    ]
+    depths = [tuple(cell.shared_depth for cell in couple) for couple in table.couples()]
+    assert depths == list(itertools.combinations((4, 5, 6, 8), 2))
 
 
 @given(ar_tables(at_most=3))
@@ -246,6 +245,21 @@ def test_the_written_form_is_fixed(tmp_path):
         b'gc,ac,5,,,,1,failed,"a,b",,,,,\n'
         b"gc,ac,6,,,,0,skipped,not needed,,,,,\n"
     )
+
+
+def test_the_trainings_of_a_cell_are_a_last_column_where_some_are_known(tmp_path):
+    path = tmp_path / "ar_table.csv"
+    table = ARTable.from_cells(
+        [Cell("gc", "ac", 4, 0.5, trials=("0a1b", "2c3d")), Cell("gc", "ac", 5, 1.0)]
+    )
+    table.to_csv(path)
+    assert path.read_bytes() == (
+        b"task_a,task_b,shared_depth,ar_pct,ar_low,ar_high,seeds,status,reason,"
+        b"single_a,single_b,multi_a,multi_b,test_ar_pct,trials\n"
+        b"gc,ac,4,0.5,,,1,measured,,,,,,,0a1b 2c3d\n"
+        b"gc,ac,5,1.0,,,1,measured,,,,,,,\n"
+    )
+    assert ARTable.from_csv(path) == table
 
 
 def test_tables_from_before_there_were_intervals(tmp_path):

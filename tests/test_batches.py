@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_bank import small_bank, small_data
 
-from synergy.datasets.bank import ClipBank, TaskData
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.config import TrainingConfig
 

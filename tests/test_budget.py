@@ -6,11 +6,12 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tables import PAPER_BLOCKS, PAPER_DECODERS, PAPER_TASKS, ar_tables, paper_table
+from small_tables import PAPER_BLOCKS, PAPER_DECODERS, PAPER_TASKS, ar_tables, paper_table, searched
 from small_trees import all_shapes, shape_of
 
+from synergy.costs import Costs
 from synergy.errors import ConfigError, ShortfallError
-from synergy.synthesis import ARTable, Budget, Cell, synthesize, task_graph, within_budgets
+from synergy.synthesis import ARTable, Cell, Question, Synthesis, search, task_graph
 from synergy.synthesis.pareto import MAX_PARETO_TASKS, ParetoSearch
 
 BLOCKS = PAPER_BLOCKS[0]
@@ -35,32 +36,36 @@ def usable(table):
     return {shape: ar for shape, ar in found.items() if ar is not None}
 
 
-def holds(budget, shape):
-    return shape.cost(budget.block_costs) + budget.fixed <= budget.most
+def within(table, params, macs=None, *, by=DEEP, other=EARLY, heads=0) -> Synthesis:
+    """The tree within a budget of ``by``, one of ``other``, or both; the first one decides."""
+    decoders = {table.tasks[0]: heads}
+    question = Question(max_params=params, max_macs=macs)
+    return search(question, table, Costs(by, other, decoders, decoders))
 
 
 @settings(max_examples=80)
 @given(ar_tables(at_most=4, depths=(2, 5, 8)), st.data())
 def test_equals_brute_force(table, data):
-    kinds = data.draw(st.sets(st.sampled_from([("deep", DEEP), ("early", EARLY)]), min_size=1))
-    budgets = [
-        Budget(name, costs, 7, data.draw(st.integers(sum(costs), 4 * sum(costs)), label=name))
-        for name, costs in sorted(kinds)
+    by, other = data.draw(st.permutations([DEEP, EARLY]))
+    kinds = data.draw(st.sets(st.sampled_from(["by", "other"]), min_size=1))
+    most = [
+        data.draw(st.integers(sum(costs), 4 * sum(costs)), label=name) if name in kinds else None
+        for name, costs in (("by", by), ("other", other))
     ]
+    limits = [(c, limit) for c, limit in zip((by, other), most, strict=True) if limit is not None]
     trees = usable(table)
-    fitting = {s: ar for s, ar in trees.items() if all(holds(b, s) for b in budgets)}
-    by = data.draw(st.sampled_from([DEEP, EARLY]))
-    if any(b.most < sum(b.block_costs) + b.fixed for b in budgets):
+    fitting = {s: ar for s, ar in trees.items() if all(s.cost(c) + 7 <= m for c, m in limits)}
+    if any(limit < sum(costs) + 7 for costs, limit in limits):
         with pytest.raises(ConfigError, match="one encoder for all tasks"):
-            within_budgets(table, budgets, by)
+            within(table, *most, by=by, other=other, heads=7)
     elif not fitting:
         with pytest.raises(ShortfallError):
-            within_budgets(table, budgets, by)
+            within(table, *most, by=by, other=other, heads=7)
     else:
-        found = within_budgets(table, budgets, by)
+        found = within(table, *most, by=by, other=other, heads=7)
         lowest = min(fitting.values())
         assert found.predicted_ar_pct == found.max_ar == lowest
-        assert all(budget.holds(found.tree) for budget in budgets)
+        assert all(found.tree.cost(costs) + 7 <= limit for costs, limit in limits)
         cheapest = min(s.cost(by) for s, ar in fitting.items() if ar == lowest)
         assert found.encoder_cost == cheapest
         assert shape_of(found.tree, table.tasks) in {shape.shared for shape in fitting}
@@ -69,9 +74,8 @@ def test_equals_brute_force(table, data):
 @settings(max_examples=40)
 @given(ar_tables(at_most=4, failures=False), st.floats(0, 10))
 def test_the_size_of_a_strict_tree_as_budget_gives_no_higher_reduction(table, max_ar):
-    known = synthesize(table, max_ar, BLOCKS, solver="exact", strict=True)
-    budget = Budget("parameters", BLOCKS, 100, known.encoder_cost + 100)
-    found = within_budgets(table, [budget], BLOCKS)
+    known = searched(table, max_ar, BLOCKS, solver="exact", strict=True)
+    found = within(table, round(known.encoder_cost) + 100, by=BLOCKS, other=BLOCKS, heads=100)
     assert found.predicted_ar_pct <= known.predicted_ar_pct
     assert found.encoder_cost <= known.encoder_cost
     assert (found.solver, found.strict, found.provably_optimal) == ("exact", True, True)
@@ -93,8 +97,7 @@ def test_the_size_of_a_strict_tree_as_budget_gives_no_higher_reduction(table, ma
     ],
 )
 def test_budgets_on_the_papers_table(most, notation, reduction_pct):
-    budget = Budget("parameters", BLOCKS, PAPER_DECODERS, most)
-    found = within_budgets(paper_table(), [budget], BLOCKS)
+    found = within(paper_table(), most, by=BLOCKS, heads=PAPER_DECODERS)
     assert found.tree.notation(PAPER_TASKS) == notation
     assert found.predicted_ar_pct == found.max_ar == reduction_pct
     assert found.notes == ()
@@ -125,11 +128,10 @@ def test_trees_that_no_other_beats_are_all_found():
         }
         cells = [Cell(*pair, d, float(d != passing[pair])) for pair in passing for d in (2, 8)]
         table = ARTable.from_cells(cells)
-        search = ParetoSearch(task_graph(table, 0.0), table, [DEEP, EARLY], 8)
-        found = search.trees()
+        pareto = ParetoSearch(task_graph(table, Question(0.0)), [DEEP, EARLY], table)
+        found = pareto.trees()
         assert [(tree.cost(DEEP), tree.cost(EARLY)) for tree in found] == unbeaten(table)
         assert all(reduction_of(table, shape_of(tree, table.tasks)) == 0 for tree in found)
-        assert search.tree() == found[0]
         several += len(found) > 1
     assert several > 20
 
@@ -151,18 +153,19 @@ def rows_of_four(rows, otherwise=9.0):
 
 
 def saving(table, deep, early):
-    """Budgets that a tree keeps if it saves so much of both costs."""
+    """Budgets that a tree keeps if it saves so much of DEEP and EARLY; five for decoders."""
     count = len(table.tasks)
-    return [
-        Budget("parameters", DEEP, 5, count * sum(DEEP) - deep + 5),
-        Budget("MACs", EARLY, 5, count * sum(EARLY) - early + 5),
-    ]
+    return count * sum(DEEP) - deep + 5, count * sum(EARLY) - early + 5
 
 
 @pytest.mark.parametrize("by", [DEEP, EARLY])
 def test_budgets_that_only_a_compromise_keeps(by):
     table = rows_of_four(2)
-    found = within_budgets(table, saving(table, 107 + 4, 200 + 400), by)
+    deep, early = saving(table, 107 + 4, 200 + 400)
+    if by is DEEP:
+        found = within(table, deep, early, heads=5)
+    else:
+        found = within(table, early, deep, by=EARLY, other=DEEP, heads=5)
     assert found.max_ar == found.predicted_ar_pct == 0.0
     shared = [depth for depth in shape_of(found.tree, table.tasks) if depth]
     assert sorted(shared) == [2, 2, 8]
@@ -172,9 +175,9 @@ def test_budgets_that_only_a_compromise_keeps(by):
 
 def test_of_the_trees_within_the_budget_of_one_cost_the_cheapest_by_another_is_taken():
     table = rows_of_four(2)
-    _, macs = saving(table, 0, 200 + 400)
-    found = within_budgets(table, [macs], DEEP)
-    smallest = within_budgets(table, [macs], EARLY)
+    _, early = saving(table, 0, 200 + 400)
+    found = within(table, None, early, heads=5)
+    smallest = within(table, early, by=EARLY, heads=5)
     assert (found.tree.cost(DEEP), smallest.tree.cost(DEEP)) == (8 * 107 - 111, 8 * 107 - 8)
     assert (found.tree.cost(EARLY), smallest.tree.cost(EARLY)) == (1600 - 600, 1600 - 800)
     assert found.exact_cost == 8 * 107 - 2 * 107
@@ -182,22 +185,21 @@ def test_of_the_trees_within_the_budget_of_one_cost_the_cheapest_by_another_is_t
 
 def test_budgets_that_contradict_each_other():
     table = rows_of_four(2)
-    budgets = saving(table, 2 * 107, 4 * 200)
-    assert within_budgets(table, budgets[:1], DEEP).max_ar == 0.0
-    assert within_budgets(table, budgets[1:], DEEP).max_ar == 0.0
-    assert within_budgets(table, budgets, DEEP).max_ar == 9.0
+    deep, early = saving(table, 2 * 107, 4 * 200)
+    assert within(table, deep, heads=5).max_ar == 0.0
+    assert within(table, None, early, heads=5).max_ar == 0.0
+    assert within(table, deep, early, heads=5).max_ar == 9.0
     with pytest.raises(ShortfallError, match=r"keeps 647 parameters and 805 MACs at once"):
-        within_budgets(rows_of_four(2, otherwise=None), budgets, DEEP)
+        within(rows_of_four(2, otherwise=None), deep, early, heads=5)
 
 
 def test_many_tasks_and_several_costs():
     table = rows_of_four(3)
     assert len(table.tasks) > MAX_PARETO_TASKS
     with pytest.raises(ConfigError, match=r"at most 10 tasks .* \(parameters, MACs\), found 12"):
-        within_budgets(table, saving(table, 107 + 8, 200 + 800), DEEP)
-    budgets = saving(table, 3 * 107, 3 * 200)
-    assert within_budgets(table, budgets, DEEP).notes == ()
-    found = within_budgets(table, saving(table, 0, 4 * 200), DEEP)
+        within(table, *saving(table, 107 + 8, 200 + 800), heads=5)
+    assert within(table, *saving(table, 3 * 107, 3 * 200), heads=5).notes == ()
+    found = within(table, *saving(table, 0, 4 * 200), heads=5)
     assert found.max_ar == 0.0
     (note,) = found.notes
     assert "another one of the same AR may cost less" in note
@@ -211,22 +213,20 @@ def test_skipped_cells_are_mentioned():
         Cell.skipped("ac", "vad", 5, "not needed") if cell.label == "ac-vad at depth 5" else cell
         for cell in paper_table().cells
     ]
-    budget = Budget("parameters", BLOCKS, PAPER_DECODERS, 60_000)
-    (note,) = within_budgets(ARTable.from_cells(cells), [budget], BLOCKS).notes
+    table = ARTable.from_cells(cells)
+    (note,) = within(table, 60_000, by=BLOCKS, heads=PAPER_DECODERS).notes
     assert note.startswith("Skipped cells (1 in the table)")
 
 
 def test_a_budget_smaller_than_any_network():
-    budget = Budget("parameters", BLOCKS, PAPER_DECODERS, 44_493)
     with pytest.raises(ConfigError, match=r"at least 44,494, one encoder .* found 44,493"):
-        within_budgets(paper_table(), [budget], BLOCKS)
+        within(paper_table(), 44_493, by=BLOCKS, heads=PAPER_DECODERS)
 
 
 def test_a_budget_that_measured_depths_do_not_reach():
     shallow = ARTable.from_cells(c for c in paper_table().cells if c.shared_depth < 7)
-    budget = Budget("parameters", BLOCKS, PAPER_DECODERS, 50_000)
     with pytest.raises(ShortfallError) as caught:
-        within_budgets(shallow, [budget], BLOCKS)
+        within(shallow, 50_000, by=BLOCKS, heads=PAPER_DECODERS)
     assert str(caught.value) == (
         "the depths that the table has an AR for need larger budgets: expected at least 68,686 "
         "parameters ({gc,ac,scr,vad}@6), found 50,000; measure deeper cells with "
@@ -235,12 +235,8 @@ def test_a_budget_that_measured_depths_do_not_reach():
 
 
 def test_what_it_refuses():
-    with pytest.raises(ConfigError, match="a budget of parameters or MACs, found none"):
-        within_budgets(paper_table(), [], BLOCKS)
     with pytest.raises(ConfigError, match="MACs: expected a finite budget of at least 0, found -1"):
-        Budget("MACs", BLOCKS, 0, -1)
-    with pytest.raises(ConfigError, match="finite cost of the decoders"):
-        Budget("MACs", BLOCKS, float("nan"), 1)
+        Question(max_macs=-1)
     many = rows_of_four(4)
     with pytest.raises(ConfigError, match="at most 14 tasks for a budget, found 16"):
-        within_budgets(many, [Budget("parameters", BLOCKS, 0, 1e9)], BLOCKS)
+        within(many, 10**9, by=BLOCKS)

@@ -55,7 +55,7 @@ def test_run_does_everything(trained):
     assert found["params"] == found["rows"][-1]["params"]
     assert found["rows"][1]["params"] >= found["params"]
     assert {path.name for path in workspace.iterdir() if not path.name.startswith(".")} == {
-        *("config.yaml", "trials", "ar_table.csv", "ar_samples.csv"),
+        *("config.yaml", "trials", "ar_table.csv", "ar_samples.csv", "ar_scores.csv"),
         *("tree.json", "summary.json", "model"),
     }
     assert json.loads((workspace / "tree.json").read_text())["notation"] == found["notation"]
@@ -119,8 +119,16 @@ def test_synthesize_writes_tree_summary_and_model(workspace):
 
 
 def test_a_tree_over_the_threshold_is_exit_code_1_with_everything_written(workspace, monkeypatch):
-    monkeypatch.setattr("synergy.stages.deliver.reduction_of", lambda final: 70.5)
-    arguments = ("--workspace", workspace, "--json", *SERIAL)
+    from synergy.measuring.bench import Bench
+
+    real = Bench.measure
+
+    def measure(self, title, planned):
+        missed = {"ar_pct": {"valid": 70.5, "test": 70.5}}
+        return [row.model_copy(update=missed) for row in real(self, title, planned)]
+
+    monkeypatch.setattr(Bench, "measure", measure)
+    arguments = ("--workspace", workspace, "--repair", 0, "--json", *SERIAL)
     for command, code in (("synthesize", 1), ("run", 0)):
         (workspace / "summary.json").unlink()
         ran = synergy(command, *arguments)
@@ -133,10 +141,26 @@ def test_a_tree_over_the_threshold_is_exit_code_1_with_everything_written(worksp
     assert synergy("run", "--max-ar", 6, *arguments).code == 1
 
 
-def test_a_failed_training_is_a_failed_cell(workspace, monkeypatch):
-    from synergy.stages import sweep
+def test_results_of_another_experiment_are_put_aside_on_request(config, workspace):
+    other = config.with_name("other.yaml")
+    other.write_text(config.read_text().replace("epochs: 2", "epochs: 1"))
+    arguments = ("baseline", "--config", other, "--workspace", workspace, *SERIAL)
+    before = content(workspace)
+    refused = synergy(*arguments)
+    assert refused.code == 2
+    assert "holds the results of another experiment" in refused.err
+    assert content(workspace) == before
+    ran = synergy(*arguments, "--replace")
+    assert ran.code == 0, ran.err
+    assert (workspace / "replaced-1" / "ar_table.csv").is_file()
+    assert not (workspace / "ar_table.csv").exists()
+    assert synergy(*arguments).code == 0
 
-    real, wanted = sweep.run_trial, "{gc,vad}@8"
+
+def test_a_failed_training_is_a_failed_cell(workspace, monkeypatch):
+    from synergy.running import session
+
+    real, wanted = session.run_trial, "{gc,vad}@8"
     for result in (workspace / "trials").glob("*/result.json"):
         if json.loads(result.read_text())["notation"] == wanted:
             shutil.rmtree(result.parent)
@@ -146,7 +170,7 @@ def test_a_failed_training_is_a_failed_cell(workspace, monkeypatch):
             raise TrainingError("the loss of gc became nan at step 3 of 8")
         return real(trial, *rest)
 
-    monkeypatch.setattr(sweep, "run_trial", fails)
+    monkeypatch.setattr(session, "run_trial", fails)
     ran = synergy("pairwise", "--workspace", workspace, *SERIAL)
     assert ran.code == 0
     assert re.search(r"gc, vad +[\d.]+ \[\d+, \d+\] +failed", ran.out)
@@ -175,7 +199,7 @@ def test_the_process_executor_gives_the_same_table(trained, config, tmp_path):
 
 def test_a_tree_from_a_table_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    ran = synergy("synthesize", "--table", PAPER_TABLE, "--max-ar", "2.0", "--no-train", "--json")
+    ran = synergy("search", "--table", PAPER_TABLE, "--max-ar", "2.0", "--json")
     assert ran.code == 0
     assert ran.json["notation"] == "{{gc,ac}@8,{scr,vad}@8}@6"
     assert ran.json["encoder_params"] == pytest.approx(33_231, rel=0.01)
@@ -187,7 +211,7 @@ def test_a_tree_from_a_table_alone(tmp_path, monkeypatch):
 
 def test_a_tree_from_a_table_for_people(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    ran = synergy("synthesize", "--table", PAPER_TABLE, "--no-train", "--solver", "exact")
+    ran = synergy("search", "--table", PAPER_TABLE, "--solver", "exact")
     assert ran.code == 0
     assert "gc, ac 8" in ran.table
     assert "├─ [blocks 7-8]" in ran.out
@@ -196,27 +220,66 @@ def test_a_tree_from_a_table_for_people(tmp_path, monkeypatch):
     assert "note: ac and scr share 6 blocks" in ran.out
 
 
+def test_sizes_of_the_encoder_alone_are_named_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = synergy("search", "--table", PAPER_TABLE, "--frontier", "--json")
+    assert ran.code == 0
+    assert ran.json["decoders_counted"] is False
+    for row in ran.json["frontier"]:
+        assert row["encoder_params"] > 0 and row["encoder_macs"] > 0
+        assert row.get("params") is None and row.get("macs") is None
+    shown = synergy("search", "--table", PAPER_TABLE, "--frontier")
+    assert "number tree max AR % encoder params encoder MACs/s predicted AR %" in shown.table
+    assert "note: sizes are of the encoder" in shown.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(("--no-train",), ()), (("--frontier",), ("--frontier",))]
+)
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_old_spellings_say_what_they_are_now(old, new, as_json):
+    arguments = ("--table", PAPER_TABLE, *as_json)
+    before = synergy("synthesize", *arguments, *old)
+    now = synergy("search", *arguments, *new)
+    assert (before.code, before.out) == (now.code, now.out)
+    note, rest = before.err.split("\n", 1)
+    assert rest == now.err
+    assert note == (
+        f"note: `synergy synthesize {old[0]}` is `{' '.join(['synergy search', *new])}` now; the "
+        "old spelling goes with 1.0"
+    )
+
+
 def test_parameters_are_whole_where_the_classes_are_known(config, trained):
     table = trained[0] / "ar_table.csv"
     known = config.with_name("known.yaml")
     known.write_text(
         config.read_text().replace("{column: word}}", "{column: word}}, classes: [a, b, c]")
     )
-    arguments = ("synthesize", "--table", table, "--max-ar", 60, "--no-train", "--json")
+    arguments = ("search", "--table", table, "--max-ar", 60, "--json")
     assert "params" not in synergy(*arguments, "--config", config).json
     found = synergy(*arguments, "--config", known).json
     assert found["params"] == trained[1].json["synthesize"]["params"]
 
 
-def test_no_train_writes_the_tree_only(workspace):
+def test_search_writes_the_tree_only(workspace):
     before = content(workspace)
-    ran = synergy("synthesize", "--workspace", workspace, "--max-ar", 0, "--no-train", "--json")
+    ran = synergy("search", "--workspace", workspace, "--max-ar", 0, "--json")
     assert ran.code == 0
     told = ran.json
     assert 0 <= told.pop("certainty")["tree_share"] <= 1
     assert json.loads((workspace / "tree.json").read_text()) == told
     after = content(workspace)
     assert {name for name in after if after[name] != before[name]} == {"tree.json"}
+
+
+def test_all_trees_of_a_workspace_write_nothing(workspace):
+    before = content(workspace)
+    ran = synergy("search", "--workspace", workspace, "--frontier", "--json")
+    assert ran.code == 0
+    assert ran.json["frontier"][-1]["max_ar_to"] is None
+    assert content(workspace) == before
 
 
 # -- looking --------------------------------------------------------------------------------
@@ -244,7 +307,7 @@ def test_show_as_json(workspace):
     assert (state["table"]["cells"], state["table"]["measured"]) == (6, 6)
     assert state["tree_is_trained"]
     assert state["model_is_current"]
-    synergy("synthesize", "--workspace", workspace, "--max-ar", 0, "--no-train")
+    synergy("search", "--workspace", workspace, "--max-ar", 0)
     if (
         synergy("show", "--workspace", workspace, "--json").json["tree"]["tree"]
         != state["tree"]["tree"]

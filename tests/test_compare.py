@@ -16,12 +16,13 @@ from small_field import TREE, tone_session, tone_table
 from synergy.comparisons import COMPARISONS
 from synergy.errors import ConfigError, TrainingError
 from synergy.experiment import Recipe
-from synergy.stages import probes, sweep
+from synergy.records import ComparedRow, ComparisonsFile
+from synergy.running import session as running
+from synergy.running.session import Session
 from synergy.stages.compare import check_methods, compare
-from synergy.stages.compared import ComparedRow
-from synergy.stages.sweep import Session
 from synergy.synthesis import ARTable, accuracy_reduction
 from synergy.tree import SharingTree
+from synergy.workspace import PairTable
 
 CHEAP = [name for name in COMPARISONS if name not in ("lth", "lt4rec", "exact")]
 SERIAL = ("--executor", "serial")
@@ -32,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Session, ARTable]
     """A session after stage two, with one seed; the table is in its workspace."""
     session = tone_session(tmp_path_factory.mktemp("compare"), seeds=1)
     table = tone_table(session)
-    table.to_csv(session.workspace.ar_table)
+    table.to_csv(session.workspace.table_files("plain").table)
     return session, table
 
 
@@ -61,7 +62,12 @@ def written_note(session: Session, name: str) -> str:
 
 
 def rows_of(session: Session, table: ARTable, *methods: str) -> dict[str, ComparedRow]:
-    return {row.name: row for row in compare(session, table, TREE, methods).rows}
+    return {row.name: row for row in compared(session, table, *methods).rows}
+
+
+def compared(session: Session, table: ARTable, *methods: str) -> ComparisonsFile:
+    found = PairTable(table, session.workspace.table_files("plain").table, "plain")
+    return compare(session, found, methods)[0]
 
 
 # -- the command ------------------------------------------------------------------------------
@@ -96,7 +102,7 @@ def test_numbers_follow_from_the_trials(ran: Ran, trained: tuple[Session, ARTabl
         assert row["share_pct"] == pytest.approx(100 * row["params"] / alone["params"])
         results = [store.result(digest) for digest in row["digests"]]
         for split in ("valid", "test"):
-            of_trial = {t: s for r in results for t, s in r["scores"][split].items()}
+            of_trial = {t: s for r in results for t, s in r.scores[split].items()}
             assert row["scores"][split] == {task: [s] for task, s in of_trial.items()}
             assert row["mean_scores"][split] == of_trial
             expected = accuracy_reduction(alone["mean_scores"][split], of_trial)
@@ -162,7 +168,7 @@ def test_trainings_are_counted_once(ran: Ran, trained: tuple[Session, ARTable]) 
     assert counts["rsa"] == 3 + 1
     assert counts["tag"] == 1 + 1
     store = trained[0].workspace.trials
-    seconds = sum(store.result(digest)["seconds"] for digest in rows["independent"]["digests"])
+    seconds = sum(store.result(digest).seconds for digest in rows["independent"]["digests"])
     assert rows["independent"]["seconds"] == pytest.approx(seconds)
     assert rows["rsa"]["seconds"] > seconds
 
@@ -173,11 +179,11 @@ def test_a_table_that_came_without_its_trainings_took_them_all_the_same(
     before = rows_of(session, trained[1], "recursive")["recursive"]
     store = session.workspace.trials
     for digest in store.done():
-        if len(store.trial(digest)["tasks"]) == 2:
+        if len(store.trial(digest).tasks) == 2:
             shutil.rmtree(store.path(digest))
     after = rows_of(session, trained[1], "recursive")["recursive"]
     assert after.trainings == before.trainings == 3 + 6 + 1
-    assert after.measured == before.measured
+    assert (after.scores, after.ar_pct) == (before.scores, before.ar_pct)
 
 
 def test_the_same_command_again_trains_nothing(ran: Ran, trained: tuple[Session, ARTable]) -> None:
@@ -204,9 +210,14 @@ def test_json_is_the_document_of_the_workspace(ran: Ran, trained: tuple[Session,
     document = dict(synergy(*command).json)
     assert document.pop("trained") == 0
     kept = dict(written(trained[0]))
-    rows = [row for row in kept.pop("rows") if row["method"] in ("flat", "independent")]
+    chosen = ("flat", "independent", "recursive")  # our own tree is always among them
+    rows = [row for row in kept.pop("rows") if row["method"] in chosen]
     assert document == {**kept, "rows": rows}
-    assert [row["method"] for row in document["rows"]] == ["independent"] * 3 + ["flat"] * 2
+    assert [row["method"] for row in document["rows"]] == [
+        *["independent"] * 3,
+        *["flat"] * 2,
+        *["recursive"] * 2,
+    ]
     synergy("compare", "--workspace", folder, "--methods", ",".join(CHEAP), *SERIAL)
 
 
@@ -239,7 +250,7 @@ def test_a_workspace_without_a_table(tmp_path: Path) -> None:
 
 
 def test_methods_come_in_the_order_of_the_registry() -> None:
-    assert check_methods(["tag", "flat", "flat"]) == ("flat", "tag")
+    assert check_methods(["tag", "flat", "flat"]) == ("flat", "tag", "recursive")
     assert check_methods([]) == tuple(COMPARISONS)
     with pytest.raises(ConfigError, match="found 'x'; found 'y'"):
         check_methods(["x", "flat", "y"])
@@ -248,26 +259,27 @@ def test_methods_come_in_the_order_of_the_registry() -> None:
 def test_a_contender_that_fails_is_a_line_with_its_reason(
     session: Session, trained: tuple[Session, ARTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_one = sweep.train_one
+    run_one = running.run_one
 
     def fail(payload: Any, report: Any) -> None:
-        if payload.trial.distillation is not None and len(payload.trial.tree.tasks) > 1:
+        (trial,) = payload.job.trials
+        if trial.distillation is not None and len(trial.tree.tasks) > 1:
             raise TrainingError("the loss of gc became nan")
-        train_one(payload, report)
+        run_one(payload, report)
 
-    monkeypatch.setattr(sweep, "train_one", fail)
+    monkeypatch.setattr(running, "run_one", fail)
     for digest in session.workspace.trials.done():
-        if session.workspace.trials.trial(digest)["distillation"]:
+        if session.workspace.trials.trial(digest).distillation:
             shutil.rmtree(session.workspace.trials.path(digest))
     rows = rows_of(session, trained[1], "independent", "recursive")
     assert {name: row.error for name, row in rows.items()} == {
-        "independent": "",
-        "independent, other seeds": "",
-        "independent, distilled": "",
-        "recursive": "",
+        "independent": None,
+        "independent, other seeds": None,
+        "independent, distilled": None,
+        "recursive": None,
         "recursive, distilled": "the loss of gc became nan",
     }
-    assert not rows["recursive, distilled"].measured.scores
+    assert not rows["recursive, distilled"].scores
     saved = written(session)["rows"][-1]
     assert saved["error"] == "the loss of gc became nan"
     assert saved["ar_pct"] == saved["mean_scores"] == {}
@@ -277,17 +289,17 @@ def test_a_probe_that_fails_is_the_end_of_its_method_only(
     session: Session, trained: tuple[Session, ARTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(payload: Any, report: Any) -> None:
-        raise TrainingError(f"{payload.probe.name} diverged")
+        raise TrainingError(f"{payload.job.name} diverged")
 
     shutil.rmtree(session.workspace.folder / "probes", ignore_errors=True)
-    monkeypatch.setattr(probes, "measure_one", fail)
+    monkeypatch.setattr(running, "run_one", fail)
     rows = rows_of(session, trained[1], "tag", "recursive", "rsa")
     assert rows["tag"].error == "affinities of tasks: tag diverged"
-    assert rows["tag"].contender is None
+    assert rows["tag"].params is None
     assert rows["rsa"].error == "similarity of single-task models: rsa diverged"
-    assert rows["recursive"].error == ""
+    assert rows["recursive"].error is None
     monkeypatch.undo()
-    assert rows_of(session, trained[1], "tag")["tag"].error == ""
+    assert rows_of(session, trained[1], "tag")["tag"].error is None
 
 
 def test_a_damaged_probe_is_measured_anew(
@@ -306,12 +318,16 @@ def test_a_method_without_a_contender_is_a_line_too(
     session: Session, trained: tuple[Session, ARTable]
 ) -> None:
     table = ARTable.from_cells(replace(cell, ar_pct=0.0) for cell in trained[1].cells)
-    flat = TREE.flat(TREE.tasks, 8, 8)
-    compared = compare(session, table, flat, ["random", "flat"])
-    assert [row.name for row in compared.rows] == ["flat, 4 shared", "flat, 8 shared", "random"]
-    assert compared.rows[-1].error.startswith("expected another tree of at most")
-    assert compared.rows[-1].to_json()["ar_pct"] == {}
-    table.to_csv(session.workspace.ar_table)
+    found = compared(session, table, "random", "flat")
+    names = [
+        *("flat, 4 shared", "flat, 8 shared", "random"),
+        *("recursive", "recursive, distilled"),
+    ]
+    assert [row.name for row in found.rows] == names
+    failed = found.rows[2]
+    assert (failed.error or "").startswith("expected another tree of at most")
+    assert failed.ar_pct == {}
+    table.to_csv(session.workspace.table_files("plain").table)
     ran = synergy(
         "compare", "--workspace", session.workspace.folder, "--methods", "random,flat", *SERIAL
     )
@@ -324,19 +340,19 @@ def test_lines_of_other_methods_stay_while_the_terms_are_the_same(
 ) -> None:
     table = trained[1]
     session.workspace.comparisons.unlink(missing_ok=True)
-    compare(session, table, TREE, ["independent"])
-    compare(session, table, TREE, ["flat"])
+    compared(session, table, "independent")
+    compared(session, table, "flat")
     methods = [row["method"] for row in written(session)["rows"]]
-    assert methods[0] == "independent" and set(methods) == {"independent", "flat"}
-    compare(session, table, TREE, ["flat"])
+    assert methods[0] == "independent" and set(methods) == {"independent", "flat", "recursive"}
+    compared(session, table, "flat")
     assert [row["method"] for row in written(session)["rows"]] == methods
     config = session.experiment.config
     longer = {**config.training.model_dump(), "epochs": 2}
     for other in (config.with_options(training=longer), config.with_options(max_ar=33.0)):
         moved = replace(session, experiment=replace(session.experiment, config=other))
-        compare(session, table, TREE, ["independent", "flat"])
-        compare(moved, table, TREE, ["flat"])
-        assert {row["method"] for row in written(session)["rows"]} == {"flat"}
+        compared(session, table, "independent", "flat")
+        compared(moved, table, "flat")
+        assert {row["method"] for row in written(session)["rows"]} == {"flat", "recursive"}
 
 
 @pytest.mark.parametrize("distilled", [False, True])
@@ -349,11 +365,14 @@ def test_a_delivered_tree_is_compared_where_it_was_repaired(
     summary = {
         "synthesis": {
             "tree": tried[1].to_json(),
+            "notation": tried[1].notation(),
+            "encoder_params": 1,
+            "predicted_ar_pct": 0.0,
             "max_ar": experiment.config.max_ar,
-            "table": str(session.workspace.ar_table),
+            "table": str(session.workspace.table_files("plain").table),
         },
         "attempts": [{"notation": tree.notation()} for tree in tried],
-        "rows": [{"distilled": distilled, "digests": digests}],
+        "rows": [{"name": "tree", "distilled": distilled, "digests": digests}],
     }
     file = session.workspace.summary
     file.write_text(json.dumps(summary))
@@ -368,7 +387,8 @@ def test_a_delivered_tree_is_compared_where_it_was_repaired(
     assert not rows[name].error
     assert "tree 2 of 2 of the repair" in written_note(session, name)
     # a tree of other settings, one that needed no repair, and a damaged file
-    for change in ({"rows": [{"distilled": distilled, "digests": ["other"]}]}, {"rows": []}):
+    other = {"name": "tree", "distilled": distilled, "digests": ["other"]}
+    for change in ({"rows": [other]}, {"rows": []}):
         file.write_text(json.dumps({**summary, **change}))
         assert name not in rows_of(session, trained[1], "recursive")
     others = {"tree": TREE.to_json()}, {"max_ar": 1.0}, {"table": "ar_table_distilled.csv"}

@@ -17,36 +17,28 @@ from synergy.comparisons import COMPARISONS, Contender, Field
 from synergy.comparisons.partitions import divided_tree, even_divisions
 from synergy.comparisons.random_tree import RandomTree, random_tree
 from synergy.errors import ShortfallError
-from synergy.stages.field import SessionField
-from synergy.synthesis import ARTable, Cell, synthesize, task_graph
+from synergy.synthesis import ARTable, Cell, Question, search, task_graph
 from synergy.tree import SharingTree
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> SessionField:
+def field(tmp_path_factory: pytest.TempPathFactory) -> Field:
     session = tone_session(tmp_path_factory.mktemp("field"))
     return tone_field(session, tone_table(session))
 
 
-@pytest.fixture
-def field(prepared: SessionField) -> Field:
-    return prepared.field
-
-
 @pytest.fixture(scope="module")
-def entered(prepared: SessionField) -> dict[str, Sequence[Contender]]:
+def entered(field: Field) -> dict[str, Sequence[Contender]]:
     """The contenders of every comparison, asked for the first time."""
-    return {name: found.contenders(prepared.field) for name, found in COMPARISONS.items()}
+    return {name: found.contenders(field) for name, found in COMPARISONS.items()}
 
 
 # -- the contract -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
-def test_contract(
-    prepared: SessionField, entered: dict[str, Sequence[Contender]], name: str
-) -> None:
-    comparison, field, contenders = COMPARISONS[name], prepared.field, entered[name]
+def test_contract(field: Field, entered: dict[str, Sequence[Contender]], name: str) -> None:
+    comparison, contenders = COMPARISONS[name], entered[name]
     assert comparison.name == name
     assert comparison.summary
     assert "\n" not in comparison.summary
@@ -66,9 +58,9 @@ def test_contract(
         if comparison.keeps_budget:
             assert contender.params <= field.max_params
     # asked again it names the same and trains nothing
-    before = prepared.trained
+    before = field.session.trained
     assert list(comparison.contenders(field)) == list(contenders)
-    assert prepared.trained == before
+    assert field.session.trained == before
 
 
 def test_names_tell_contenders_apart(entered: dict[str, Sequence[Contender]]) -> None:
@@ -88,7 +80,6 @@ def test_the_field_knows_what_the_table_rests_on(field: Field) -> None:
     assert field.max_params == field.experiment.costs.params(TREE)
     assert len(field.baseline_digests) == 3 * 2
     assert len(field.table_digests) == 3 * 2 + 6 * 2
-    assert set(field.pairs) == {cell.key for cell in field.table.cells}
 
 
 def test_searches_are_counted(field: Field, entered: dict[str, Sequence[Contender]]) -> None:
@@ -165,8 +156,8 @@ def test_divisions_of_three_tasks(field: Field) -> None:
 
 
 def test_divisions_of_the_papers_table() -> None:
-    graph = task_graph(paper_table(), 2.0)
-    weights = {frozenset((a, b)): w for a, b, w in graph.edges(data="weight")}
+    graph = task_graph(paper_table(), Question(max_ar=2.0))
+    weights = dict(zip(map(frozenset, graph.pairs()), graph.weights, strict=True))
     found = [
         divided_tree(division, weights, 8).notation(PAPER_TASKS)
         for division in even_divisions(PAPER_TASKS)
@@ -238,5 +229,5 @@ def test_the_seed_decides_the_random_tree(field: Field) -> None:
 
 
 def test_the_fields_tree_is_what_the_solver_finds(field: Field) -> None:
-    found = synthesize(field.table, 60.0, field.experiment.costs.block_params, 8)
+    found = search(Question(max_ar=60.0), field.table, field.experiment.costs)
     assert found.tree == field.tree

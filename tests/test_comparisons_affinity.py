@@ -41,8 +41,8 @@ from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.loop import build_optimizer
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial, run_trial
+from synergy.trials.trial_store import TrialStore
 
 BANK = small_bank()
 DATA = {"low": small_data(BANK, 0, 24)["low"], "busy": small_data(BANK, 24)["busy"]}
@@ -146,13 +146,7 @@ def test_similarity_of_finished_trials(tmp_path: Path) -> None:
     x = torch.from_numpy(middle_crops(BANK, clips, 20)).transpose(1, 2).unsqueeze(1)
     for trial in trials:
         done = run_trial(trial, BANK, DATA)
-        store.write(
-            trial.digest,
-            trial=trial.to_json(),
-            result=done.result,
-            history=done.history,
-            weights=done.weights,
-        )
+        store.write(trial.to_json(), done)
         network = build_network(trial.tree, trial.encoder, trial.tasks, BANK.mels, 0).eval()
         network.load_state_dict(done.weights)
         seen: list[np.ndarray] = []
@@ -216,7 +210,7 @@ def test_a_look_ahead_against_copies_of_the_network(training_network: TreeNetwor
     specs = [SPECS[task] for task in FLAT.tasks]
     optimizer, _ = build_optimizer(training_network, QUICK)
     before = deepcopy(training_network.state_dict())
-    found = look_ahead(training_network, batch, optimizer, torch.device("cpu"))
+    found = look_ahead(training_network, batch, optimizer)
     for name, value in training_network.state_dict().items():
         assert torch.equal(value, before[name]), name
     assert all(p.grad is None for p in training_network.parameters())

@@ -52,6 +52,32 @@ def test_folders_with_variables_stay_as_written(tmp_path: Path) -> None:
     assert config.corpora["mine"].folder == "${SOMEWHERE}/data"  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def test_the_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    config = load_config(written(tmp_path, GOOD.replace("data}", "~/recordings}")))
+    assert config.corpora["mine"].folder == str(tmp_path / "home" / "recordings")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_hint_is_a_key_of_the_model_with_the_unknown_one(tmp_path: Path) -> None:
+    """`words` is a key of another corpus format, and `segments` of what lies below a task."""
+    text = GOOD.replace("folder: data", "folder: data, words: [a]")
+    text = text.replace("kind: frame_activity", "kind: frame_activity\n    segments: speech")
+    message = refused(tmp_path, text + "features: {mel: 16}\nencoder: {chanels: [1]}\n")
+    assert "corpora.mine.words: unknown key" in message
+    assert "did you mean 'words'" not in message
+    assert "did you mean 'segments'" not in message
+    assert "features.mel: unknown key; did you mean 'mels'?" in message
+    assert "encoder.chanels: unknown key; did you mean 'channels'?" in message
+
+
+def test_a_hint_inside_a_corpus_of_counts(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        "{format: manifest, folder: data}", "{format: demo_speech, clips: {trian: 3}}"
+    )
+    message = refused(tmp_path, text)
+    assert "corpora.mine.clips.trian: unknown key; did you mean 'train'?" in message
+
+
 def test_resolved_file_leads_to_the_same_configuration(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, GOOD))
     again = load_config(written(tmp_path, config.to_yaml()))

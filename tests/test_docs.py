@@ -23,7 +23,7 @@ REGISTRIES = {
     "DATASETS": "synergy.datasets",
     "TASK_KINDS": "synergy.tasks",
     "ENCODERS": "synergy.encoders",
-    "EXECUTORS": "synergy.trials.executors",
+    "EXECUTORS": "synergy.executors",
     "COMPARISONS": "synergy.comparisons",
     "EXPORTERS": "synergy.export",
 }

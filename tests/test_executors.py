@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from synergy.errors import ConfigError, DataError, SynergyError
-from synergy.trials.executors import EXECUTORS, Executor, Job, Outcome, ProcessExecutor
-from synergy.trials.executors.base import Report
+from synergy.executors import EXECUTORS, Executor, Job, Outcome, ProcessExecutor
+from synergy.executors.base import Report
 
 PATIENCE_S = 60.0
 
@@ -290,7 +290,7 @@ def test_works_from_a_thread() -> None:
 
 PROGRAM = """
 import os, sys
-from synergy.trials.executors import Job, ProcessExecutor
+from synergy.executors import Job, ProcessExecutor
 from test_executors import act
 
 def say(*words):
@@ -374,7 +374,7 @@ def test_a_script_that_defines_the_work_needs_the_guard(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "from synergy.errors import SynergyError\n"
-        "from synergy.trials.executors import Job, ProcessExecutor\n"
+        "from synergy.executors import Job, ProcessExecutor\n"
         "def work(payload, report):\n    return payload\n"
         "def main():\n"
         "    return list(ProcessExecutor(1).run(work, [Job('a', 1)], print))\n"

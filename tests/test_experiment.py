@@ -55,7 +55,7 @@ def test_targets_lie_beside_the_clips_they_belong_to(tmp_path: Path) -> None:
         assert len(scr.clips[split]) == 8
         assert len(vad.clips[split]) == 4
         for clip, target in zip(gc.clips[split], gc.targets[split], strict=True):
-            assert gc.classes[int(target)] in bank.keys[clip]
+            assert gc.spec.classes[int(target)] in bank.keys[clip]
             assert f"/{split}/" in bank.keys[clip]
         for clip, activity in zip(vad.clips[split], vad.targets[split], strict=True):
             assert len(activity) == len(bank.features[clip])
@@ -71,8 +71,8 @@ def test_features_are_normalised_by_the_training_clips(tmp_path: Path) -> None:
         sides.append(np.concatenate([bank.features[n] for n in clips]).astype(np.float64))
     mean = np.mean([side.mean(axis=0) for side in sides], axis=0)
     square = np.mean([(side**2).mean(axis=0) for side in sides], axis=0)
-    np.testing.assert_allclose(bank.mean, mean, rtol=1e-5)
-    np.testing.assert_allclose(bank.std, np.sqrt(square - mean**2), rtol=1e-3)
+    np.testing.assert_allclose(bank.normalisation.mean, mean, rtol=1e-5)
+    np.testing.assert_allclose(bank.normalisation.std, np.sqrt(square - mean**2), rtol=1e-3)
 
 
 def test_identity_follows_content_not_place(tmp_path: Path) -> None:

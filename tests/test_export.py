@@ -12,9 +12,9 @@ import torch
 
 from synergy.encoders import Cnn8
 from synergy.errors import ModelError
-from synergy.export import EXPORTERS, CorpusFacts
-from synergy.export.card import cell
+from synergy.export import EXPORTERS
 from synergy.export.folder import write_folder
+from synergy.export.torch_model import cell
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def exporter(request):
         network = network or toys.small_network()
         about = toys.facts(network.tree.tasks, **changes)
         EXPORTERS[request.param](
-            folder, network, toys.FEATURES, *toys.statistics(), about, toys.ENCODER
+            folder, network, toys.ENCODER, toys.FEATURES, *toys.statistics(), about
         )
 
     return run
@@ -177,15 +177,15 @@ def test_without_single_models_there_is_no_reduction(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"tasks": ("gc", "vad")}, "facts on the tasks age-3, gc, scr, vad, found gc, vad"),
+        ({"tasks": {"gc": (), "vad": ()}}, "facts on the tasks age-3, gc, scr, vad, found gc, vad"),
         ({"scores": {"test": {"gc": (0.5,)}}}, "found none for 'age-3'"),
-        ({"task_corpora": {}}, "found none for 'age-3'"),
         ({"corpora": {}}, "toy|corpus not in corpora"),
         ({"thresholds": {"vad": 1.5}}, "tasks.3.threshold"),
         ({"training": {"rate": object()}}, "training.rate"),
         ({"scores": {"test": dict.fromkeys(toys.SPECS, (float("nan"),))}}, "finite score"),
         ({"weights_scores": {"valid": {}}}, "found none for 'age-3'"),
         ({"thresholds": {"vda": 0.5}}, r"thresholds .* found vda"),
+        ({"thresholds": {"gc": 0.5}}, "gc.threshold: expected null for clip_classification"),
     ],
 )
 def test_facts_that_do_not_fit_are_refused(tmp_path, changes, words):
@@ -208,7 +208,7 @@ def test_statistics_and_encoder_must_fit(tmp_path):
     ]:
         for export in EXPORTERS.values():
             with pytest.raises(ModelError, match=words):
-                export(tmp_path / "m", network, toys.FEATURES, *wrong[:2], about, wrong[2])
+                export(tmp_path / "m", network, wrong[2], toys.FEATURES, *wrong[:2], about)
 
 
 def test_the_card_says_that_speech_was_synthetic(folder, tmp_path):
@@ -217,7 +217,8 @@ def test_the_card_says_that_speech_was_synthetic(folder, tmp_path):
     assert "CC-BY-4.0" in card
     assert "85.00 %" in card
     assert "5.56 %" in card
-    toys.export(tmp_path / "m", corpora={"toy|corpus": CorpusFacts("abc123", ("CC0",))})
+    recorded = toys.TOY_CORPUS.model_copy(update={"synthetic": False})
+    toys.export(tmp_path / "m", corpora={"toy|corpus": recorded})
     assert "synthetic" not in (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
 
 

@@ -18,8 +18,8 @@ from small_corpora import gender_rows, write_manifest
 from synergy.audio.features import FeatureConfig, log_mel
 from synergy.audio.reading import read_waveform
 from synergy.datasets import extraction
+from synergy.datasets.feature_store import normalisation, open_store
 from synergy.datasets.manifest import ManifestConfig, load_manifest
-from synergy.datasets.store import normalisation, open_store
 from synergy.errors import DataError
 
 CONFIG = FeatureConfig(mels=16)
@@ -127,6 +127,63 @@ def test_too_short_audio_is_named(tmp_path):
         open_store(corpus, CONFIG)
 
 
+def die(chunk, report):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_dies_is_one_sentence_and_nothing_stays(tmp_path, cache, monkeypatch):
+    corpus = load(write_manifest(tmp_path / "corpus", gender_rows(per_speaker=7)))
+    monkeypatch.setattr(extraction, "INLINE_AUDIO_S", 0.0)
+    monkeypatch.setattr(extraction, "_features", die)
+    with pytest.raises(DataError, match="corpus mine: a worker process died while computing"):
+        open_store(corpus, CONFIG, workers=2)
+    assert entries(cache) == []
+
+
+def test_workers_name_unreadable_files_too(tmp_path, cache, monkeypatch):
+    corpus = load(write_manifest(tmp_path / "corpus", gender_rows(per_speaker=7)))
+    monkeypatch.setattr(extraction, "INLINE_AUDIO_S", 0.0)
+    for clip in (corpus.clips[1], corpus.clips[40]):
+        corpus.audio_path(clip).write_bytes(b"RIFF")
+    with pytest.raises(DataError, match="2 audio files cannot be used") as caught:
+        open_store(corpus, CONFIG, workers=2)
+    first, last = (str(caught.value).index(corpus.clips[n].path) for n in (1, 40))
+    assert first < last
+
+
+def late(chunk, report):
+    """The first chunk comes last, and counts the others that are done."""
+    files, _ = chunk
+    first = Path(files[0])
+    if first.name != "0":
+        first.touch()
+        return files
+    time.sleep(1)  # long enough for all others, if they could start
+    return [str(len(list(first.parent.iterdir())))] * len(files)
+
+
+def test_results_come_in_order_and_few_wait_in_memory(tmp_path, monkeypatch):
+    corpus = load(write_manifest(tmp_path / "corpus", gender_rows(per_speaker=1)))
+    clips = tuple(replace(corpus.clips[0], path=str(n)) for n in range(320))
+    (tmp_path / "empty").mkdir()
+    corpus = replace(corpus, folder=tmp_path / "empty", clips=clips)
+    monkeypatch.setattr(extraction, "INLINE_AUDIO_S", 0.0)
+    monkeypatch.setattr(extraction, "_features", late)
+    monkeypatch.setattr(extraction, "_CHUNKS_AHEAD", 2)
+    found = list(extraction.extract(corpus, CONFIG, 2))
+    assert found[:32] == ["3"] * 32
+    assert found[32:] == [str(corpus.audio_path(clip)) for clip in clips[32:]]
+
+
+def test_ctrl_c_ends_a_build_by_several_processes(tmp_path, cache):
+    corpus = load(write_manifest(tmp_path / "corpus", gender_rows(per_speaker=7)))
+    process = start_build(tmp_path / "build.py", corpus, pause_s=600, inline_s=0)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGINT
+    assert entries(cache) == []
+
+
 def test_an_exception_leaves_nothing(corpus, cache):
     def interrupt(done, total):
         if done == 5:
@@ -149,7 +206,7 @@ import sys, time
 from synergy.audio.features import FeatureConfig
 from synergy.datasets import extraction
 from synergy.datasets.manifest import ManifestConfig, load_manifest
-from synergy.datasets.store import open_store
+from synergy.datasets.feature_store import open_store
 
 def crawl(done, total):
     if done == 5:

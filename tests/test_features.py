@@ -11,6 +11,8 @@ from small_corpora import noise
 from synergy.audio.features import (
     LOG_OFFSET,
     FeatureConfig,
+    Normalisation,
+    crop_frames,
     frame_count,
     log_mel,
     mel_filterbank,
@@ -117,3 +119,27 @@ def test_every_band_of_an_accepted_configuration_hears_something(mels, window_ms
     except ValidationError:
         reject()
     assert (mel_filterbank(config).max(axis=0) > 0).all()
+
+
+@given(st.integers(0, 2**16), st.sampled_from([np.float16, np.float32]))
+def test_normalised_features_are_the_quotient_to_the_bit(seed, dtype):
+    rng = np.random.default_rng(seed)
+    features = rng.normal(-6, 4, (7, 5)).astype(dtype)
+    normalisation = Normalisation(*rng.uniform(0.5, 9, (2, 5)).astype(np.float32))
+    found, before = normalisation(features), features.copy()
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, (features - normalisation.mean) / normalisation.std)
+    in_place = features.astype(np.float32)
+    in_place -= normalisation.mean
+    in_place /= normalisation.std
+    np.testing.assert_array_equal(found, in_place)
+    mean, std = map(torch.from_numpy, normalisation)
+    tensor = (torch.from_numpy(features.astype(np.float32)) - mean) / std
+    np.testing.assert_array_equal(found, tensor.numpy())
+    np.testing.assert_array_equal(features, before)
+
+
+@given(st.integers(1, 9), st.integers(-12, 12), st.integers(1, 12))
+def test_a_crop_repeats_the_edges(frames, start, count):
+    expected = [min(max(place, 0), frames - 1) for place in range(start, start + count)]
+    assert crop_frames(np.arange(frames), start, count).tolist() == expected

@@ -5,13 +5,12 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tables import PAPER_BLOCKS, ar_tables, paper_table
+from small_tables import PAPER_BLOCKS, ar_tables, costs_of, paper_table
 
-from synergy.errors import ConfigError, TreeError
-from synergy.synthesis import SOLVERS, ARTable, Cell, frontier, synthesize
+from synergy.synthesis import SOLVERS, ARTable, Cell, Question, frontier, search
 from synergy.tree import SharingTree
 
-BLOCKS = PAPER_BLOCKS[0]
+COSTS = costs_of(PAPER_BLOCKS[0])
 
 modes = st.sampled_from(list(itertools.product(SOLVERS, (False, True))))
 
@@ -20,16 +19,18 @@ modes = st.sampled_from(list(itertools.product(SOLVERS, (False, True))))
 @given(ar_tables(at_most=4), modes, st.lists(st.floats(0, 12), min_size=1, max_size=4))
 def test_a_threshold_has_the_tree_of_its_entry(table, mode, thresholds):
     solver, strict = mode
-    entries = frontier(table, BLOCKS, solver=solver, strict=strict)
+    entries = frontier(Question(solver=solver, strict=strict), table, COSTS)
     for max_ar in thresholds:
         (entry,) = (e for e in entries if e.low <= max_ar and (e.high is None or max_ar < e.high))
-        assert entry.synthesis.tree == synthesize(table, max_ar, BLOCKS, 8, solver, strict).tree
+        terms = Question(max_ar, solver=solver, strict=strict)
+        assert entry.synthesis.tree == search(terms, table, COSTS).tree
 
 
 @settings(max_examples=60)
 @given(ar_tables(at_most=4), modes)
 def test_entries_follow_each_other_without_gap_or_repetition(table, mode):
-    entries = frontier(table, BLOCKS, solver=mode[0], strict=mode[1])
+    entries = frontier(Question(solver=mode[0], strict=mode[1]), table, COSTS)
+    assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
     assert entries[0].low == 0
     assert entries[-1].high is None
     for one, other in itertools.pairwise(entries):
@@ -38,12 +39,13 @@ def test_entries_follow_each_other_without_gap_or_repetition(table, mode):
         assert one.synthesis.tree != other.synthesis.tree
     for entry in entries:
         assert entry.synthesis.max_ar == entry.low
-        assert entry.synthesis == synthesize(table, entry.low, BLOCKS, 8, *mode)
+        terms = Question(entry.low, solver=mode[0], strict=mode[1])
+        assert entry.synthesis == search(terms, table, COSTS)
 
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_exact_trees_only_become_smaller(strict):
-    entries = frontier(paper_table(), BLOCKS, solver="exact", strict=strict)
+    entries = frontier(Question(solver="exact", strict=strict), paper_table(), COSTS)
     costs = [entry.synthesis.encoder_cost for entry in entries]
     assert costs == sorted(costs, reverse=True)
     assert len(costs) > 5
@@ -51,7 +53,7 @@ def test_exact_trees_only_become_smaller(strict):
 
 def test_a_table_without_any_measured_cell():
     cells = [Cell("a", "b", 4, None, "failed"), Cell.skipped("a", "b", 8, "not needed")]
-    (entry,) = frontier(ARTable.from_cells(cells), BLOCKS)
+    (entry,) = frontier(Question(), ARTable.from_cells(cells), COSTS)
     assert (entry.low, entry.high) == (0.0, None)
     assert entry.synthesis.tree == SharingTree.flat("ab", 0, 8)
 
@@ -60,11 +62,10 @@ def test_a_cell_below_the_weight_changes_the_tree_only_when_strict():
     cells = [Cell("a", "b", 4, 0.0), Cell("a", "b", 5, 3.0), Cell("a", "b", 8, 1.0)]
     table = ARTable.from_cells(cells)
     for strict in (False, True):
-        assert [e.low for e in frontier(table, BLOCKS, strict=strict)] == [0.0, 1.0]
+        entries = frontier(Question(strict=strict), table, COSTS)
+        assert [entry.low for entry in entries] == [0.0, 1.0]
 
 
-def test_what_it_refuses():
-    with pytest.raises(ConfigError, match="the solver recursive or exact"):
-        frontier(paper_table(), BLOCKS, solver="best")  # type: ignore[arg-type]
-    with pytest.raises(TreeError, match="expected 8 block costs"):
-        frontier(paper_table(), BLOCKS[:4])
+def test_the_threshold_and_the_budget_of_the_question_are_not_looked_at():
+    entries = frontier(Question(), paper_table(), COSTS)
+    assert frontier(Question(0.3, max_params=1), paper_table(), COSTS) == entries

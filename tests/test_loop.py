@@ -48,7 +48,7 @@ def test_a_tree_learns_its_tasks_and_a_trial_repeats_bit_for_bit() -> None:
     bank = small_bank()
     data = small_data(bank)
     first, again = (run_trial(trial_of(TREE), bank, data) for _ in range(2))
-    for task, scored in first.result["scores"]["test"].items():
+    for task, scored in first.result.scores["test"].items():
         assert scored > 0.85, task
     for name, value in first.weights.items():
         assert torch.equal(value, again.weights[name]), name
@@ -78,9 +78,7 @@ def test_weights_of_the_best_validation_are_kept() -> None:
     trained = train(network, bank, [data["low"]], QUICK, seed=0)
     by_step = {row["step"]: row["low_score"] for row in trained.history}
     assert by_step[trained.best_step] == max(by_step.values())
-    now = score(
-        network, [data["low"]], "valid", predict(network, bank, clips_of([data["low"]], "valid"))
-    )
+    now = score([data["low"]], "valid", predict(network, bank, clips_of([data["low"]], "valid")))
     assert now["low"]["accuracy"] == by_step[trained.best_step]
     assert now == trained.scores["valid"]
 
@@ -117,7 +115,7 @@ def test_bfloat16_trains_and_is_another_trial() -> None:
     trial = trial_of(SharingTree.single("low", 8), config=config)
     assert trial.digest != trial_of(SharingTree.single("low", 8)).digest
     done = run_trial(trial, bank, small_data(bank))
-    assert done.result["scores"]["valid"]["low"] > 0.8
+    assert done.result.scores["valid"]["low"] > 0.8
     assert all(v.dtype == torch.float32 for n, v in done.weights.items() if "num_" not in n)
 
 

@@ -28,8 +28,9 @@ from synergy.synthesis import ARTable, Cell
 from synergy.training.config import TrainingConfig
 from synergy.training.pruning import Parent, Pruning
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
+from synergy.trials.record import TrialResult
 from synergy.trials.trial import Trial, run_trial
+from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
 
 TREE = SharingTree.parse("{{high,low}@8,busy}@5", 8)
@@ -75,13 +76,7 @@ class Trainer:
             digests = trial.pruning.digests if trial.pruning else ()
             parents = {digest: self.store.weights(digest) for digest in digests}
             done = run_trial(trial, BANK, DATA, parents=parents)
-            self.store.write(
-                trial.digest,
-                trial=trial.to_json(),
-                result=done.result,
-                history=done.history,
-                weights=done.weights,
-            )
+            self.store.write(trial.to_json(), done)
             self.trials[trial.digest] = trial
         return {trial.digest: self.store.result(trial.digest) for trial in trials}
 
@@ -159,7 +154,7 @@ def test_lth_has_exactly_the_parameters_of_the_tree(lth: tuple[Field, Contender]
         names = list(maskable(build_network(trial.tree, trial.encoder, trial.tasks, 16, 0)))
         others = sum(w.numel() for n, w in weights.items() if n not in names)
         assert others + sum(int((weights[n] != 0).sum()) for n in names) == contender.params
-        assert where.store.result(trial.digest)["params"] == contender.params
+        assert where.store.result(trial.digest).params == contender.params
 
 
 def test_lth_prunes_a_fifth_at_a_time_and_rewinds(lth: tuple[Field, Contender]) -> None:
@@ -213,7 +208,7 @@ def test_masks_of_tasks_fill_the_parameters_of_the_tree(lt4rec: tuple[Field, Con
             used = torch.ones_like(weight, dtype=torch.bool) if always else weight != 0
             alive[shared] = alive.get(shared, used) | used
         sizes.append(sum(int(used.sum()) for used in alive.values()))
-        assert where.store.result(trial.digest)["params"] == sizes[-1]
+        assert where.store.result(trial.digest).params == sizes[-1]
     assert contender.params == max(sizes)
     # the next larger masks have at most one weight more each, or they would have been taken
     assert min(sizes) > where.max_params - len(SPECS)
@@ -245,14 +240,15 @@ def test_the_best_round_is_taken_where_all_fit(tmp_path: Path) -> None:
     where = field_of(tmp_path, experiment_of(seeds=1))
     train, trials = trained_by(where), dict[str, Trial]()
 
-    def invent(title: str, wanted: Sequence[Trial]) -> dict[str, dict[str, Any]]:
+    def invent(title: str, wanted: Sequence[Trial]) -> dict[str, TrialResult]:
         trials.update({trial.digest: trial for trial in wanted})
         number = int(title.split()[2])
         return {
-            digest: {
-                **result,
-                "scores": {"valid": {t: number * (-1.0 if t == "low" else 1.0) for t in SPECS}},
-            }
+            digest: result.model_copy(
+                update={
+                    "scores": {"valid": {t: number * (-1.0 if t == "low" else 1.0) for t in SPECS}}
+                }
+            )
             for digest, result in train(title, wanted).items()
         }
 

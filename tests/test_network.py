@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import csv
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from synergy.encoders import Cnn8
-from synergy.errors import TreeError
-from synergy.network import build_network, costs, head_name
+from synergy.errors import ModelError, TreeError
+from synergy.network import TreeNetwork, build_network, costs, head_name
 from synergy.tasks import TaskSpec
 from synergy.tree import SharingTree
 
@@ -121,10 +126,7 @@ def test_a_task_starts_from_the_same_weights_in_every_tree(tree: SharingTree, se
             SharingTree.single(task, 8), ENCODER, [t for t in TASKS if t.name == task], 64, seed
         )
         blocks = [
-            block
-            for branch in tree.path(task)
-            if branch.blocks is not None
-            for block in network.get_submodule(network.branch_names[id(branch)]).children()
+            block for branch in tree.path(task) for block in network.blocks_of(branch).values()
         ]
         alone = list(single.get_submodule(f"{task}_1_8").children())
         pairs = [*zip(blocks, alone, strict=True)]
@@ -171,3 +173,95 @@ def test_tree_encoder_and_tasks_must_belong_together() -> None:
         build_network(SharingTree.single("gc", 5), ENCODER, TASKS[:1], 64, 0)
     with pytest.raises(TreeError, match="expected tasks gc, found ac"):
         build_network(SharingTree.single("gc", 8), ENCODER, TASKS[1:2], 64, 0)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_is_the_same_network(copied: Callable[[TreeNetwork], TreeNetwork]) -> None:
+    tree = SharingTree.parse("{{gc,ac}@6,vad}@4", 8)
+    network = build_network(tree, ENCODER, specs_of(tree), 32, seed=0).eval()
+    again = copied(network)
+    x = torch.randn(2, 1, 32, 21, generator=torch.Generator().manual_seed(0))
+    frames = torch.tensor([21, 9])
+    with torch.no_grad():
+        for task, logits in network(x, frames).items():
+            assert torch.equal(again(x, frames)[task], logits)
+    for branch in again.tree.branches():
+        assert list(again.blocks_of(branch)) == list(branch.block_numbers)
+
+
+@dataclass(frozen=True)
+class Made:
+    """An encoder of one block of any layer."""
+
+    layer: Callable[[], nn.Module]
+    name: str = "made"
+    depth: int = 1
+    frame_strides: tuple[int, ...] = (1,)
+
+    def output_shape(self, mels: int) -> tuple[int, int]:
+        return 4, mels
+
+    def build_block(self, number: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, 4, 1), self.layer())
+
+    def widened(self, factor: float) -> Made:
+        raise ValueError(factor)
+
+
+class Scaled(nn.Module):
+    """A layer with a parameter and a buffer of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.empty(4))
+        self.register_buffer("offset", torch.empty(4))
+
+
+class Own(Scaled):
+    """The same with an initialisation."""
+
+    def initialise(self, generator: torch.Generator) -> None:
+        self.scale.data.uniform_(1, 2, generator=generator)
+        self.get_buffer("offset").zero_()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(Own, nn.SiLU, nn.PReLU, lambda: nn.GroupNorm(2, 4), lambda: nn.LayerNorm(5)),
+        *(lambda: nn.Conv2d(4, 4, 3, groups=4), lambda: nn.Conv1d(4, 4, 3)),
+        *(lambda: nn.BatchNorm1d(4), lambda: nn.BatchNorm2d(4, affine=False)),
+        lambda: nn.LSTM(4, 4),
+    ],
+)
+def test_any_layer_starts_from_the_seed_alone(layer: Callable[[], nn.Module]) -> None:
+    tree = SharingTree.single("gc", 1)
+    before = torch.random.get_rng_state()
+    one, same, other = (
+        build_network(tree, Made(layer), TASKS[:1], 8, s).get_submodule("gc_1_1.0.1")
+        for s in (0, 0, 1)
+    )
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for (name, value), again, another in zip(
+        one.state_dict().items(),
+        same.state_dict().values(),
+        other.state_dict().values(),
+        strict=True,
+    ):
+        assert torch.isfinite(value.float()).all(), name
+        assert torch.equal(value, again)
+        assert value.ndim < 2 or not torch.equal(value, another)
+
+
+def test_a_layer_starts_as_torch_starts_it() -> None:
+    tree = SharingTree.single("gc", 1)
+    network = build_network(tree, Made(lambda: nn.Conv1d(40, 30, 3)), TASKS[:1], 8, 0)
+    layer = network.get_submodule("gc_1_1.0.1")
+    assert isinstance(layer, nn.Conv1d) and layer.bias is not None
+    for value in (layer.weight, layer.bias):
+        assert 0.9 < value.abs().max() * 120**0.5 <= 1
+
+
+def test_a_layer_without_initialisation_is_refused_by_name() -> None:
+    with pytest.raises(ModelError, match="no initialisation is known for Scaled; give it a method"):
+        build_network(SharingTree.single("gc", 1), Made(Scaled), TASKS[:1], 8, 0)

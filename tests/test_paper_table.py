@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from small_tables import PAPER_BLOCKS, PAPER_DECODERS, PAPER_TASKS, paper_table
+from small_tables import (
+    PAPER_BLOCKS,
+    PAPER_DECODERS,
+    PAPER_TASKS,
+    costs_of,
+    paper_table,
+    searched,
+)
 from small_trees import shape_of, shapes_below, strict_shapes
 
-from synergy.synthesis import SOLVERS, frontier, synthesize, task_graph
+from synergy.synthesis import SOLVERS, Question, frontier, task_graph
 
 BLOCKS = PAPER_BLOCKS[0]
 THRESHOLDS = sorted({0.0} | {cell.ar_pct for cell in paper_table().cells})
@@ -43,7 +50,7 @@ def golden(solver, strict):
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_the_tree_of_every_threshold(solver, strict):
-    found = frontier(paper_table(), BLOCKS, solver=solver, strict=strict)
+    found = frontier(Question(solver=solver, strict=strict), paper_table(), costs_of(BLOCKS))
     assert [
         (
             entry.low,
@@ -58,9 +65,9 @@ def test_the_tree_of_every_threshold(solver, strict):
 @pytest.mark.parametrize("blocks", PAPER_BLOCKS)
 @pytest.mark.parametrize("max_ar", THRESHOLDS)
 def test_no_tree_is_smaller(max_ar, blocks):
-    graph = task_graph(paper_table(), max_ar)
+    graph = task_graph(paper_table(), Question(max_ar))
     for strict, shapes in ((False, shapes_below(graph)), (True, strict_shapes(graph))):
-        found = synthesize(paper_table(), max_ar, blocks, solver="exact", strict=strict)
+        found = searched(paper_table(), max_ar, blocks, solver="exact", strict=strict)
         cost = {shape.shared: shape.cost(blocks) for shape in shapes}
         assert found.encoder_cost == pytest.approx(min(cost.values()))
         assert cost[shape_of(found.tree, PAPER_TASKS)] == pytest.approx(found.encoder_cost)
@@ -69,7 +76,7 @@ def test_no_tree_is_smaller(max_ar, blocks):
 
 @pytest.mark.parametrize("max_ar", THRESHOLDS)
 def test_the_recursion_finds_the_smallest_tree_of_this_table(max_ar):
-    found = synthesize(paper_table(), max_ar, BLOCKS)
+    found = searched(paper_table(), max_ar, BLOCKS)
     assert found.provably_optimal
     assert found.recursive_cost == found.exact_cost
     # A prediction above the threshold comes only from a depth at which the pair did not pass.
@@ -79,8 +86,8 @@ def test_the_recursion_finds_the_smallest_tree_of_this_table(max_ar):
 
 def test_strict_at_two_percent():
     """The paper's tree shares 6 blocks between ac and scr, which lose 2.7 % there."""
-    exact = synthesize(paper_table(), 2.0, BLOCKS, solver="exact", strict=True)
-    recursive = synthesize(paper_table(), 2.0, BLOCKS, strict=True)
+    exact = searched(paper_table(), 2.0, BLOCKS, solver="exact", strict=True)
+    recursive = searched(paper_table(), 2.0, BLOCKS, strict=True)
     assert exact.tree.notation(PAPER_TASKS) == "{{gc,vad}@8,{ac,scr}@7}@6"
     assert recursive.tree.notation(PAPER_TASKS) == "{{gc,ac}@8,{scr,vad}@8}@4"
     assert round(exact.encoder_cost) + PAPER_DECODERS == 56_590

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from small_field import TREE, tone_session, tone_table
 
-from synergy.comparisons import Probe
 from synergy.comparisons.tag import measure_affinities
 from synergy.errors import WorkspaceError
-from synergy.stages import probes, sweep
+from synergy.running.probes import Probe
+from synergy.running.session import Payload, Session, TrialJob, run_one
 from synergy.stages.compare import compare
-from synergy.stages.sweep import Session
+from synergy.workspace import PairTable
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ def session(tmp_path: Path) -> Session:
 
 
 def test_a_probe_that_trains_counts_as_a_training(session: Session) -> None:
-    table = tone_table(session)
-    compare(session, table, TREE, ["tag"])
-    assert compare(session, table, TREE, ["tag"]).trained == 0
+    found = PairTable(tone_table(session), session.workspace.table_files("plain").table, "plain")
+    compare(session, found, ["tag"])
+    assert compare(session, found, ["tag"])[1] == 0
     shutil.rmtree(session.workspace.folder / "probes")
-    assert compare(session, table, TREE, ["tag"]).trained == 1
+    assert compare(session, found, ["tag"])[1] == 1
 
 
 def test_a_worker_refuses_a_corpus_that_changed(session: Session) -> None:
@@ -37,8 +37,7 @@ def test_a_worker_refuses_a_corpus_that_changed(session: Session) -> None:
     trial = replace(experiment.trial(TREE, 0), bank="another state of the corpora")
     probe = Probe("tag", (trial,), {"every": 2}, measure_affinities, 1)
     said: list[object] = []
-    with pytest.raises(WorkspaceError, match="a corpus changed while the command ran"):
-        sweep.train_one(sweep.Payload(config, folder, trial), said.append)
-    with pytest.raises(WorkspaceError, match="a corpus changed while the command ran"):
-        probes.measure_one(probes.Payload(config, folder, probe), said.append)
+    for job in (TrialJob(trial), probe):
+        with pytest.raises(WorkspaceError, match="a corpus changed while the command ran"):
+            run_one(Payload(config, folder, job), said.append)
     assert said == []

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 
 from synergy.audio.features import FeatureConfig, frame_count
+from synergy.datasets.feature_store import open_store
 from synergy.datasets.manifest import ManifestConfig, load_manifest
-from synergy.datasets.selection import TaskSource, frame_targets, select_clips
-from synergy.datasets.store import open_store
+from synergy.tasks import TASK_KINDS
+from synergy.tasks.selection import select_clips
+from synergy.tasks.task_source import TaskSource
 from synergy.wording import SPLITS
+
+CLASSES, ACTIVITY = TASK_KINDS["clip_classification"], TASK_KINDS["frame_activity"]
 
 PACKS = {
     "speechocean762": 578,
@@ -52,7 +56,7 @@ def test_the_four_tasks_find_their_clips(corpora):
     gender = select_clips(
         "gc",
         ("female", "male"),
-        False,
+        CLASSES,
         {
             "speechocean762": TaskSource(column="gender", where={"age": ">= 18"}),
             "librispeech_gender": TaskSource(column="gender"),
@@ -65,7 +69,7 @@ def test_the_four_tasks_find_their_clips(corpora):
     age = select_clips(
         "ac",
         ("child", "young", "adult"),
-        False,
+        CLASSES,
         {
             "speechocean762": TaskSource(
                 column="age_group",
@@ -81,22 +85,21 @@ def test_the_four_tasks_find_their_clips(corpora):
     )
     assert counts(age) == [329, 84, 165]
     words = select_clips(
-        "scr", None, False, {"arabic_speech_commands": TaskSource(column="word")}, corpora
+        "scr", None, CLASSES, {"arabic_speech_commands": TaskSource(column="word")}, corpora
     )
-    assert len(words.classes) == 20
+    assert len(words.spec.classes) == 20
     assert counts(words) == [840, 120, 240]
     assert set(Counter(labelled.target for labelled in words.of_split("test")).values()) == {12}
 
 
 def test_activity_by_hand_labels(corpora):
     source = TaskSource(segments="speech", label_source="hand")
-    vad = select_clips("vad", None, True, {"ami_vad": source, "emodb": source}, corpora)
+    vad = select_clips("vad", None, ACTIVITY, {"ami_vad": source, "emodb": source}, corpora)
     assert sum(counts(vad)) == 210
-    assert vad.classes == ("speech",)
+    assert vad.spec.classes == ("speech",)
     shares = [
-        frame_targets(labelled.target, int(labelled.clip.duration_s / 0.01), 0.01).mean()
+        ACTIVITY.target(labelled.target, int(labelled.clip.duration_s / 0.01), 0.01).mean()
         for labelled in vad.clips
-        if isinstance(labelled.target, tuple)
     ]
     assert len(shares) == 210
     assert 0.3 < np.mean(shares) < 0.99

@@ -8,9 +8,9 @@ from small_tables import PAPER
 
 from synergy.config import load_config
 from synergy.costs import Costs
-from synergy.stages.search import Wanted, costs_from_settings, nothing_shared, search
-from synergy.synthesis import ARTable, synthesize
-from synergy.synthesis.cells import Cell
+from synergy.experiment import settings_costs
+from synergy.stages.search import nothing_shared
+from synergy.synthesis import ARTable, Cell, Question, search
 from synergy.tree import SharingTree
 
 SERIAL = ("--executor", "serial")
@@ -22,17 +22,20 @@ def test_a_budget_counts_the_tasks_of_the_table_only():
     blocks = (100,) * 8
     heads = {"a": 10, "b": 20, "c": 1000}
     size = Costs(blocks, blocks, heads, heads)
-    found = search(size, table, 2.0, Wanted(max_params=1230))
+    found = search(Question(max_params=1230), table, size)
     assert found.tree == SharingTree.parse("{a,b}@4", 8)
-    assert search(size, table, 2.0, Wanted(max_macs=1230)).tree == found.tree
+    assert search(Question(max_macs=1230), table, size).tree == found.tree
 
 
 def test_a_repair_that_takes_all_sharing_away_did_not_miss_the_threshold():
     table = ARTable.from_cells([Cell("a", "b", 4, 0.5), Cell("a", "b", 8, 3.0)])
-    capped = synthesize(table, 2.0, (1,) * 8, caps={frozenset(("a", "b")): 0})
+    size = Costs((1,) * 8, (1,) * 8)
+    capped = search(Question(caps={frozenset(("a", "b")): 0}), table, size)
     assert not any(blocks for _, _, blocks in capped.weights)
     assert nothing_shared(table, capped) == ""
-    assert "no pair keeps an AR of 0.1 %" in nothing_shared(table, synthesize(table, 0.1, (1,) * 8))
+    assert "no pair keeps an AR of 0.1 %" in nothing_shared(
+        table, search(Question(max_ar=0.1), table, size)
+    )
 
 
 def test_a_budget_that_needs_no_sharing_is_no_failure(tmp_path):
@@ -54,7 +57,7 @@ def test_costs_from_settings_follow_the_hop():
     config = load_config(None)
     features = config.features.model_copy(update={"hop_ms": 2 * config.features.hop_ms})
     slower = config.model_copy(update={"features": features})
-    macs = [sum(costs_from_settings(c, ["gc"]).size.block_macs) for c in (config, slower)]
+    macs = [sum(settings_costs(c, ["gc"]).block_macs) for c in (config, slower)]
     assert 1.9 < macs[0] / macs[1] < 2.1
 
 

@@ -8,10 +8,14 @@ from pydantic import ValidationError
 from small_corpora import corpus_of
 
 from synergy.datasets.base import Segment
-from synergy.datasets.selection import TaskSource, frame_targets, select_clips
 from synergy.errors import DataError
+from synergy.tasks import TASK_KINDS
+from synergy.tasks.selection import select_clips
+from synergy.tasks.task_source import TaskSource
 from synergy.wording import SPLITS
 
+CLASSES, ACTIVITY = TASK_KINDS["clip_classification"], TASK_KINDS["frame_activity"]
+frame_targets = ACTIVITY.target
 SPEECH = Segment(0.2, 0.6, "speech", "hand")
 ENERGY = Segment(0.1, 0.7, "speech", "energy")
 TURN = Segment(0.2, 0.6, "turn", "hand")
@@ -36,8 +40,8 @@ def talk(name="talk", **segments):
     return corpus_of(name, [(s, {}) for s in SPLITS for _ in range(2)], (), default)
 
 
-def select(source, corpus, classes=None, frames=False, task="gc"):
-    return select_clips(task, classes, frames, {corpus.name: source}, {corpus.name: corpus})
+def select(source, corpus, classes=None, kind=CLASSES, task="gc"):
+    return select_clips(task, classes, kind, {corpus.name: source}, {corpus.name: corpus})
 
 
 def targets(selection):
@@ -51,7 +55,7 @@ def test_column_gives_classes_in_the_given_order():
     source = TaskSource(column="gender")
     assert targets(select(source, people(), ("male", "female"))) == [1, 0, 1, 0] * 3
     found = select(source, people())
-    assert found.classes == ("female", "male")
+    assert found.spec.classes == ("female", "male")
     assert targets(found) == [0, 1, 0, 1] * 3
     assert found.dropped == ()
     assert len(found.of_split("valid")) == 4
@@ -109,7 +113,7 @@ def test_numbers_of_the_configuration_become_text():
 def test_corpora_are_joined_in_order():
     sources = {name: TaskSource(column="gender") for name in ("b", "a")}
     corpora = {name: people(name) for name in ("a", "b", "c")}
-    found = select_clips("gc", None, False, sources, corpora)
+    found = select_clips("gc", None, CLASSES, sources, corpora)
     assert [labelled.corpus for labelled in found.clips] == ["b"] * 12 + ["a"] * 12
 
 
@@ -118,8 +122,8 @@ def test_corpora_are_joined_in_order():
 
 def test_segments_of_a_label_and_a_source():
     corpus = talk(_1=(ENERGY,), _3=(), _5=(SPEECH, ENERGY))
-    found = select(TaskSource(segments="speech", label_source="hand"), corpus, frames=True)
-    assert found.classes == ("speech",)
+    found = select(TaskSource(segments="speech", label_source="hand"), corpus, kind=ACTIVITY)
+    assert found.spec.classes == ("speech",)
     assert [(labelled.clip.path, labelled.target) for labelled in found.clips] == [
         ("000.wav", (SPEECH,)),
         ("002.wav", (SPEECH,)),
@@ -128,12 +132,12 @@ def test_segments_of_a_label_and_a_source():
         ("005.wav", (SPEECH,)),
     ]
     assert found.dropped == ("1 clip of talk have no speech segment by hand",)
-    every = select(TaskSource(segments="speech"), corpus, frames=True)
+    every = select(TaskSource(segments="speech"), corpus, kind=ACTIVITY)
     assert every.clips[-1].target == (SPEECH, ENERGY)
 
 
 def test_unlisted_clips_can_be_inactive():
-    found = select(TaskSource(segments="speech", unlisted="inactive"), talk(), frames=True)
+    found = select(TaskSource(segments="speech", unlisted="inactive"), talk(), kind=ACTIVITY)
     assert [labelled.target for labelled in found.clips] == [(SPEECH,), ()] * 3
     assert found.dropped == ()
 
@@ -142,7 +146,11 @@ def test_a_corpus_of_silence_joins_a_corpus_of_speech():
     silent = talk("silent", _0=(), _1=(), _2=(), _3=(), _4=(), _5=())
     speech = TaskSource(segments="speech")
     found = select_clips(
-        "vad", None, True, {"talk": speech, "silent": speech}, {"talk": talk(), "silent": silent}
+        "vad",
+        None,
+        ACTIVITY,
+        {"talk": speech, "silent": speech},
+        {"talk": talk(), "silent": silent},
     )
     assert sum(labelled.target == () for labelled in found.clips) == 6
 
@@ -233,20 +241,20 @@ def test_class_that_train_lacks():
 )
 def test_wrong_activity(source, corpus, says):
     with pytest.raises(DataError, match=says):
-        select(TaskSource(**source), corpus, frames=True, task="vad")
+        select(TaskSource(**source), corpus, kind=ACTIVITY, task="vad")
 
 
 def test_unknown_corpus_and_other_problems_come_together():
     sources = {"peple": TaskSource(column="gender"), "people": TaskSource(column="word")}
     with pytest.raises(DataError, match="2 problems") as caught:
-        select_clips("gc", None, False, sources, {"people": people()})
+        select_clips("gc", None, CLASSES, sources, {"people": people()})
     assert "no corpus 'peple'; did you mean 'people'?; there are people" in str(caught.value)
     assert "no column 'word'" in str(caught.value)
 
 
 def test_a_task_without_corpus():
     with pytest.raises(DataError, match="at least one corpus"):
-        select_clips("gc", None, False, {}, {})
+        select_clips("gc", None, CLASSES, {}, {})
 
 
 def test_what_was_dropped_explains_an_empty_split():

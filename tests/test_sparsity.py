@@ -16,14 +16,14 @@ from synergy.encoders import Cnn8
 from synergy.errors import WorkspaceError
 from synergy.network import build_network
 from synergy.sparsity import TaskMaskedNetwork, hold, maskable, surviving
-from synergy.tasks import TASK_KINDS
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.evaluation import clips_of, predict
 from synergy.training.loop import train, training_step
 from synergy.training.pruning import Masking, Parent, Pruning, build_pruned
 from synergy.tree import SharingTree
-from synergy.trials.trial import Trial, TrialResult, run_trial
+from synergy.trials.record import TrialRun
+from synergy.trials.trial import Trial, run_trial
 
 ENCODER = Cnn8(channels=(4,) * 8, mel_strides=(2, 2, 1, 1, 1, 1, 1, 1))
 TASKS = ("busy", "low")
@@ -32,7 +32,6 @@ QUICK = TrainingConfig(epochs=3, steps_per_epoch=2, clips_per_task=4, crop_s=0.2
 BANK = small_bank()
 # two corpora: no clip is seen by both tasks
 DATA = {"low": small_data(BANK, 0, 24)["low"], "busy": small_data(BANK, 24)["busy"]}
-CPU = torch.device("cpu")
 
 
 def specs_of(tree: SharingTree) -> list:
@@ -63,7 +62,7 @@ def mask_each(keep: int, rewind_step: int = 0) -> Pruning:
 
 
 @pytest.fixture(scope="module")
-def dense() -> TrialResult:
+def dense() -> TrialRun:
     return run_trial(trial_of(FLAT), BANK, DATA)
 
 
@@ -127,7 +126,7 @@ def test_survivors_are_those_of_a_slow_ranking(values: list[list[int]], keep: in
 # -- one mask ----------------------------------------------------------------------------------
 
 
-def test_pruned_weights_are_zero_after_training_and_masks_are_nested(dense: TrialResult) -> None:
+def test_pruned_weights_are_zero_after_training_and_masks_are_nested(dense: TrialRun) -> None:
     names = list(maskable(build_network(FLAT, ENCODER, specs_of(FLAT), MELS, 0)))
     assert any("gru" in name for name in names)
     first = run_trial(trial_of(FLAT, one_mask(800)), BANK, DATA, parents={"dense": dense.weights})
@@ -140,10 +139,10 @@ def test_pruned_weights_are_zero_after_training_and_masks_are_nested(dense: Tria
         for name in names:
             assert torch.equal(child.weights[name] != 0, expected[name]), name
         assert all(not ((child.weights[n] != 0) & (parent.weights[n] == 0)).any() for n in names)
-    total = dense.result["params"]
+    total = dense.result.params
     everything = sum(int(dense.weights[n].numel()) for n in names)
-    assert first.result["params"] == total - everything + 800
-    assert second.result["params"] == total - everything + 600
+    assert first.result.params == total - everything + 800
+    assert second.result.params == total - everything + 600
 
 
 def test_momentum_and_decay_do_not_move_a_pruned_weight() -> None:
@@ -151,12 +150,12 @@ def test_momentum_and_decay_do_not_move_a_pruned_weight() -> None:
     source = BatchSource(BANK, [DATA[t] for t in TASKS], QUICK, 0)
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.1, weight_decay=0.5)
     for step in range(3):
-        training_step(network, source.batch(step), optimizer, QUICK, CPU)
+        training_step(network, source.batch(step), optimizer, QUICK)
     masks = surviving(network.state_dict(), list(maskable(network)), 500)
     hold(network, masks, optimizer)
     for step in range(3, 6):
         before = {name: network.get_parameter(name).detach().clone() for name in masks}
-        training_step(network, source.batch(step), optimizer, QUICK, CPU)
+        training_step(network, source.batch(step), optimizer, QUICK)
         for name, mask in masks.items():
             weight = network.get_parameter(name)
             assert weight.grad is not None
@@ -179,12 +178,12 @@ def test_the_gradients_of_survivors_are_those_of_the_masked_function() -> None:
                 (batch.x,),
                 {"rows": batch.rows},
             )
-            losses = [TASK_KINDS[SPECS[t].kind].loss(outputs[t], batch.targets[t]) for t in TASKS]
+            losses = [SPECS[t].rules.loss(outputs[t], batch.targets[t]) for t in TASKS]
             torch.stack(losses).sum().backward()
         else:
             hold(network, masks, optimizer)
             wide = QUICK.model_copy(update={"clip_norm": 1e9})
-            training_step(network, batch, optimizer, wide, CPU)
+            training_step(network, batch, optimizer, wide)
         found.append({name: p.grad for name, p in network.named_parameters()})
     for name, gradient in found[0].items():
         torch.testing.assert_close(found[1][name], gradient)
@@ -205,7 +204,7 @@ class Recorder:
             self.masking.begin(optimizer)
 
 
-def test_before_its_rewind_step_a_pruned_training_is_its_parent(dense: TrialResult) -> None:
+def test_before_its_rewind_step_a_pruned_training_is_its_parent(dense: TrialRun) -> None:
     found = []
     for pruning in (None, one_mask(500, rewind_step=4)):
         if pruning is None:
@@ -259,9 +258,7 @@ def test_a_gradient_reaches_only_the_weights_of_its_task(alone: Mapping) -> None
     alone_gradients: dict[str, list[torch.Tensor]] = {}
     for task in TASKS:
         network.zero_grad()
-        loss = TASK_KINDS[SPECS[task].kind].loss(
-            network(batch.x, rows=batch.rows)[task], batch.targets[task]
-        )
+        loss = SPECS[task].rules.loss(network(batch.x, rows=batch.rows)[task], batch.targets[task])
         loss.backward()
         own = network.network_of(task)
         for name, mask in masking.masks[task].items():
@@ -272,7 +269,7 @@ def test_a_gradient_reaches_only_the_weights_of_its_task(alone: Mapping) -> None
             if parameter.grad is not None:
                 alone_gradients.setdefault(name, []).append(parameter.grad.clone())
     optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
-    training_step(network, batch, optimizer, QUICK.model_copy(update={"clip_norm": 1e9}), CPU)
+    training_step(network, batch, optimizer, QUICK.model_copy(update={"clip_norm": 1e9}))
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None
         torch.testing.assert_close(parameter.grad, sum(alone_gradients[name]))
@@ -329,7 +326,7 @@ def test_stored_weights_are_single_task_models_with_their_masks(
     nonzero += sum(
         int((w != 0).sum()) for s in states.values() for n, w in s.items() if "_head." in n
     )
-    assert done.result["params"] == nonzero
+    assert done.result.params == nonzero
 
 
 @given(st.integers(1, 400), st.integers(1, 400))
@@ -359,7 +356,7 @@ def test_the_union_is_counted_once(first: int, second: int) -> None:
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_a_pruned_trial_repeats_bit_for_bit(dense: TrialResult, alone: Mapping, each: bool) -> None:
+def test_a_pruned_trial_repeats_bit_for_bit(dense: TrialRun, alone: Mapping, each: bool) -> None:
     trial = trial_of(FLAT, mask_each(200, 1) if each else one_mask(300, rewind_step=1))
     parents = alone if each else {"dense": dense.weights}
     first, again = (run_trial(trial, BANK, DATA, parents=parents) for _ in range(2))

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tables import PAPER_BLOCKS, ar_tables, block_costs, paper_table
+from small_tables import PAPER_BLOCKS, ar_tables, block_costs, costs_of, paper_table, weights_of
 
-from synergy.errors import ConfigError, TreeError
-from synergy.synthesis import ARTable, Cell, exact_tree, recursive_tree, task_graph
+from synergy.errors import ConfigError
+from synergy.synthesis import ARTable, Cell, Question, exact_tree, recursive_tree, task_graph
 from synergy.synthesis.resampling import TableSamples, noisy_samples
 from synergy.synthesis.stability import Repeat, refine_next, stability
 
-COSTS = PAPER_BLOCKS[0]
+COSTS = costs_of(PAPER_BLOCKS[0])
+EXACT = Question(2.0, solver="exact")
 
 
 def table_like(table: ARTable, ar: np.ndarray) -> ARTable:
@@ -27,13 +28,12 @@ def table_like(table: ARTable, ar: np.ndarray) -> ARTable:
     )
 
 
-def tree_of(samples, ar, max_ar, costs, solver, strict, caps) -> str:
+def tree_of(samples, ar, question, costs) -> str:
     """The tree of one table on its own; the table of the samples decides ties."""
     table = samples.table
-    graph = task_graph(table_like(table, ar), max_ar, caps)
-    if solver == "exact":
-        return exact_tree(graph, costs, 8, table, strict).notation(table.tasks)
-    return recursive_tree(graph, table, costs, 8, strict).notation(table.tasks)
+    graph = task_graph(table_like(table, ar), question)
+    solve = exact_tree if question.solver == "exact" else recursive_tree
+    return solve(graph, costs, table, question.strict).notation(table.tasks)
 
 
 @st.composite
@@ -63,10 +63,11 @@ def test_every_number_is_a_count_of_tables(samples, costs, solver, strict, data)
         for pair in table.pairs()
         if data.draw(st.booleans())
     }
-    found = stability(samples, 1.5, costs, 8, solver, strict, caps)
+    question = Question(1.5, solver=solver, strict=strict, caps=caps)
+    found = stability(question, samples, costs_of(costs))
 
     def tree(ar) -> str:
-        return tree_of(samples, ar, 1.5, costs, solver, strict, caps)
+        return tree_of(samples, ar, question, costs)
 
     trees = Counter(map(tree, rows))
     own = np.array([math.nan if c.ar_pct is None else c.ar_pct for c in table.cells])
@@ -74,14 +75,14 @@ def test_every_number_is_a_count_of_tables(samples, costs, solver, strict, data)
     assert [share for _, share in found.trees] == sorted(dict(found.trees).values(), reverse=True)
     assert found.tree_share == trees[tree(own)] / len(rows)
 
-    graphs = [task_graph(table_like(table, ar), 1.5, caps) for ar in rows]
+    graphs = [task_graph(table_like(table, ar), question) for ar in rows]
     expected = {}
     for place, cell in enumerate(table.cells):
         pair, depth = (cell.task_a, cell.task_b), cell.shared_depth
         passes = sum(bool(ar[place] <= 1.5) for ar in rows)
         share = None if cell.ar_pct is None else passes / len(rows)
         assert found.admissible[pair].get(depth) == share
-        reached = sum(graph.edges[pair]["weight"] >= depth for graph in graphs)
+        reached = sum(weights_of(graph)[pair] >= depth for graph in graphs)
         assert found.at_least[pair][depth] == reached / len(rows)
 
         def depends(ar, place: int = place) -> bool:
@@ -97,7 +98,7 @@ def test_every_number_is_a_count_of_tables(samples, costs, solver, strict, data)
 
 
 def test_a_table_without_noise_is_stable():
-    found = stability(noisy_samples(paper_table(), 0.0, 5, 0), 2.0, COSTS, solver="exact")
+    found = stability(EXACT, noisy_samples(paper_table(), 0.0, 5, 0), COSTS)
     assert found.tree_share == 1.0
     assert found.trees == (("{{gc,ac}@8,{scr,vad}@8}@6", 1.0),)
     assert found.repeat == ()
@@ -107,7 +108,9 @@ def test_a_table_without_noise_is_stable():
 @pytest.mark.parametrize("solver", ["exact", "recursive"])
 def test_the_papers_table_with_noise_of_half_a_point(solver):
     """From 20,000 tables; 1,000 of them are within four standard errors."""
-    found = stability(noisy_samples(paper_table(), 0.5, 1000, 7), 2.0, COSTS, solver=solver)
+    found = stability(
+        Question(2.0, solver=solver), noisy_samples(paper_table(), 0.5, 1000, 7), COSTS
+    )
     assert found.tree_share == pytest.approx(0.218, abs=0.055)
     assert found.trees[0][0] == "{{gc,ac}@8,{scr,vad}@8}@4"
     assert found.trees[0][1] == pytest.approx(0.426, abs=0.065)
@@ -131,16 +134,16 @@ def test_the_papers_table_with_noise_of_half_a_point(solver):
 def test_a_cell_that_cannot_change_the_tree_is_not_repeated():
     cells = [Cell("a", "b", 4, 2.0), Cell("a", "b", 5, 2.0), Cell("a", "b", 6, 1.0)]
     samples = TableSamples(ARTable.from_cells(cells), np.array([[1.0, 3.0, 1.0], [3.0, 1.0, 1.0]]))
-    assert stability(samples, 2.0, COSTS).repeat == ()
+    assert stability(Question(2.0), samples, COSTS).repeat == ()
     # Strict, a depth counts of its own, but two tasks use the largest one all the same.
-    assert stability(samples, 2.0, COSTS, strict=True).repeat == ()
+    assert stability(Question(2.0, strict=True), samples, COSTS).repeat == ()
 
 
 def test_of_two_cells_the_one_with_fewer_trainings_is_next():
     cells = [Cell("a", "b", 8, 2.0, seeds=9), Cell("a", "c", 8, 2.0), Cell("b", "c", 8, 2.0)]
     rng = np.random.default_rng(0)
     samples = TableSamples(ARTable.from_cells(cells), rng.choice([1.0, 3.0], size=(400, 3)))
-    found = stability(samples, 2.0, COSTS, solver="exact")
+    found = stability(EXACT, samples, COSTS)
     assert {cell.key for cell in found.repeat} == {cell.key for cell in cells}
     assert refine_next(found) in {("a", "c", 8), ("b", "c", 8)}
 
@@ -149,32 +152,24 @@ def test_a_level_says_what_is_uncertain():
     ar = np.full((100, 1), 1.0)
     ar[:10] = 3.0
     samples = TableSamples(ARTable.from_cells([Cell("a", "b", 8, 1.0)]), ar)
-    assert len(stability(samples, 2.0, COSTS, level=0.85).repeat) == 1
-    assert stability(samples, 2.0, COSTS, level=0.75).repeat == ()
+    assert len(stability(Question(2.0), samples, COSTS, level=0.85).repeat) == 1
+    assert stability(Question(2.0), samples, COSTS, level=0.75).repeat == ()
 
 
 def test_skipped_and_failed_cells_never_pass_and_are_no_zeros():
     cells = [Cell.skipped("a", "b", 4, "not needed"), Cell("a", "b", 5, None, "failed")]
     table = ARTable.from_cells([*cells, Cell("a", "b", 6, 2.0)])
     ar = np.array([[math.nan, math.nan, value] for value in (1.0, 3.0)])
-    found = stability(TableSamples(table, ar), 2.0, COSTS)
+    found = stability(Question(2.0), TableSamples(table, ar), COSTS)
     assert found.admissible["a", "b"] == {6: 0.5}
     assert found.at_least["a", "b"] == {4: 0.5, 5: 0.5, 6: 0.5}
     assert [cell.key for cell in found.repeat] == [("a", "b", 6)]
     assert found.skipped == 1 and "skipped (1)" in found.caveat
 
 
-@pytest.mark.parametrize(
-    ("options", "error", "words"),
-    [
-        ({"max_ar": -1.0}, ConfigError, "found -1.0"),
-        ({"level": 1.0}, ConfigError, "level above 0 and below 1"),
-        ({"caps": {frozenset("xy"): 1}}, ConfigError, "x-y"),
-        ({"solver": "greedy"}, ConfigError, "found 'greedy'"),
-        ({"block_costs": [1.0]}, TreeError, "expected 8 block costs, found 1"),
-    ],
-)
-def test_impossible_questions(options, error, words):
+def test_impossible_questions():
     samples = noisy_samples(paper_table(), 0.5, 2, 0)
-    with pytest.raises(error, match=words):
-        stability(samples, **{"max_ar": 2.0, "block_costs": COSTS, **options})
+    with pytest.raises(ConfigError, match="level above 0 and below 1"):
+        stability(Question(), samples, COSTS, level=1.0)
+    with pytest.raises(ConfigError, match="x-y"):
+        stability(Question(caps={frozenset("xy"): 1}), samples, COSTS)

@@ -8,24 +8,24 @@ import random
 import time
 from dataclasses import replace
 
-import networkx as nx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tables import PAPER_BLOCKS, ar_tables, block_costs, graph_of
+from small_tables import PAPER_BLOCKS, ar_tables, block_costs, reordered, searched
 from small_trees import all_shapes, shape_of, strict_shapes
 
 from synergy.errors import ConfigError, TableError
 from synergy.synthesis import (
     SOLVERS,
+    Question,
+    TaskGraph,
     exact_tree,
     recursive_tree,
-    spanning_tree_bound,
-    synthesize,
     task_graph,
 )
-from synergy.synthesis.exact import MAX_TASKS
-from synergy.synthesis.recursive import StrictRecursiveSearch, recursive_search
+from synergy.synthesis.exact import MAX_TASKS, spanning_tree_bound
+from synergy.synthesis.recursive import PaperSplits
+from synergy.synthesis.tree_search import TreeSearch
 from synergy.tree import SharingTree
 
 BLOCKS = PAPER_BLOCKS[0]
@@ -35,12 +35,8 @@ whole_costs = st.lists(st.integers(0, 9), min_size=8, max_size=8)
 
 def strict_graph(tasks, depths):
     """Task graph of the depths that pass; pairs that ``depths`` does not name share nothing."""
-    graph = nx.Graph()
-    graph.add_nodes_from(tasks)
-    for pair in itertools.combinations(tasks, 2):
-        passing = tuple(sorted(depths.get(pair, ())))
-        graph.add_edge(*pair, depths=passing, weight=max(passing, default=0))
-    return graph
+    pairs = itertools.combinations(tasks, 2)
+    return TaskGraph(tuple(tasks), tuple(tuple(sorted(depths.get(pair, ()))) for pair in pairs))
 
 
 @st.composite
@@ -65,7 +61,10 @@ def random_graph(tasks, seed, chance=0.6):
 
 
 def is_strict(tree, graph):
-    return all(tree.shared_depth(a, b) in (0, *d) for a, b, d in graph.edges(data="depths"))
+    return all(
+        tree.shared_depth(*pair) in (0, *depths)
+        for pair, depths in zip(graph.pairs(), graph.depths, strict=True)
+    )
 
 
 def test_the_list_of_all_trees_is_complete():
@@ -81,9 +80,9 @@ def test_the_list_of_all_trees_is_complete():
 
 @given(strict_graphs(), block_costs())
 def test_exact_equals_brute_force(graph, costs):
-    tree = exact_tree(graph, costs, 8, strict=True)
+    tree = exact_tree(graph, costs, strict=True)
     assert tree.cost(costs) == pytest.approx(min(s.cost(costs) for s in strict_shapes(graph)))
-    assert shape_of(tree, list(graph)) in {shape.shared for shape in strict_shapes(graph)}
+    assert shape_of(tree, graph.tasks) in {shape.shared for shape in strict_shapes(graph)}
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -95,7 +94,7 @@ def test_exact_equals_brute_force_of_five_tasks(seed):
     }
     graph = strict_graph(names, rows)
     costs = [draw.randrange(1, 100) for _ in range(3)]
-    found = exact_tree(graph, costs, 3, strict=True).cost(costs)
+    found = exact_tree(graph, costs, strict=True).cost(costs)
     assert found == min(shape.cost(costs) for shape in strict_shapes(graph, 3))
 
 
@@ -105,7 +104,7 @@ def test_three_tasks_without_a_common_depth_keep_two_others_from_joining_them():
     rows |= {("b", "c"): (5,), ("b", "d"): (1, 3), ("c", "d"): (1, 4), ("e", "f"): (5,)}
     graph = strict_graph("bcdef", rows)
     costs = [1, 1, 1, 1, 100]
-    tree = exact_tree(graph, costs, 5, strict=True)
+    tree = exact_tree(graph, costs, strict=True)
     assert tree.cost(costs) == min(shape.cost(costs) for shape in strict_shapes(graph, 5))
     assert is_strict(tree, graph)
     assert tree.notation() == "{{b,c}@5,{d,{e,f}@5}@2}@0"
@@ -113,35 +112,37 @@ def test_three_tasks_without_a_common_depth_keep_two_others_from_joining_them():
 
 @given(strict_graphs(at_most=6), st.data())
 def test_order_of_tasks_changes_no_exact_cost(graph, data):
-    other = nx.Graph()
-    other.add_nodes_from(data.draw(st.permutations(list(graph))))
-    other.add_edges_from(graph.edges(data=True))
-    costs = [exact_tree(g, BLOCKS, 8, strict=True).cost(BLOCKS) for g in (graph, other)]
+    other = reordered(graph, data.draw(st.permutations(graph.tasks)))
+    costs = [exact_tree(g, BLOCKS, strict=True).cost(BLOCKS) for g in (graph, other)]
     assert costs[0] == costs[1]
 
 
 def test_a_pair_that_failed_in_the_middle_is_worked_around():
     # With a above both at 4, b and c may still share 8, the only depth at which they passed.
     graph = strict_graph("abc", {("a", "b"): [4], ("a", "c"): [4], ("b", "c"): [8]})
-    assert exact_tree(graph, ONES, 8, strict=True).notation() == "{a,{b,c}@8}@4"
+    assert exact_tree(graph, ONES, strict=True).notation() == "{a,{b,c}@8}@4"
     # a-b and b-c have no depth in common, so b can share with one of the others only.
     graph = strict_graph("abc", {("a", "b"): [4], ("a", "c"): [5], ("b", "c"): [5]})
-    assert exact_tree(graph, ONES, 8, strict=True).notation() == "{{a,c}@5,b}@0"
-    assert exact_tree(graph, ONES, 8).notation() == "{{a,c}@5,b}@4"
+    assert exact_tree(graph, ONES, strict=True).notation() == "{{a,c}@5,b}@0"
+    assert exact_tree(graph, ONES).notation() == "{{a,c}@5,b}@4"
 
 
 def test_a_larger_depth_of_the_set_wins_over_a_smaller_one_of_equal_cost():
     graph = strict_graph("ab", {("a", "b"): [3, 4]})
     costs = [1, 1, 1, 0, 1, 1, 1, 1]
-    assert exact_tree(graph, costs, 8, strict=True).notation() == "{a,b}@4"
+    assert exact_tree(graph, costs, strict=True).notation() == "{a,b}@4"
 
 
 # -- the recursion ----------------------------------------------------------------------------
 
 
 def smallest_inside(graph, tasks):
-    weights = (graph.edges[pair]["weight"] for pair in itertools.combinations(tasks, 2))
+    weights = (max(depths_of(graph, pair)) for pair in itertools.combinations(tasks, 2))
     return min(weights, default=math.inf)
+
+
+def depths_of(graph, pair):
+    return (0, *graph.depths[graph.pairs().index(tuple(sorted(pair)))])
 
 
 def saving_by_definition(graph, costs, tasks, above=0):
@@ -159,7 +160,7 @@ def saving_by_definition(graph, costs, tasks, above=0):
         if kept[split] < max(kept.values()):
             continue
         for depth in range(smallest_inside(graph, tasks), above - 1, -1):
-            separated = [graph.edges[pair]["depths"] for pair in itertools.product(*split)]
+            separated = [depths_of(graph, pair) for pair in itertools.product(*split)]
             if depth and not all(depth in depths for depths in separated):
                 continue
             inside = [saving_by_definition(graph, costs, part, depth) for part in split]
@@ -174,9 +175,9 @@ def saving_by_definition(graph, costs, tasks, above=0):
     strict_graphs(at_most=5, swept=(2, 5, 8)), st.lists(st.integers(0, 9), min_size=8, max_size=8)
 )
 def test_the_recursion_equals_its_definition(graph, costs):
-    tree = recursive_tree(graph, None, costs, 8, strict=True)
-    saving = saving_by_definition(graph, costs, tuple(graph))
-    assert len(graph) * sum(costs) - tree.cost(costs) == saving
+    tree = recursive_tree(graph, costs, strict=True)
+    saving = saving_by_definition(graph, costs, graph.tasks)
+    assert len(graph.tasks) * sum(costs) - tree.cost(costs) == saving
 
 
 def test_the_recursion_takes_a_smaller_depth_where_a_part_would_have_none():
@@ -184,8 +185,8 @@ def test_the_recursion_takes_a_smaller_depth_where_a_part_would_have_none():
     rows = {("a", task): [4, 5] for task in "bcd"}
     rows |= {("b", "c"): [8], ("b", "d"): [4, 6], ("c", "d"): [4, 7]}
     graph = strict_graph("abcd", rows)
-    assert recursive_tree(graph, None, ONES, 8, True).notation() == "{a,{b,c}@8,d}@4"
-    assert recursive_tree(graph, None, ONES, 8).notation() == "{a,{{b,c}@8,d}@6}@5"
+    assert recursive_tree(graph, ONES, strict=True).notation() == "{a,{b,c}@8,d}@4"
+    assert recursive_tree(graph, ONES).notation() == "{a,{{b,c}@8,d}@6}@5"
 
 
 # -- both -------------------------------------------------------------------------------------
@@ -193,21 +194,21 @@ def test_the_recursion_takes_a_smaller_depth_where_a_part_would_have_none():
 
 @given(strict_graphs(at_most=6, swept=(4, 5, 6, 7, 8)), block_costs())
 def test_feasible_not_below_the_exact_one_and_not_below_the_bound(graph, costs):
-    exact = exact_tree(graph, costs, 8, strict=True)
-    recursive = recursive_tree(graph, None, costs, 8, strict=True)
+    exact = exact_tree(graph, costs, strict=True)
+    recursive = recursive_tree(graph, costs, strict=True)
     margin = 1e-9 * (1 + recursive.cost(costs))
     assert is_strict(exact, graph)
     assert is_strict(recursive, graph)
     assert exact.cost(costs) <= recursive.cost(costs) + margin
-    assert exact_tree(graph, costs, 8).cost(costs) <= exact.cost(costs) + margin
-    saving = len(graph) * sum(costs) - exact.cost(costs)
+    assert exact_tree(graph, costs).cost(costs) <= exact.cost(costs) + margin
+    saving = len(graph.tasks) * sum(costs) - exact.cost(costs)
     assert saving <= spanning_tree_bound(graph, costs) + margin
 
 
 @given(strict_graphs(at_most=6, monotone=True), block_costs())
 def test_without_failures_below_a_pass_strict_changes_nothing(graph, costs):
-    for solve in (exact_tree, lambda g, c, d, strict: recursive_tree(g, None, c, d, strict)):
-        assert solve(graph, costs, 8, strict=True) == solve(graph, costs, 8, strict=False)
+    for solve in (exact_tree, recursive_tree):
+        assert solve(graph, costs, strict=True) == solve(graph, costs, strict=False)
 
 
 @given(ar_tables(failures=False), st.floats(0, 12), st.sampled_from(SOLVERS))
@@ -216,35 +217,36 @@ def test_where_reductions_grow_with_depth_strict_changes_nothing(table, max_ar, 
     values = itertools.chain.from_iterable(rows)
     cells = (replace(c, ar_pct=v) for c, v in zip(table.cells, values, strict=True))
     growing = replace(table, cells=tuple(cells))
-    strict, free = (synthesize(growing, max_ar, BLOCKS, 8, solver, s) for s in (True, False))
+    strict, free = (
+        searched(growing, max_ar, BLOCKS, solver=solver, strict=s) for s in (True, False)
+    )
     assert strict.tree == free.tree
 
 
 @given(ar_tables(), st.floats(0, 12), st.sampled_from(SOLVERS))
 def test_the_prediction_never_exceeds_the_threshold(table, max_ar, solver):
-    found = synthesize(table, max_ar, BLOCKS, solver=solver, strict=True)
+    found = searched(table, max_ar, BLOCKS, solver=solver, strict=True)
     assert found.strict
     assert found.predicted_ar_pct <= max_ar
     assert not any("against a threshold" in note for note in found.notes)
-    assert is_strict(found.tree, task_graph(table, max_ar))
+    assert is_strict(found.tree, task_graph(table, Question(max_ar)))
     assert found.provably_optimal == (found.encoder_cost == found.exact_cost)
 
 
 @given(ar_tables(), st.floats(0, 10), st.floats(0, 10))
 def test_a_larger_threshold_never_costs_more(table, one, other):
     low, high = (
-        synthesize(table, max_ar, BLOCKS, solver="exact", strict=True).encoder_cost
+        searched(table, max_ar, BLOCKS, solver="exact", strict=True).encoder_cost
         for max_ar in sorted((one, other))
     )
     assert high <= low
 
 
 def test_one_task_and_no_sharing():
-    graph = nx.Graph()
-    graph.add_node("gc")
-    for solve in (exact_tree, lambda g, c, d, strict: recursive_tree(g, None, c, d, strict)):
-        assert solve(graph, ONES, 8, strict=True) == SharingTree.single("gc", 8)
-        apart = solve(strict_graph("abc", {}), ONES, 8, strict=True)
+    graph = TaskGraph(("gc",), ())
+    for solve in (exact_tree, recursive_tree):
+        assert solve(graph, ONES, strict=True) == SharingTree.single("gc", 8)
+        apart = solve(strict_graph("abc", {}), ONES, strict=True)
         assert apart == SharingTree.flat("abc", 0, 8)
 
 
@@ -254,7 +256,7 @@ def test_one_task_and_no_sharing():
 @pytest.mark.parametrize("chance", [0.5, 0.95])
 def test_fourteen_tasks_in_seconds(chance):
     start = time.perf_counter()
-    tree = exact_tree(random_graph(MAX_TASKS, 1, chance), BLOCKS, 8, strict=True)
+    tree = exact_tree(random_graph(MAX_TASKS, 1, chance), BLOCKS, strict=True)
     assert time.perf_counter() - start < 30  # about a second on an idle machine
     assert len(tree.tasks) == MAX_TASKS
 
@@ -263,25 +265,25 @@ def test_fourteen_tasks_in_seconds(chance):
 def test_two_hundred_tasks_in_seconds(chance):
     graph = random_graph(200, 1, chance)
     start = time.perf_counter()
-    tree = recursive_tree(graph, None, BLOCKS, 8, strict=True)
+    tree = recursive_tree(graph, BLOCKS, strict=True)
     assert time.perf_counter() - start < 40  # a few seconds on an idle machine
+    passing = dict(zip(map(frozenset, graph.pairs()), graph.depths, strict=True))
     depths = [(b.blocks[1] if b.blocks else 0, b) for b in tree.branches() if b.children]
     for depth, branch in depths:
         for one, other in itertools.combinations(branch.children, 2):
             for pair in itertools.product(one.tasks, other.tasks):
-                assert depth in (0, *graph.edges[pair]["depths"])
+                assert depth in (0, *passing[frozenset(pair)])
 
 
 def test_a_long_search_makes_do_with_what_it_has_seen():
     graph = random_graph(12, 1, 0.9)
-    search = recursive_search(graph, None, ONES, 8, strict=True)
-    assert isinstance(search, StrictRecursiveSearch)
-    search.max_effort = 100
+    search = TreeSearch(PaperSplits, graph, ONES, strict=True)
+    search.splits.max_effort = 100
     tree = search.tree()
-    assert not search.followed_all_ties
+    assert not search.complete
     assert search.effort < 3000
     assert is_strict(tree, graph)
-    assert tree.cost(ONES) >= recursive_tree(graph, None, ONES, 8, strict=True).cost(ONES)
+    assert tree.cost(ONES) >= recursive_tree(graph, ONES, strict=True).cost(ONES)
 
 
 # -- what they refuse -------------------------------------------------------------------------
@@ -289,16 +291,12 @@ def test_a_long_search_makes_do_with_what_it_has_seen():
 
 def test_too_many_tasks():
     with pytest.raises(ConfigError, match=r"at most 14 tasks .* found 15"):
-        exact_tree(random_graph(15, 1), ONES, 8, strict=True)
+        exact_tree(random_graph(15, 1), ONES, strict=True)
 
 
 def test_graphs_without_usable_depths():
-    with pytest.raises(TableError, match=r"pair a-b: expected the depths that pass, .* found None"):
-        exact_tree(graph_of("abc", 4), ONES, 8, strict=True)
-    graph = strict_graph("abc", {("b", "c"): [4, 6]})
-    graph.edges["b", "c"]["weight"] = 5
-    with pytest.raises(TableError, match=r"pair b-c: .* weight of 5, .* found \(4, 6\)"):
-        recursive_tree(graph, None, ONES, 8, strict=True)
-    graph.edges["b", "c"].update(depths=(-1, 6), weight=6)
-    with pytest.raises(TableError, match=r"pair b-c"):
-        recursive_tree(graph, None, ONES, 8, strict=True)
+    with pytest.raises(TableError, match=r"depths of 3 pairs .* found those of 1"):
+        TaskGraph(("a", "b", "c"), ((4,),))
+    for depths in ((6, 4), (4, 4), (-1, 6), (0, 6)):
+        with pytest.raises(TableError, match="pair b-c: expected whole ascending depths"):
+            TaskGraph(("a", "b", "c"), ((), (4,), depths))

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_tables import PAPER_BLOCKS, PAPER_TASKS, ar_tables, block_costs, paper_table
+from small_tables import PAPER_BLOCKS, PAPER_TASKS, ar_tables, block_costs, paper_table, searched
 
 from synergy.errors import ConfigError, TableError, TreeError
-from synergy.synthesis import SOLVERS, ARTable, Cell, synthesize
+from synergy.synthesis import SOLVERS, ARTable, Cell, Question
 from synergy.tree import SharingTree
 
 BLOCKS = PAPER_BLOCKS[0]
@@ -23,7 +23,7 @@ BLOCKS = PAPER_BLOCKS[0]
 @pytest.mark.parametrize("blocks", PAPER_BLOCKS)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_the_papers_result(solver, blocks):
-    found = synthesize(paper_table(), 2.0, blocks, solver=solver)
+    found = searched(paper_table(), 2.0, blocks, solver=solver)
     assert found.tree.notation(PAPER_TASKS) == "{{gc,ac}@8,{scr,vad}@8}@6"
     assert found.encoder_cost == pytest.approx(33_231, rel=0.01)
     assert found.encoder_cost == found.recursive_cost == found.exact_cost
@@ -47,7 +47,7 @@ def test_the_papers_result(solver, blocks):
 
 @given(ar_tables(), st.floats(0, 10), block_costs())
 def test_laws(table, max_ar, costs):
-    found = {solver: synthesize(table, max_ar, costs, solver=solver) for solver in SOLVERS}
+    found = {solver: searched(table, max_ar, costs, solver=solver) for solver in SOLVERS}
     recursive, exact = found["recursive"], found["exact"]
     margin = 1e-9 * (1 + recursive.recursive_cost)
     assert exact.encoder_cost == exact.exact_cost == recursive.exact_cost
@@ -77,14 +77,14 @@ def test_laws(table, max_ar, costs):
 @given(ar_tables(failures=False), st.floats(0, 10), st.floats(0, 10))
 def test_a_larger_threshold_never_costs_more(table, one, other):
     strict, loose = (
-        synthesize(table, max_ar, BLOCKS, solver="exact") for max_ar in sorted((one, other))
+        searched(table, max_ar, BLOCKS, solver="exact") for max_ar in sorted((one, other))
     )
     assert loose.encoder_cost <= strict.encoder_cost
 
 
 @given(ar_tables(), st.floats(0, 10))
 def test_same_input_same_result(table, max_ar):
-    assert synthesize(table, max_ar, BLOCKS) == synthesize(table, max_ar, BLOCKS)
+    assert searched(table, max_ar, BLOCKS) == searched(table, max_ar, BLOCKS)
 
 
 # -- notes ------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ def pair_table(*reductions, depths=(4, 5, 6, 7, 8)):
 
 
 def test_nothing_may_be_shared():
-    found = synthesize(pair_table(3.0, 3.0, 3.0, 3.0, 3.0), 2.0, BLOCKS)
+    found = searched(pair_table(3.0, 3.0, 3.0, 3.0, 3.0), 2.0, BLOCKS)
     assert found.tree == SharingTree.flat(["a", "b"], 0, 8)
     assert found.encoder_cost == 2 * sum(BLOCKS)
     assert found.predicted_ar_pct == 0.0
@@ -114,7 +114,7 @@ def test_failed_cells_are_named():
         else cell
         for cell in paper_table().cells
     ]
-    found = synthesize(ARTable.from_cells(cells), 2.0, BLOCKS)
+    found = searched(ARTable.from_cells(cells), 2.0, BLOCKS)
     named = [note for note in found.notes if note.startswith("The training of")]
     assert named == [
         f"The training of {label} failed (loss not finite); it counts as not passing."
@@ -133,7 +133,7 @@ def test_a_pair_without_measured_reduction_where_it_is_shared():
     ]
     cells[2] = Cell("a", "c", 4, None, "failed")
     cells[3] = Cell("a", "c", 8, 0.7)  # passes at 8, so it may share 4 untested
-    found = synthesize(ARTable.from_cells(cells), 2.0, BLOCKS)
+    found = searched(ARTable.from_cells(cells), 2.0, BLOCKS)
     assert found.tree.shared_depth("a", "b") == 8
     assert found.predicted_ar_pct == 0.5
     assert found.notes[0] == (
@@ -150,8 +150,8 @@ def test_a_recursion_that_is_not_optimal():
         for depth in (4, 5, 8)
     ]
     table = ARTable.from_cells(cells)
-    recursive = synthesize(table, 2.0, [1.0] * 8)
-    exact = synthesize(table, 2.0, [1.0] * 8, solver="exact")
+    recursive = searched(table, 2.0, [1.0] * 8)
+    exact = searched(table, 2.0, [1.0] * 8, solver="exact")
     assert (recursive.encoder_cost, recursive.exact_cost) == (18, 16)
     assert not recursive.provably_optimal
     assert exact.provably_optimal
@@ -172,15 +172,15 @@ def many_tasks(count, ar_of):
 
 
 def test_more_tasks_than_the_exact_solver_takes():
-    uniform = synthesize(many_tasks(15, lambda i, depth: 1.0), 2.0, BLOCKS)
+    uniform = searched(many_tasks(15, lambda i, depth: 1.0), 2.0, BLOCKS)
     assert uniform.exact_cost is None
     assert uniform.provably_optimal  # by the bound alone
     mixed = many_tasks(15, lambda i, depth: 9.0 if depth == 8 and i % 3 else 1.0)
-    found = synthesize(mixed, 2.0, BLOCKS)
+    found = searched(mixed, 2.0, BLOCKS)
     assert found.exact_cost is None
     assert any("too many optimal splits" in note for note in found.notes)
     with pytest.raises(ConfigError, match="at most 14 tasks for the solver exact, found 15"):
-        synthesize(mixed, 2.0, BLOCKS, solver="exact")
+        searched(mixed, 2.0, BLOCKS, solver="exact")
 
 
 # -- caps -------------------------------------------------------------------------------------
@@ -190,10 +190,10 @@ def test_more_tasks_than_the_exact_solver_takes():
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_caps_limit_what_a_pair_shares(solver, strict):
     caps = {frozenset(("gc", "ac")): 5, frozenset(("vad", "scr")): 8}
-    found = synthesize(paper_table(), 2.0, BLOCKS, solver=solver, strict=strict, caps=caps)
+    found = searched(paper_table(), 2.0, BLOCKS, solver=solver, strict=strict, caps=caps)
     assert ("gc", "ac", 5) in found.weights
     assert found.tree.shared_depth("gc", "ac") <= 5
-    free = synthesize(paper_table(), 2.0, BLOCKS, solver=solver, strict=strict)
+    free = searched(paper_table(), 2.0, BLOCKS, solver=solver, strict=strict)
     assert found.encoder_cost > free.encoder_cost
 
 
@@ -202,14 +202,14 @@ def test_a_cap_is_never_exceeded_and_never_makes_the_tree_smaller(table, max_ar,
     pairs = st.sampled_from([frozenset(pair) for pair in table.pairs()])
     caps = data.draw(st.dictionaries(pairs, st.integers(0, 8)))
     for strict in (False, True):
-        found = synthesize(table, max_ar, BLOCKS, solver="exact", strict=strict, caps=caps)
+        found = searched(table, max_ar, BLOCKS, solver="exact", strict=strict, caps=caps)
         assert all(found.tree.shared_depth(*pair) <= cap for pair, cap in caps.items())
-        free = synthesize(table, max_ar, BLOCKS, solver="exact", strict=strict)
+        free = searched(table, max_ar, BLOCKS, solver="exact", strict=strict)
         assert found.encoder_cost >= free.encoder_cost
 
 
 def test_caps_that_leave_nothing():
-    found = synthesize(pair_table(1, 1, 1, 1, 1), 2.0, BLOCKS, caps={frozenset("ab"): 3})
+    found = searched(pair_table(1, 1, 1, 1, 1), 2.0, BLOCKS, caps={frozenset("ab"): 3})
     assert found.tree == SharingTree.flat("ab", 0, 8)
     (note,) = found.notes
     assert "at any depth that its cap allows" in note
@@ -227,7 +227,7 @@ def with_skipped(table, *labels):
 
 
 def test_a_skipped_cell_at_a_depth_in_use_is_named_and_left_out_of_the_prediction():
-    found = synthesize(with_skipped(paper_table(), "ac-scr at depth 6"), 2.0, BLOCKS)
+    found = searched(with_skipped(paper_table(), "ac-scr at depth 6"), 2.0, BLOCKS)
     assert found.tree.notation(PAPER_TASKS) == "{{gc,ac}@8,{scr,vad}@8}@6"
     assert found.predicted_ar_pct == 1.7
     (note,) = found.notes
@@ -237,12 +237,12 @@ def test_a_skipped_cell_at_a_depth_in_use_is_named_and_left_out_of_the_predictio
 def test_skipped_cells_that_could_allow_a_smaller_tree():
     table = with_skipped(paper_table(), "ac-vad at depth 7", "ac-vad at depth 8")
     for solver in SOLVERS:
-        found = synthesize(table, 2.0, BLOCKS, solver=solver)
+        found = searched(table, 2.0, BLOCKS, solver=solver)
         assert found.encoder_cost == 33_225  # as if they failed
         (note,) = (note for note in found.notes if "skipped" in note)
         assert "cost 29,193, the smallest one that the trained cells allow costs 33,225." in note
         assert note.endswith("`synergy pairwise --max-ar 2` trains what is missing.")
-    found = synthesize(table, 2.0, BLOCKS, strict=True)
+    found = searched(table, 2.0, BLOCKS, strict=True)
     assert found.notes[-1].endswith("`synergy pairwise --sweep full` trains what is missing.")
 
 
@@ -250,11 +250,11 @@ def test_a_skipped_depth_below_the_weight_matters_only_when_strict():
     rows = {"ab": (9.0, 1.0), "ac": (1.0, 1.0), "bc": (1.0, 9.0)}
     cells = [Cell(*pair, 4 * n, ar) for pair, row in rows.items() for n, ar in enumerate(row, 1)]
     table = with_skipped(ARTable.from_cells(cells), "a-c at depth 4")
-    strict = synthesize(table, 2.0, [1.0] * 8, strict=True)
+    strict = searched(table, 2.0, [1.0] * 8, strict=True)
     assert strict.exact_cost == 24 - 8
     (note,) = strict.notes
     assert "at best it would cost 12" in note  # a and b share 8, both with c 4
-    assert not any("smaller tree" in note for note in synthesize(table, 2.0, [1.0] * 8).notes)
+    assert not any("smaller tree" in note for note in searched(table, 2.0, [1.0] * 8).notes)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_skipped_depth_below_the_weight_matters_only_when_strict():
     ],
 )
 def test_skipped_cells_that_change_nothing(skipped):
-    found = synthesize(with_skipped(paper_table(), *skipped), 2.0, BLOCKS)
+    found = searched(with_skipped(paper_table(), *skipped), 2.0, BLOCKS)
     assert found.encoder_cost == 33_225
     assert not any("skipped" in note for note in found.notes)
 
@@ -279,7 +279,7 @@ def test_a_skipped_cell_counts_as_one_that_does_not_pass(table, max_ar, strict, 
         for cell in skipped.cells
     ]
     one, other = (
-        synthesize(t, max_ar, BLOCKS, strict=strict)
+        searched(t, max_ar, BLOCKS, strict=strict)
         for t in (skipped, replace(table, cells=tuple(failed)))
     )
     assert (one.tree, one.predicted_ar_pct) == (other.tree, other.predicted_ar_pct)
@@ -296,7 +296,9 @@ def test_where_reductions_grow_with_depth_no_smaller_tree_is_missed(table, max_a
     skipped = with_skipped(
         full, *data.draw(st.sets(st.sampled_from([c.label for c in full.cells])))
     )
-    known, best = (synthesize(t, max_ar, BLOCKS, 8, "exact", strict) for t in (skipped, full))
+    known, best = (
+        searched(t, max_ar, BLOCKS, solver="exact", strict=strict) for t in (skipped, full)
+    )
     assert best.encoder_cost <= known.encoder_cost
     told = any("could allow a smaller tree" in note for note in known.notes)
     assert told or best.encoder_cost == known.encoder_cost
@@ -310,19 +312,17 @@ def test_where_reductions_grow_with_depth_no_smaller_tree_is_missed(table, max_a
 def test_impossible_options():
     table = paper_table()
     with pytest.raises(ConfigError, match="the solver recursive or exact, found 'best'"):
-        synthesize(table, 2.0, BLOCKS, solver="best")  # type: ignore[arg-type]
+        Question(solver="best")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="finite percentage"):
-        synthesize(table, float("nan"), BLOCKS)
+        Question(float("nan"))
     with pytest.raises(TableError, match=r"pair gc-ac: .* the 6 blocks"):
-        synthesize(table, 2.0, BLOCKS[:6], depth=6)
-    with pytest.raises(TreeError, match="expected 8 block costs, found 6"):
-        synthesize(table, 2.0, BLOCKS[:6])
+        searched(table, 2.0, BLOCKS[:6])
 
 
 def test_a_task_name_that_no_tree_can_carry():
     table = ARTable.from_cells([Cell("age group", "b", 4, 1.0)])
     with pytest.raises(TreeError, match="task name 'age group'"):
-        synthesize(table, 2.0, BLOCKS)
+        searched(table, 2.0, BLOCKS)
 
 
 def test_the_search_needs_no_heavy_library():

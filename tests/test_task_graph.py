@@ -5,19 +5,20 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_tables import PAPER_TASKS, ar_tables, paper_table
+from small_tables import PAPER_TASKS, ar_tables, paper_table, weights_of
 
 from synergy.errors import ConfigError
-from synergy.synthesis import ARTable, Cell, optimistic_graph, task_graph
+from synergy.synthesis import ARTable, Cell, Question, TaskGraph, task_graph
+from synergy.synthesis.task_graph import optimistic_graph
 
 
 def weights(graph):
-    return {f"{a}-{b}": weight for a, b, weight in graph.edges(data="weight")}
+    return {"-".join(pair): weight for pair, weight in weights_of(graph).items()}
 
 
 def test_weights_of_the_papers_table():
-    graph = task_graph(paper_table(), 2.0)
-    assert list(graph) == list(PAPER_TASKS)
+    graph = task_graph(paper_table(), Question(2.0))
+    assert graph.tasks == PAPER_TASKS
     assert weights(graph) == {
         "gc-ac": 8,
         "gc-scr": 8,
@@ -29,7 +30,7 @@ def test_weights_of_the_papers_table():
 
 
 def test_pairs_that_never_pass_have_the_weight_zero():
-    assert weights(task_graph(paper_table(), 0.0)) == {
+    assert weights(task_graph(paper_table(), Question(0.0))) == {
         "gc-ac": 0,
         "gc-scr": 0,
         "gc-vad": 8,
@@ -41,18 +42,17 @@ def test_pairs_that_never_pass_have_the_weight_zero():
 
 def test_failed_cells_do_not_pass():
     cells = [Cell("a", "b", 6, 0.5), Cell("a", "b", 7, None, "failed")]
-    assert weights(task_graph(ARTable.from_cells(cells), 100.0)) == {"a-b": 6}
+    assert weights(task_graph(ARTable.from_cells(cells), Question(100.0))) == {"a-b": 6}
     cells = [Cell("a", "b", 6, None, "failed"), Cell("a", "b", 7, 0.5)]
-    assert weights(task_graph(ARTable.from_cells(cells), 100.0)) == {"a-b": 7}
+    assert weights(task_graph(ARTable.from_cells(cells), Question(100.0))) == {"a-b": 7}
 
 
 @given(ar_tables(), st.floats(0, 12))
 def test_weight_is_the_largest_depth_that_passes(table, max_ar):
-    graph = task_graph(table, max_ar)
-    for a, b in table.pairs():
-        depths = graph.edges[a, b]["depths"]
+    graph = task_graph(table, Question(max_ar))
+    assert graph.pairs() == table.pairs()
+    for (a, b), depths, weight in zip(graph.pairs(), graph.depths, graph.weights, strict=True):
         assert depths == tuple(d for d in table.depths if table.cell(a, b, d).passes(max_ar))
-        weight = graph.edges[a, b]["weight"]
         assert weight == 0 or table.cell(a, b, weight).passes(max_ar)
         deeper = [depth for depth in table.depths if depth > weight]
         assert not any(table.cell(a, b, depth).passes(max_ar) for depth in deeper)
@@ -60,9 +60,9 @@ def test_weight_is_the_largest_depth_that_passes(table, max_ar):
 
 @given(ar_tables(), st.floats(0, 12), st.floats(0, 12))
 def test_a_larger_threshold_never_lowers_a_weight(table, one, other):
-    strict, loose = (task_graph(table, max_ar) for max_ar in sorted((one, other)))
-    for a, b in table.pairs():
-        assert strict.edges[a, b]["weight"] <= loose.edges[a, b]["weight"]
+    strict, loose = (task_graph(table, Question(max_ar)) for max_ar in sorted((one, other)))
+    for one, other in zip(strict.weights, loose.weights, strict=True):
+        assert one <= other
 
 
 # -- caps -------------------------------------------------------------------------------------
@@ -72,25 +72,29 @@ def test_a_larger_threshold_never_lowers_a_weight(table, one, other):
 def test_a_cap_leaves_the_depths_up_to_it(table, max_ar, data):
     pairs = st.sampled_from([frozenset(pair) for pair in table.pairs()])
     caps = data.draw(st.dictionaries(pairs, st.integers(0, 9)))
-    free, capped = task_graph(table, max_ar), task_graph(table, max_ar, caps)
-    for a, b, depths in free.edges(data="depths"):
-        left = tuple(depth for depth in depths if depth <= caps.get(frozenset((a, b)), 9))
-        assert capped.edges[a, b] == {"depths": left, "weight": max(left, default=0)}
+    free, capped = (
+        task_graph(table, Question(max_ar)),
+        task_graph(table, Question(max_ar, caps=caps)),
+    )
+    for i, (pair, depths) in enumerate(zip(free.pairs(), free.depths, strict=True)):
+        left = tuple(depth for depth in depths if depth <= caps.get(frozenset(pair), 9))
+        assert capped.depths[i] == left
+        assert capped.weights[i] == max(left, default=0)
 
 
 def test_a_cap_between_swept_depths_goes_down_to_one_that_passes():
     table = ARTable.from_cells(
         Cell("a", "b", depth, ar) for depth, ar in ((2, 1.0), (4, 5.0), (8, 1.0))
     )
-    assert weights(task_graph(table, 2.0, {frozenset("ab"): 7})) == {"a-b": 2}
-    assert weights(task_graph(table, 2.0, {frozenset("ab"): 1})) == {"a-b": 0}
+    assert weights(task_graph(table, Question(2.0, caps={frozenset("ab"): 7}))) == {"a-b": 2}
+    assert weights(task_graph(table, Question(2.0, caps={frozenset("ab"): 1}))) == {"a-b": 0}
 
 
 def test_impossible_caps():
     with pytest.raises(ConfigError, match="caps of pairs of gc, ac, scr, vad, found one of gc-x"):
-        task_graph(paper_table(), 2.0, {frozenset(("gc", "x")): 4})
+        task_graph(paper_table(), Question(caps={frozenset(("gc", "x")): 4}))
     with pytest.raises(ConfigError, match="pair ac-gc: expected a cap of at least 0"):
-        task_graph(paper_table(), 2.0, {frozenset(("gc", "ac")): -1})
+        Question(caps={frozenset(("gc", "ac")): -1})
 
 
 # -- skipped cells ----------------------------------------------------------------------------
@@ -122,13 +126,24 @@ def row(*values):
 )
 def test_skipped_cells_never_pass_but_may_be_hoped_for(values, certain, hoped):
     table = row(*values)
-    assert task_graph(table, 2.0).edges["a", "b"]["depths"] == certain
-    assert optimistic_graph(table, 2.0).edges["a", "b"]["depths"] == hoped
-    capped = optimistic_graph(table, 2.0, {frozenset("ab"): 5})
-    assert capped.edges["a", "b"]["depths"] == tuple(d for d in hoped if d <= 5)
+    assert task_graph(table, Question(2.0)).depths == (certain,)
+    assert optimistic_graph(table, Question(2.0)).depths == (hoped,)
+    capped = optimistic_graph(table, Question(2.0, caps={frozenset("ab"): 5}))
+    assert capped.depths == (tuple(d for d in hoped if d <= 5),)
 
 
 @pytest.mark.parametrize("max_ar", [-0.1, math.nan, math.inf])
 def test_impossible_thresholds(max_ar):
     with pytest.raises(ConfigError, match="finite percentage of at least 0"):
-        task_graph(paper_table(), max_ar)
+        Question(max_ar)
+
+
+def test_the_graph_for_drawing_has_the_same_weights_and_depths():
+    graph = TaskGraph(("a", "b", "c"), ((4, 6), (), (8,)))
+    drawn = graph.to_networkx()
+    assert list(drawn) == ["a", "b", "c"]
+    assert {(a, b): edge for a, b, edge in drawn.edges(data=True)} == {
+        ("a", "b"): {"weight": 6, "depths": (4, 6)},
+        ("a", "c"): {"weight": 0, "depths": ()},
+        ("b", "c"): {"weight": 8, "depths": (8,)},
+    }

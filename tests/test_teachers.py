@@ -14,12 +14,12 @@ from synergy.errors import WorkspaceError
 from synergy.network import build_network
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
-from synergy.training.distillation import DistillationConfig, SoftLabels, window_starts
+from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.loop import training_step
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
 from synergy.trials.teachers import load_soft_labels
 from synergy.trials.trial import Trial, run_trial
+from synergy.trials.trial_store import TrialStore
 
 QUICK = TrainingConfig(epochs=1, steps_per_epoch=2, clips_per_task=4, crop_s=0.2)
 PAIR = SharingTree.flat(["low", "busy"], 4, 8)
@@ -48,13 +48,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> TrialStore:
         for seed in (0, 1):
             trial = trial_of(SharingTree.single(task, 8), seed)
             done = run_trial(trial, BANK, DATA)
-            found.write(
-                trial.digest,
-                trial=trial.to_json(),
-                result=done.result,
-                history=done.history,
-                weights=done.weights,
-            )
+            found.write(trial.to_json(), done)
     return found
 
 
@@ -146,14 +140,16 @@ def test_the_soft_labels_of_a_batch_are_cropped_like_its_features(store: TrialSt
     [(30, 20, 5, [0, 5, 10]), (20, 20, 5, [0]), (7, 20, 5, [0]), (29, 20, 5, [0, 5])],
 )
 def test_windows_of_a_clip(frames: int, length: int, hop: int, starts: list[int]) -> None:
-    assert list(window_starts(frames, length, hop)) == starts
+    pieces = SPECS["low"].rules.pieces(frames, length, hop)
+    assert pieces == [(start, min(length, frames)) for start in starts]
+    assert SPECS["busy"].rules.pieces(frames, length, hop) == [(0, frames)]
 
 
 @pytest.mark.parametrize(("start", "window"), [(-9, 0), (2, 0), (3, 1), (5, 1), (7, 1), (99, 2)])
 def test_a_crop_gets_the_label_of_the_nearest_window(start: int, window: int) -> None:
     windows = np.arange(6, dtype=np.float32).reshape(3, 2)
-    soft = SoftLabels(DistillationConfig(), 5, {"low": {4: windows}})
-    np.testing.assert_array_equal(soft.of_crop("low", 4, start), windows[window])
+    label = SPECS["low"].rules.crop_soft_label(windows, start, 20, 5)
+    np.testing.assert_array_equal(label, windows[window])
 
 
 def test_with_all_weight_on_the_teachers_labels_do_not_matter(store: TrialStore) -> None:
@@ -170,7 +166,6 @@ def test_with_all_weight_on_the_teachers_labels_do_not_matter(store: TrialStore)
             replace(batch, targets=targets),
             optimizer,
             QUICK,
-            torch.device("cpu"),
             trial.distillation,
         )
         found.append(torch.cat([p.detach().flatten() for p in network.parameters()]))

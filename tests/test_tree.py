@@ -253,6 +253,10 @@ def test_invalid_branches(root, depth, words):
         ("{gc,ac}@9", "block 9, expected 8"),
         ("{{gc,ac}@4,scr}@6", r"start at 7 .* found 7\.\.4"),
         ("{gc,gc}@4", "every task once"),
+        ("{gc ac}@3", "a comma, found 'ac'"),
+        ("{gc{ac,scr}@5}@3", "a comma, found '{'"),
+        ("{{gc,ac}@5 scr}@3", "a comma, found 'scr'"),
+        ("{" * 5000, "at most 100 branches inside each other"),
     ],
 )
 def test_invalid_notation(text, words):
@@ -278,6 +282,14 @@ def test_invalid_notation(text, words):
 def test_invalid_json(data):
     with pytest.raises(TreeError):
         SharingTree.from_json(data)
+
+
+def test_json_that_is_nested_too_deeply():
+    node = {"blocks": None, "tasks": ["gc"], "children": []}
+    for _ in range(5000):
+        node = {"blocks": None, "tasks": ["gc"], "children": [node]}
+    with pytest.raises(TreeError, match="at most 100 branches inside each other"):
+        SharingTree.from_json({"depth": 8, "root": node})
 
 
 def test_wrong_questions():

@@ -26,8 +26,12 @@ from synergy.files import (
     write_json_atomically,
     write_text_atomically,
 )
-from synergy.trials.store import TrialStore
+from synergy.tree import SharingTree
+from synergy.trials.record import TrialRecord, TrialResult, TrialRun
+from synergy.trials.trial_store import TrialStore
+from synergy.workspace import Workspace
 
+TREE = SharingTree.single("gc", 8)
 DIGEST = "0123abcd"
 PATIENCE_S = 60.0
 
@@ -35,18 +39,48 @@ PATIENCE_S = 60.0
 def parts(number: int = 0) -> dict[str, Any]:
     """A trial that can be told from those of other numbers by every file."""
     return {
-        "trial": {"seed": number, "tasks": ["gc", "vad"], "name": "größer"},
-        "result": {"scores": {"gc": 0.5 + number}, "seed": number},
+        "trial": {
+            "format_version": 1,
+            "tree": TREE.to_json(),
+            "notation": TREE.notation(),
+            "tasks": [{"name": "gc", "kind": "clip_classification", "classes": ["größer", "m"]}],
+            "data": {"gc": "d"},
+            "bank": "b",
+            "encoder": {"name": "cnn8"},
+            "training": {"epochs": 2},
+            "seed": number,
+            "distillation": None,
+            "teachers": {},
+            "pruning": None,
+        },
+        "result": TrialResult(
+            digest=DIGEST,
+            notation=TREE.notation(),
+            seed=number,
+            scores={"valid": {"gc": 0.5 + number}},
+            metrics={"valid": {"gc": {"accuracy": 0.5 + number}}},
+            best_step=1,
+            steps=2,
+            params=3,
+            clips_per_s=0.1,
+            seconds=1 / 3,
+            device="cpu",
+            versions={"torch": "2.11.0"},
+        ),
         "history": [{"epoch": 1, "loss": 0.1 + number}, {"epoch": 2, "loss": 1 / 3, "gc": 1.0}],
         "weights": {"w": torch.full((3, 4), float(number)), "n": torch.tensor(number)},
         "predictions": {"gc": np.arange(6, dtype=np.float16).reshape(2, 3) + number},
     }
 
 
+def write(store: TrialStore, digest: str, trial: Any, result: TrialResult, **rest: Any) -> None:
+    store.write(trial, TrialRun(result.model_copy(update={"digest": digest}), **rest))
+
+
 def assert_holds(store: TrialStore, digest: str, number: int) -> None:
     expected = parts(number)
-    assert store.trial(digest) == expected["trial"]
-    assert store.result(digest) == expected["result"]
+    assert store.trial(digest) == TrialRecord.model_validate(expected["trial"])
+    assert store.result(digest) == expected["result"].model_copy(update={"digest": digest})
     assert store.history(digest) == expected["history"]
     weights, predictions = store.weights(digest), store.predictions(digest)
     assert weights.keys() == expected["weights"].keys()
@@ -61,6 +95,12 @@ def store(tmp_path: Path) -> TrialStore:
     return TrialStore(tmp_path / "trials")
 
 
+def clean(store: TrialStore) -> None:
+    """As the next command does."""
+    with Workspace(store.folder.parent).lock("synergy run"):
+        pass
+
+
 def visible(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
@@ -71,8 +111,8 @@ def visible(folder: Path) -> list[str]:
 def test_round_trip(store: TrialStore) -> None:
     assert store.done() == []
     assert not store.is_done(DIGEST)
-    store.write("ffff", **parts(2))
-    store.write(DIGEST, **parts(1))
+    write(store, "ffff", **parts(2))
+    write(store, DIGEST, **parts(1))
     assert store.done() == [DIGEST, "ffff"]
     assert store.is_done(DIGEST)
     assert_holds(store, DIGEST, 1)
@@ -88,7 +128,8 @@ def test_round_trip(store: TrialStore) -> None:
 
 
 def test_files_are_readable_without_the_package(store: TrialStore) -> None:
-    store.write(DIGEST, **parts(1))
+    trial = {"seed": 1, "tasks": ["gc", "vad"], "name": "größer"}
+    write(store, DIGEST, **{**parts(1), "trial": trial})
     folder = store.path(DIGEST)
     assert (folder / "trial.json").read_text(encoding="utf-8") == (
         '{\n  "name": "größer",\n  "seed": 1,\n  "tasks": [\n    "gc",\n    "vad"\n  ]\n}\n'
@@ -97,14 +138,15 @@ def test_files_are_readable_without_the_package(store: TrialStore) -> None:
 
 
 def test_the_same_parts_give_the_same_bytes(store: TrialStore) -> None:
-    store.write("a", **parts(1))
-    store.write("b", **{**parts(1), "weights": dict(reversed(parts(1)["weights"].items()))})
-    for name in visible(store.path("a")):
-        assert (store.path("a") / name).read_bytes() == (store.path("b") / name).read_bytes()
+    other = TrialStore(store.folder.parent / "other")
+    write(store, DIGEST, **parts(1))
+    write(other, DIGEST, **{**parts(1), "weights": dict(reversed(parts(1)["weights"].items()))})
+    for name in visible(store.path(DIGEST)):
+        assert (store.path(DIGEST) / name).read_bytes() == (other.path(DIGEST) / name).read_bytes()
 
 
 def test_predictions_are_optional(store: TrialStore) -> None:
-    store.write(DIGEST, **{**parts(), "predictions": None})
+    write(store, DIGEST, **{**parts(), "predictions": {}})
     assert store.predictions(DIGEST) == {}
     assert "predictions.safetensors" not in visible(store.path(DIGEST))
 
@@ -119,7 +161,7 @@ def test_odd_tensors_and_arrays(store: TrialStore) -> None:
         "half": base.to(torch.bfloat16),
     }
     arrays = {"scalar": np.float32(3), "strided": np.arange(10)[::3], "flags": np.ones(2, bool)}
-    store.write(DIGEST, **{**parts(), "weights": weights, "predictions": arrays})
+    write(store, DIGEST, **{**parts(), "weights": weights, "predictions": arrays})
     for name, tensor in store.weights(DIGEST).items():
         assert torch.equal(tensor, weights[name])
         assert not tensor.requires_grad
@@ -141,7 +183,7 @@ def test_odd_tensors_and_arrays(store: TrialStore) -> None:
 )
 def test_history_inverse(tmp_path_factory: pytest.TempPathFactory, rows: Any) -> None:
     store = TrialStore(tmp_path_factory.mktemp("trials"))
-    store.write(DIGEST, **{**parts(), "history": rows})
+    write(store, DIGEST, **{**parts(), "history": rows})
     assert store.history(DIGEST) == rows
     kinds = [[type(value) for value in row.values()] for row in map(sorted_by_name, rows)]
     read = [[type(v) for v in row.values()] for row in map(sorted_by_name, store.history(DIGEST))]
@@ -174,7 +216,7 @@ def test_a_trial_that_is_not_there(store: TrialStore, read: str) -> None:
 def test_a_truncated_file_is_named_and_nothing_is_deleted(
     store: TrialStore, read: str, name: str, left: float
 ) -> None:
-    store.write(DIGEST, **parts())
+    write(store, DIGEST, **parts())
     path = store.path(DIGEST) / name
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * left)])
     names = visible(store.path(DIGEST))
@@ -187,7 +229,7 @@ def test_a_truncated_file_is_named_and_nothing_is_deleted(
 
 @pytest.mark.parametrize("text", ["[1]", "3", "{]", "\udcff"])
 def test_a_result_that_is_no_object(store: TrialStore, text: str) -> None:
-    store.write(DIGEST, **parts())
+    write(store, DIGEST, **parts())
     (store.path(DIGEST) / "result.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(WorkspaceError, match="is missing or damaged"):
         store.result(DIGEST)
@@ -195,14 +237,14 @@ def test_a_result_that_is_no_object(store: TrialStore, text: str) -> None:
 
 @pytest.mark.parametrize("name", ["trial.json", "history.csv", "weights.safetensors"])
 def test_a_missing_file(store: TrialStore, name: str) -> None:
-    store.write(DIGEST, **parts())
+    write(store, DIGEST, **parts())
     (store.path(DIGEST) / name).unlink()
     with pytest.raises(WorkspaceError, match=f"{name} is missing or damaged"):
         getattr(store, name.partition(".")[0])(DIGEST)
 
 
 def test_a_history_with_words(store: TrialStore) -> None:
-    store.write(DIGEST, **parts())
+    write(store, DIGEST, **parts())
     (store.path(DIGEST) / "history.csv").write_text("epoch,loss\n1,low\n")
     with pytest.raises(WorkspaceError, match=r"history\.csv is missing or damaged"):
         store.history(DIGEST)
@@ -211,15 +253,17 @@ def test_a_history_with_words(store: TrialStore) -> None:
 @pytest.mark.parametrize("digest", ["", ".", "..", "../other", "a/b", "/etc", "a\0b", "a.partial"])
 def test_no_path_leaves_the_folder(store: TrialStore, digest: str) -> None:
     with pytest.raises(WorkspaceError, match="expected the digest of a trial"):
-        store.write(digest, **parts())
+        write(store, digest, **parts())
     with pytest.raises(WorkspaceError, match="expected the digest of a trial"):
         store.is_done(digest)
 
 
 @pytest.mark.parametrize("part", ["trial", "result"])
 def test_nothing_is_kept_of_a_trial_with_nan(store: TrialStore, part: str) -> None:
+    scores = {"valid": {"gc": float("nan")}}
+    bad = {"trial": scores, "result": parts()["result"].model_copy(update={"scores": scores})}
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.write(DIGEST, **{**parts(), part: {"score": float("nan")}})
+        write(store, DIGEST, **{**parts(), part: bad[part]})
     assert not store.is_done(DIGEST)
     assert list(store.folder.iterdir()) == []
 
@@ -228,28 +272,28 @@ def test_nothing_is_kept_of_a_trial_with_nan(store: TrialStore, part: str) -> No
 
 
 def test_the_first_of_two_writers_counts(store: TrialStore) -> None:
-    store.write(DIGEST, **parts(1))
-    store.write(DIGEST, **parts(2))
+    write(store, DIGEST, **parts(1))
+    write(store, DIGEST, **parts(2))
     assert_holds(store, DIGEST, 1)
     assert [p for p in store.folder.iterdir() if is_partial(p)] == []
 
 
 def test_a_folder_without_a_result_is_written_anew(store: TrialStore) -> None:
-    store.write(DIGEST, **parts(1))
+    write(store, DIGEST, **parts(1))
     (store.path(DIGEST) / "result.json").unlink()
     assert store.done() == []
-    store.write(DIGEST, **parts(2))
+    write(store, DIGEST, **parts(2))
     assert_holds(store, DIGEST, 2)
 
 
 def test_leftovers_are_no_trials_and_can_be_cleaned(store: TrialStore) -> None:
-    store.write(DIGEST, **parts(1))
+    write(store, DIGEST, **parts(1))
     leftover = partial_path(store.path("ffff"))
     shutil.copytree(store.path(DIGEST), leftover)
     assert store.done() == [DIGEST]
-    store.write("ffff", **parts(2))
+    write(store, "ffff", **parts(2))
     assert_holds(store, "ffff", 2)
-    store.clean()
+    clean(store)
     assert not leftover.exists()
     assert store.done() == [DIGEST, "ffff"]
 
@@ -259,11 +303,11 @@ def write_many(folder: Path, number: int, barrier: Any) -> None:
     content = parts(number)
     barrier.wait(PATIENCE_S)
     for i in range(40):
-        store.write(f"d{i}", **content)
+        write(store, f"d{i}", **content)
 
 
 def test_two_processes_write_the_same_digests(store: TrialStore) -> None:
-    store.write("d0", **parts(0))
+    write(store, "d0", **parts(0))
     (store.path("d0") / "result.json").unlink()  # both want to replace this one
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)
@@ -279,20 +323,20 @@ def test_two_processes_write_the_same_digests(store: TrialStore) -> None:
         writer.close()
     assert len(store.done()) == 40
     for digest in store.done():
-        assert_holds(store, digest, store.result(digest)["seed"])
+        assert_holds(store, digest, store.result(digest).seed)
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from test_trial_store import TrialStore, parts
+from test_trial_store import TrialStore, parts, write
 
 store = TrialStore(Path(sys.argv[1]))
 content = [parts(i) for i in range(500)]
 print("ready", flush=True)
 for i in range(500):
     if not store.is_done(f"d{i}"):
-        store.write(f"d{i}", **content[i])
+        write(store, f"d{i}", **content[i])
 """
 
 
@@ -314,9 +358,9 @@ def test_writers_killed_at_any_moment_leave_whole_trials_only(store: TrialStore)
         assert before <= set(store.done())
         for digest in store.done():
             assert_holds(store, digest, int(digest[1:]))
-    store.clean()
+    clean(store)
     assert visible(store.folder) == store.done()
-    store.write("after", **parts(1))
+    write(store, "after", **parts(1))
     assert_holds(store, "after", 1)
 
 

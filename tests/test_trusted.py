@@ -11,9 +11,8 @@ from small_cli import Ran, content, paired_tones, synergy
 from small_tables import PAPER
 
 from synergy.errors import TrainingError
-from synergy.synthesis import ARTable
-from synergy.synthesis.cells import Cell
-from synergy.trials.store import TrialStore
+from synergy.synthesis import ARTable, Cell
+from synergy.trials.trial_store import TrialStore
 
 SERIAL = ("--executor", "serial")
 PAPER_TABLE = PAPER / "table3_pairwise_ar.csv"
@@ -90,11 +89,11 @@ def test_refine_spends_its_trainings_one_seed_at_a_time(workspace):
 
 @pytest.mark.parametrize("shape", ["single", "pair"])
 def test_a_refinement_that_fails_leaves_the_cell_as_it_was(workspace, monkeypatch, shape):
-    from synergy.stages import sweep
+    from synergy.running import session
 
     before = ARTable.from_csv(workspace / "ar_table.csv")
     at = max(cell.ar_pct or 0.0 for cell in before.cells) / 2
-    real = sweep.run_trial
+    real = session.run_trial
     failed = []
 
     def fails(trial, *rest):
@@ -103,7 +102,7 @@ def test_a_refinement_that_fails_leaves_the_cell_as_it_was(workspace, monkeypatc
             raise TrainingError("the loss became nan at step 3 of 8")
         return real(trial, *rest)
 
-    monkeypatch.setattr(sweep, "run_trial", fails)
+    monkeypatch.setattr(session, "run_trial", fails)
     arguments = ("pairwise", "--workspace", workspace, "--max-ar", at, "--json", *SERIAL)
     ran = synergy(*arguments, "--refine", 1)
     assert ran.code == 0, ran.err
@@ -182,7 +181,7 @@ def test_plan_trains_nothing_for_a_refined_cell_that_lacks_a_model(workspace):
     (lost, *_) = [
         digest
         for digest in store.done()
-        if store.trial(digest)["seed"] == 2 and len(store.trial(digest)["tasks"]) == 1
+        if store.trial(digest).seed == 2 and len(store.trial(digest).tasks) == 1
     ]
     shutil.rmtree(store.path(lost))
     before = content(workspace)

@@ -13,7 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synergy.model import load_model, segments
+from synergy.model import load_model
+from synergy.tasks.predictions import segments
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "use_model.py"

@@ -12,11 +12,10 @@ from small_cli import paired_tones, synergy
 from small_tables import PAPER
 
 from synergy.encoders import Cnn8
-from synergy.stages import synthesize as stage
-from synergy.synthesis import ARTable
-from synergy.synthesis.cells import Cell
+from synergy.measuring.bench import Bench
+from synergy.synthesis import ARTable, Cell
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 
 SERIAL = ("--executor", "serial")
 PAPER_TABLE = PAPER / "table3_pairwise_ar.csv"
@@ -46,16 +45,15 @@ def test_stability_needs_the_samples_of_this_table(workspace):
 
 def test_a_tree_that_misses_the_threshold_is_repaired(workspace, monkeypatch):
     """The flat tree is made to miss: its worst task must then share less."""
-    real, tries = stage.Bench.measure, []
+    real, tries = Bench.measure, []
 
     def measure(self, title, planned):
-        rows, trained = real(self, title, planned)
-        tries.append(planned[0][0].notation())
-        if len(tries) == 1:
-            rows = [replace(row, ar_pct={"valid": 61.0, "test": 61.0}) for row in rows]
-        return rows, trained
+        rows = real(self, title, planned)
+        tries.append(planned[0].tree.notation())
+        missed = {"ar_pct": {"valid": 61.0, "test": 61.0}}
+        return rows if len(tries) > 1 else [row.model_copy(update=missed) for row in rows]
 
-    monkeypatch.setattr(stage.Bench, "measure", measure)
+    monkeypatch.setattr(Bench, "measure", measure)
     ran = synergy("synthesize", "--workspace", workspace, "--max-ar", 60, "--json", *SERIAL)
     assert ran.code == 0, ran.err
     first, second = ran.json["attempts"]
@@ -93,16 +91,17 @@ def test_a_repair_measures_what_the_sweep_skipped(workspace, monkeypatch):
     ]
     replace(whole, cells=tuple(cells)).to_csv(file)
     (workspace / "ar_samples.csv").unlink()
-    real, first = stage.Bench.measure, []
+    real, first = Bench.measure, []
 
     def measure(self, title, planned):
-        rows, trained = real(self, title, planned)
+        rows = real(self, title, planned)
+        missed = {"ar_pct": {"valid": 101.0, "test": 101.0}}
         if not first:
             first.append(title)
-            rows = [replace(row, ar_pct={"valid": 101.0, "test": 101.0}) for row in rows]
-        return rows, trained
+            rows = [row.model_copy(update=missed) for row in rows]
+        return rows
 
-    monkeypatch.setattr(stage.Bench, "measure", measure)
+    monkeypatch.setattr(Bench, "measure", measure)
     ran = synergy("synthesize", "--workspace", workspace, "--max-ar", 100, "--json", *SERIAL)
     assert ran.code == 0, ran.err
     one, other, depth = ran.json["attempts"][0]["lowered"]
@@ -169,12 +168,12 @@ def test_a_narrower_tree_is_smaller_and_has_teachers_of_full_width(workspace):
 
     store = TrialStore(workspace / "trials")
     trial = store.trial(distilled["digests"][0])
-    full = store.trial(independent["digests"][0])["encoder"]["channels"]
-    assert trial["encoder"]["channels"] == list(Cnn8(channels=full).widened(0.5).channels)
-    teachers = [digest for known in trial["teachers"].values() for digest in known]
+    full = store.trial(independent["digests"][0]).encoder["channels"]
+    assert trial.encoder["channels"] == list(Cnn8(channels=full).widened(0.5).channels)
+    teachers = [digest for known in trial.teachers.values() for digest in known]
     assert sorted(teachers) == sorted(independent["digests"])
     spec = json.loads((workspace / "model" / "spec.json").read_text())
-    assert spec["encoder"]["channels"] == trial["encoder"]["channels"]
+    assert spec["encoder"]["channels"] == trial.encoder["channels"]
 
     wide = synergy("synthesize", "--workspace", workspace, "--frontier", "--json")
     narrow = synergy("synthesize", "--workspace", workspace, "--frontier", "--width", 0.5, "--json")

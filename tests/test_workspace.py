@@ -227,7 +227,15 @@ def test_leftovers_are_removed_by_the_next_holder(folder: Path) -> None:
     trial = partial_path(workspace.trials.path("abcd"))
     trial.mkdir()
     (trial / "trial.json").write_text("{")
+    others = [partial_path(folder / name / "file") for name in ("soft_labels", "probes", "errors")]
+    for other in others:
+        other.parent.mkdir()
+        other.write_text("{")
+        (other.parent / "whole").write_text("{}")
     with workspace.lock("synergy run"):
         assert not file.exists()
         assert not trial.exists()
+        assert [list(other.parent.iterdir()) for other in others] == [
+            [other.parent / "whole"] for other in others
+        ]
         assert workspace.config.is_file()

@@ -6,7 +6,7 @@ Torch and torchaudio are imported on first use, so that configurations load with
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -28,23 +28,18 @@ class FeatureConfig(StrictModel):
 
     mels: int = Field(default=64, ge=8, le=256, description="Mel bands.")
     window_ms: float = Field(
-        default=25.0,
-        ge=5.0,
-        le=128.0,
-        description="Window in milliseconds, whole samples.",
+        default=25.0, ge=5.0, le=128.0, description="Window in milliseconds, whole samples."
     )
     hop_ms: float = Field(
-        default=10.0,
-        ge=1.0,
-        le=100.0,
-        description="Step between frames in milliseconds.",
+        default=10.0, ge=1.0, le=100.0, description="Step between frames in milliseconds."
     )
     f_min_hz: float = Field(default=20.0, ge=0.0, description="Lower edge of the first band, Hz.")
     f_max_hz: float = Field(
-        default=8000.0,
-        le=SAMPLE_RATE_HZ / 2,
-        description="Upper edge of the last band, Hz.",
+        default=8000.0, le=SAMPLE_RATE_HZ / 2, description="Upper edge of the last band, Hz."
     )
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
     @property
     def window_samples(self) -> int:
@@ -83,8 +78,7 @@ class FeatureConfig(StrictModel):
             raise ValueError(
                 f"f_max_hz must be above f_min_hz = {self.f_min_hz}, found {self.f_max_hz}"
             )
-        empty = _bands_without_bin(self)
-        if empty:
+        if empty := _bands_without_bin(self):
             raise ValueError(
                 f"{empty} of {self.mels} mel bands hold no FFT bin at window_ms = "
                 f"{self.window_ms}: use fewer mels or a longer window"
@@ -133,6 +127,40 @@ def log_mel(waveform: torch.Tensor | np.ndarray, config: FeatureConfig) -> torch
         return torch.log(power + LOG_OFFSET).T.contiguous()
 
 
+class Normalisation(NamedTuple):
+    """What brings features to mean 0 and variance 1 in each mel band.
+
+    Attributes
+    ----------
+    mean, std : float32 [M]
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Normalised features, float32 [..., M], of float16 or float32 ones."""
+        normal = np.subtract(features, self.mean, dtype=np.float32)
+        normal /= self.std
+        return normal
+
+
+def crop_frames(frames: np.ndarray, start: int, count: int) -> np.ndarray:
+    """``count`` frames from ``start``; beyond the clip its first or last frame repeats.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (F, ...)
+        Features, or anything else with one value per frame.
+    start : int
+        May lie outside 0..F-1.
+    count : int
+    """
+    if start >= 0 and start + count <= len(frames):
+        return frames[start : start + count]
+    return frames[np.clip(np.arange(start, start + count), 0, len(frames) - 1)]
+
+
 def mel_filterbank(config: FeatureConfig) -> np.ndarray:
     """Triangular HTK filters that turn a power spectrum into mel power.
 
@@ -144,32 +172,19 @@ def mel_filterbank(config: FeatureConfig) -> np.ndarray:
     return _mel_spectrogram(config).get_buffer("mel_scale.fb").numpy().copy()
 
 
-def _mel_spectrogram(config: FeatureConfig) -> MelSpectrogram:
-    return _transform(
-        config.fft_samples,
-        config.window_samples,
-        config.hop_samples,
-        config.f_min_hz,
-        config.f_max_hz,
-        config.mels,
-    )
-
-
 @lru_cache(maxsize=8)
-def _transform(
-    fft: int, window: int, hop: int, f_min_hz: float, f_max_hz: float, mels: int
-) -> MelSpectrogram:
+def _mel_spectrogram(config: FeatureConfig) -> MelSpectrogram:
     import torch
     from torchaudio.transforms import MelSpectrogram
 
     return MelSpectrogram(
         sample_rate=SAMPLE_RATE_HZ,
-        n_fft=fft,
-        win_length=window,
-        hop_length=hop,
-        f_min=f_min_hz,
-        f_max=f_max_hz,
-        n_mels=mels,
+        n_fft=config.fft_samples,
+        win_length=config.window_samples,
+        hop_length=config.hop_samples,
+        f_min=config.f_min_hz,
+        f_max=config.f_max_hz,
+        n_mels=config.mels,
         window_fn=torch.hann_window,
         power=2.0,
         center=True,

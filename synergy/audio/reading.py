@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,15 +45,9 @@ def read_waveform(path: str | Path) -> np.ndarray:
     DataError
         If the file is missing, damaged, empty or holds values that are not finite.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: expected an audio file, found {_what_is_there(path)}")
-    try:
-        with soundfile.SoundFile(path) as file:
-            expected, rate, container = file.frames, file.samplerate, file.format
-            samples = file.read(dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError, MemoryError) as error:
-        raise DataError(f"{path}: cannot be decoded as audio ({_reason(error)})") from error
+    with _decoding(path), soundfile.SoundFile(path) as file:
+        expected, rate, container = file.frames, file.samplerate, file.format
+        samples = file.read(dtype="float32", always_2d=True)
     if not len(samples):
         raise DataError(f"{path}: expected audio, found a file without samples")
     if len(samples) < expected and container not in _ESTIMATED_LENGTH:
@@ -76,23 +72,23 @@ def read_duration(path: str | Path) -> float:
     DataError
         If the file is missing, has no readable header or no samples.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: expected an audio file, found {_what_is_there(path)}")
-    try:
+    with _decoding(path):
         info = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise DataError(f"{path}: cannot be decoded as audio ({_reason(error)})") from error
     if info.frames <= 0 or info.samplerate <= 0:
         raise DataError(f"{path}: expected audio, found a file without samples")
     return info.frames / info.samplerate
 
 
-def _what_is_there(path: Path) -> str:
-    return "a folder" if path.is_dir() else "no such file"
-
-
-def _reason(error: Exception) -> str:
-    """What the decoder says, without the path that the message has already."""
-    text = getattr(error, "error_string", None) or str(error) or type(error).__name__
-    return " ".join(text.split()).rstrip(".")
+@contextmanager
+def _decoding(path: str | Path) -> Iterator[None]:
+    """Turn whatever the decoder raises into one sentence."""
+    if not Path(path).is_file():
+        found = "a folder" if Path(path).is_dir() else "no such file"
+        raise DataError(f"{path}: expected an audio file, found {found}")
+    try:
+        yield
+    except (soundfile.SoundFileError, OSError, MemoryError) as error:
+        # its own words, without the path that the message has already
+        text = getattr(error, "error_string", None) or str(error) or type(error).__name__
+        reason = " ".join(text.split()).rstrip(".")
+        raise DataError(f"{path}: cannot be decoded as audio ({reason})") from error

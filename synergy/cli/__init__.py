@@ -18,19 +18,21 @@ from synergy.cli import (
     predict,
     report,
     run,
+    search,
     show,
     synthesize,
 )
 from synergy.cli.ending import run_to_exit_code
 from synergy.cli.output import write
+from synergy.cli.panels import PanelCommand, spelled_out
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="synergy",
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: the same in every terminal, and without importing rich
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -67,16 +69,30 @@ def _synergy(
     """
 
 
-app.command("run")(run.run)
-app.command("baseline")(baseline.baseline)
-app.command("pairwise")(pairwise.pairwise)
-app.command("synthesize")(synthesize.synthesize)
-app.command("compare")(compare.compare)
-app.command("plan")(plan.plan)
-app.command("show")(show.show)
-app.command("report")(report.report)
-app.add_typer(data.app, name="data")
-app.command("predict")(predict.predict)
+# Every command with the options that it has of its groups.
+_PLACE = "config workspace as_json"
+_TRAINS = f"{_PLACE} replace workers executor"
+_SEEDS = "seed seeds"
+_PAIRS = f"tasks depths max_ar solver strict distill {_SEEDS}"
+_TREE = f"table max_ar max_params max_macs solver strict frontier distill width {_PLACE}"
+for _command, _options in (
+    (run.run, f"{_PAIRS} sweep repair final_epochs width {_TRAINS}"),
+    (baseline.baseline, f"tasks {_SEEDS} {_TRAINS}"),
+    (pairwise.pairwise, f"{_PAIRS} sweep {_TRAINS}"),
+    (search.search, _TREE),
+    (synthesize.synthesize, f"{_TREE} repair final_epochs {_SEEDS} {_TRAINS}"),
+    (compare.compare, f"max_ar {_TRAINS}"),
+    (plan.plan, f"{_PAIRS} final_epochs width workers {_PLACE}"),
+    (show.show, "workspace as_json"),
+    (report.report, "workspace as_json"),
+    (predict.predict, "as_json"),
+):
+    app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options))
+_data = typer.Typer(
+    help="Look at the recordings: data check.", no_args_is_help=True, rich_markup_mode=None
+)
+_data.command("check", cls=PanelCommand)(spelled_out(data.check, f"workers {_PLACE}"))
+app.add_typer(_data, name="data")
 
 
 def main(arguments: list[str] | None = None) -> int:

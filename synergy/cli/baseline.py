@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from synergy.cli.options import (
-    DEFAULT_WORKSPACE,
-    AsJson,
-    Config,
-    ExecutorName,
-    Seed,
-    Seeds,
-    Tasks,
-    Workers,
-    WorkspaceFolder,
-    parse_tasks,
-)
-from synergy.cli.output import write, write_json
-from synergy.cli.session import set_up, training
+from synergy.cli.options import Data, Output, Training
+from synergy.cli.output import document, write
+from synergy.cli.row_tables import baseline_table
+from synergy.cli.setup import configured, session_of
+from synergy.cli.tables import rendered
 
 
-def baseline(
-    tasks: Tasks = None,
-    config: Config = None,
-    workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
-    seed: Seed = None,
-    seeds: Seeds = None,
-    workers: Workers = None,
-    executor: ExecutorName = "process",
-    as_json: AsJson = False,
-) -> None:
+def baseline(data: Data, training: Training, output: Output) -> None:
     """Stage 1: train a model for each task alone.
 
     Their scores are what every shared model is compared with.
@@ -36,15 +18,10 @@ def baseline(
     Example:
       synergy baseline --tasks gc,ac --seeds 3
     """
-    names = parse_tasks(tasks)
-    setup = set_up("synergy baseline", config, workspace, executor, workers, seed=seed, seeds=seeds)
-    chosen = setup.config.only(names or setup.config.tasks)
-    with training(setup) as (session, _):
-        from synergy.cli.tables import baseline_table, rendered
+    config = configured(data, training=training)
+    tasks = data.tasks_of(config)
+    with session_of("baseline", config, data, training) as session:
         from synergy.stages.baseline import baseline as stage
 
-        found = stage(session, chosen)
-    if as_json:
-        write_json(found.to_json())
-    else:
-        write(rendered(baseline_table(found)))
+        found = stage(session, tasks)
+    write(document(found.to_json()) if output.as_json else rendered(baseline_table(found.rows)))

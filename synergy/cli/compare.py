@@ -4,31 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from synergy.cli.options import (
-    DEFAULT_WORKSPACE,
-    AsJson,
-    Config,
-    ExecutorName,
-    MaxAr,
-    Workers,
-    WorkspaceFolder,
-)
-from synergy.cli.output import write, write_json
-from synergy.cli.session import set_up, training
+from synergy.cli.options import Data, Output, Search, Training, search_option
+from synergy.cli.output import document, write
+from synergy.cli.row_tables import cost_table, difference_table, score_table
+from synergy.cli.setup import configured, session_of, table_of
+from synergy.cli.tables import rendered
+from synergy.wording import REPORTED, SPLIT_NAMES
 
 if TYPE_CHECKING:
-    from synergy.stages.compared import Compared
-
-Methods = Annotated[
-    str | None,
-    typer.Option(
-        "--methods",
-        metavar="A,B,...",
-        help="Only these comparisons; all of them by default. docs/extending.md lists them.",
-    ),
-]
+    from synergy.records import ComparisonsFile
 
 NOTES = (
     "AR is taken of scores averaged over the seeds, with its 95 % bootstrap interval over seeds "
@@ -45,13 +29,17 @@ NOTES = (
 
 
 def compare(
-    methods: Methods = None,
-    max_ar: MaxAr = None,
-    config: Config = None,
-    workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
-    workers: Workers = None,
-    executor: ExecutorName = "process",
-    as_json: AsJson = False,
+    data: Data,
+    search: Search,
+    training: Training,
+    output: Output,
+    methods: Annotated[
+        str | None,
+        search_option(
+            "--methods A,B,...",
+            "Only these comparisons; all of them by default. docs/extending.md lists them.",
+        ),
+    ] = None,
 ) -> None:
     """Train and measure what the paper and the field compare with.
 
@@ -67,58 +55,38 @@ def compare(
       synergy compare --methods flat,treemtl,recursive
     """
     from synergy.stages.compare import check_methods
-    from synergy.stages.synthesize import read_table
-    from synergy.workspace import Workspace
+    from synergy.stages.compare import compare as stage
 
     chosen = check_methods([] if methods is None else [n.strip() for n in methods.split(",")])
-    held = Workspace(workspace, create=False) if workspace.exists() else workspace
-    table, _ = read_table(held)
-    setup = set_up("synergy compare", config, workspace, executor, workers, max_ar=max_ar)
-    with training(setup) as (session, _):
-        from synergy.stages.compare import compare as stage
-        from synergy.stages.search import Wanted
-        from synergy.stages.synthesize import find_tree
-
-        tree = find_tree(session.experiment, table, Wanted()).tree
-        found = stage(session, table, tree, chosen)
-    if as_json:
-        write_json({**found.to_json(), "trained": found.trained})
-    else:
-        write(compared_text(found))
+    table = table_of(data)
+    config = configured(data, search)
+    with session_of("compare", config, data, training) as session:
+        found, trained = stage(session, table, chosen)
+    told = {**found.to_json(), "trained": trained}
+    write(document(told) if output.as_json else compared_text(found))
 
 
-def compared_text(found: Compared) -> str:
+def compared_text(found: ComparisonsFile) -> str:
     """Scores and costs as tables; below them what each line is, and what went wrong."""
-    from synergy.cli.compare_tables import (
-        compared_cost_table,
-        compared_difference_table,
-        compared_score_table,
-    )
-    from synergy.cli.tables import rendered
-    from synergy.wording import SPLIT_NAMES
-
     measured = [row for row in found.rows if not row.error]
-    differences = compared_difference_table(measured)
+    differences = difference_table(measured)
     tables = [
-        compared_score_table(measured, found.tasks),
+        score_table(measured, found.tasks, intervals=True),
         *([] if differences is None else [differences]),
-        compared_cost_table(measured),
+        cost_table(measured),
     ]
-    about = [
-        f"{row.name}: {row.contender.note}"
-        for row in measured
-        if row.contender is not None and row.contender.note
-    ]
+    about = [f"{row.name}: {row.note}" for row in measured if row.note]
     failed = [f"failed: {row.name}: {row.error}" for row in found.rows if row.error]
     budget = (
-        f"Budget: the {found.max_params:,} parameters of {found.tree.notation(found.tasks)}, the "
+        f"Budget: the {found.max_params:,} parameters of {found.tree}, the "
         f"recursion's tree at a threshold of {found.max_ar:g} %."
     )
     by_chance = [
         f"Chance, {SPLIT_NAMES[split]}: independent models against independent models of other "
         f"seeds have an AR of {around.median:.1f} %, at most {around.high:.1f} % in 95 % of cases; "
         "a lower one is within chance."
-        for split, around in (found.chance or {}).items()
+        for split in REPORTED
+        if (around := (found.chance or {}).get(split))
     ]
     parts = [
         *([rendered(*tables)] if measured else []),

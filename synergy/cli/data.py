@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING
 
-from synergy.cli.options import (
-    DEFAULT_WORKSPACE,
-    AsJson,
-    Config,
-    Workers,
-    WorkspaceFolder,
-    core_count,
-    resolved_config,
-)
-from synergy.cli.output import write, write_json
-from synergy.cli.progress import Reporter
+from synergy.cli.options import Data, Output, Training
+from synergy.cli.output import document, write
+from synergy.cli.reporter import Reporter
+from synergy.cli.setup import configured
+from synergy.cli.tables import Table, rendered
 
-app = typer.Typer(
-    help="Look at the recordings: data check.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    add_completion=False,
-)
+if TYPE_CHECKING:
+    from synergy.stages.data_check import TaskFacts
+
+# More classes than this are summed up in a table; JSON has them all.
+_SPELLED_OUT = 4
 
 
-@app.command("check")
-def check(
-    config: Config = None,
-    workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
-    workers: Workers = None,
-    as_json: AsJson = False,
-) -> None:
+def check(data: Data, training: Training, output: Output) -> None:
     """Read every corpus and count the clips of each task.
 
     Names every problem at once; without one, shows clips, speakers, duration and classes of
@@ -40,15 +27,39 @@ def check(
     Example:
       synergy data check --config mine.yaml
     """
-    settings = resolved_config(config, workspace)
+    config = configured(data)
+    from synergy.executors import core_count
     from synergy.experiment import prepare
     from synergy.stages.data_check import data_check
 
     with Reporter() as reporter:
-        found = data_check(prepare(settings, workers or core_count(), reporter.preparing))
-    if as_json:
-        write_json(found.to_json())
-        return
-    from synergy.cli.tables import data_table, rendered
+        workers = training.workers or core_count()
+        found = data_check(prepare(config, workers, reporter.preparing))
+    told = [rendered(*map(_clips, found.tasks)), "", *found.notes]
+    write(document(found.to_json()) if output.as_json else "\n".join(told))
 
-    write("\n".join([rendered(*(data_table(task) for task in found.tasks)), "", *found.notes]))
+
+def _clips(found: TaskFacts) -> Table:
+    """Clips of a task, split by split."""
+    rows: list[list[str]] = []
+    for split, facts in found.splits.items():
+        numbers = facts.counts.values()
+        if len(numbers) <= _SPELLED_OUT:
+            counts = ", ".join(f"{name} {count:,}" for name, count in facts.counts.items())
+        else:
+            least, most = min(numbers), max(numbers)
+            span = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+            counts = f"{len(numbers)} classes, {span} each"
+        rows.append(
+            [
+                split,
+                f"{facts.clips:,}",
+                f"{facts.speakers:,}" if facts.speakers else "-",
+                f"{facts.seconds / 60:.1f}",
+                f"{100 * facts.majority:.0f} %",
+                counts,
+            ]
+        )
+    title = f"{found.task}: {found.kind} (classes counted in {found.counted})"
+    columns = ["split", "clips", "speakers", "minutes", "majority", "classes"]
+    return Table(title, columns, rows, words=(0, -1))

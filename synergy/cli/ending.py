@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 import typer
+from typer.completion import shell_complete
 
 from synergy.cli.output import say
 from synergy.errors import SynergyError
@@ -29,6 +30,9 @@ READER_GONE = 141
 """128 + SIGPIPE, as shells report it of programs that the signal ends."""
 
 KEPT = "everything that was finished is kept; run the same command again to go on"
+
+# Set by the shell that asks for completions.
+_COMPLETE = "_SYNERGY_COMPLETE"
 
 # The disk's or the system's fault, not the program's.
 _SYSTEM_ERRORS = {
@@ -66,10 +70,14 @@ def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
         with _signals_raise():
             command = typer.main.get_command(app)
             given = sys.argv[1:] if arguments is None else arguments
+            if instruction := os.environ.get(_COMPLETE):
+                return shell_complete(command, {}, "synergy", _COMPLETE, instruction)
             with command.make_context("synergy", list(given)) as context:
                 command.invoke(context)
     except typer.Exit as exit_:
         return exit_.exit_code
+    except SystemExit as exit_:  # of the options on completion
+        return int(exit_.code or 0)
     except typer.TyperException as error:
         return _wrong_use(error)
     except SynergyError as error:

@@ -13,9 +13,9 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def write_json(data: Any) -> None:
-    """One JSON document, to stdout."""
-    write(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+def document(data: Any) -> str:
+    """One JSON document."""
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def say(text: str) -> None:

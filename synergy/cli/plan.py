@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-from synergy.cli.options import (
-    DEFAULT_WORKSPACE,
-    AsJson,
-    Config,
-    Depths,
-    Distill,
-    FinalEpochs,
-    MaxAr,
-    Seed,
-    Seeds,
-    SolverName,
-    Strict,
-    Tasks,
-    Width,
-    Workers,
-    WorkspaceFolder,
-    check_name,
-    parse_depths,
-    parse_tasks,
-)
-from synergy.cli.output import say, write, write_json
-from synergy.cli.progress import Reporter
-from synergy.cli.session import set_up
+from typing import TYPE_CHECKING
+
+from synergy.cli.options import Data, Output, Search, Training
+from synergy.cli.output import document, say, write
+from synergy.cli.reporter import Reporter
+from synergy.cli.setup import asked, configured, existing, pairable
+from synergy.cli.tables import Table, rendered
+from synergy.wording import duration
+
+if TYPE_CHECKING:
+    from synergy.stages.plan import Plan
 
 
-def plan(
-    tasks: Tasks = None,
-    depths: Depths = None,
-    max_ar: MaxAr = None,
-    solver: SolverName = "recursive",
-    strict: Strict = False,
-    distill: Distill = False,
-    final_epochs: FinalEpochs = None,
-    width: Width = 1.0,
-    config: Config = None,
-    workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
-    seed: Seed = None,
-    seeds: Seeds = None,
-    workers: Workers = None,
-    as_json: AsJson = False,
-) -> None:
+def plan(data: Data, search: Search, training: Training, output: Output) -> None:
     """Tell how much there is to train, and how long it takes.
 
     Counts what `run` would do, with every sweep of the pairs.
@@ -54,49 +27,55 @@ def plan(
     Example:
       synergy plan --config examples/real_speech.yaml --seeds 3
     """
-    from synergy.synthesis import SOLVERS
-
-    check_name("--solver", solver, list(SOLVERS))
-    names, swept = parse_tasks(tasks), parse_depths(depths)
-    setup = set_up(
-        "synergy plan",
-        config,
-        workspace,
-        "process",
-        workers,
-        seed=seed,
-        seeds=seeds,
-        depths=swept,
-        max_ar=max_ar,
-    )
-    chosen = setup.config.only(names or setup.config.tasks)
-    from synergy.stages.pairwise import check_pairable
-
-    check_pairable(chosen)
+    config = configured(data, search, training)
+    tasks, question = pairable(data, config), asked(config, search, training)
+    existing(data.workspace)
+    from synergy.executors import core_count
     from synergy.experiment import prepare
     from synergy.stages.plan import plan as stage
-    from synergy.stages.search import Wanted
 
-    wanted = Wanted(
-        solver=solver,  # pyright: ignore[reportArgumentType]  # checked above
-        strict=strict,
-        final_epochs=final_epochs,
-        distilled=distill,
-        width=width,
-    )
+    workers = training.workers or core_count()
     with Reporter() as reporter:
-        experiment = prepare(setup.config, setup.workers, reporter.preparing)
-    found = stage(experiment, setup.workspace, chosen, setup.config.depths, setup.workers, wanted)
-    if as_json:
-        write_json(found.to_json())
+        experiment = prepare(config, workers, reporter.preparing)
+    found = stage(experiment, data.workspace, tasks, config.depths, workers, question)
+    if output.as_json:
+        write(document(found.to_json()))
         return
-    from synergy.cli.tables import plan_table, rendered, sweep_table
-    from synergy.wording import duration
-
-    write(rendered(plan_table(found), sweep_table(found)))
+    write(rendered(_stages(found), _sweeps(found)))
     say(
         f"note: a tree that misses the threshold is repaired at most --repair times, each "
         f"{found.repair_trainings} trainings, {duration(found.repair_seconds)}; what "
         "`synergy compare` trains on top is not counted"
     )
     say(f"note: {found.basis}")
+
+
+def _stages(found: Plan) -> Table:
+    """What each stage still has to train."""
+    rows = [
+        [
+            name,
+            *(str(n) for n in (part.trainings, part.done, part.trainings - part.done)),
+            duration(part.seconds) if part.seconds else "-",
+        ]
+        for name, part in [*((stage.name, stage) for stage in found.stages), ("all", found)]
+    ]
+    columns = ["stage", "trainings", "done", "to do", "time"]
+    title = f"Plan, {found.workers} at the same time"
+    return Table(title, columns, [*rows[:-1], None, rows[-1]])
+
+
+def _sweeps(found: Plan) -> Table:
+    """What stage 2 still costs with each sweep."""
+    rows = [
+        [
+            sweep.name,
+            f"{sweep.expected:.0f}",
+            str(sweep.least),
+            str(sweep.most),
+            duration(sweep.seconds) if sweep.most else "-",
+        ]
+        for sweep in found.sweeps
+    ]
+    columns = ["sweep", "expected", "at least", "at most", "time"]
+    return Table("Pairs to train, by sweep", columns, rows)

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synergy.cli.options import AsJson
-from synergy.cli.output import write, write_json
+from synergy.cli.options import Output, output_option
+from synergy.cli.output import document, write
 from synergy.errors import DataError, ModelError
 
 if TYPE_CHECKING:
-    from synergy.model import Prediction
+    from synergy.tasks.predictions import Prediction
 
 
 def predict(
+    output: Output,
     model: Annotated[
         Path,
         typer.Argument(metavar="MODEL", help="Folder of an exported model.", show_default=False),
@@ -28,13 +29,10 @@ def predict(
     ],
     threshold: Annotated[
         float | None,
-        typer.Option(
-            "--threshold",
-            metavar="P",
-            help="Probability from which a frame is active, instead of the model's.",
+        output_option(
+            "--threshold P", "Probability from which a frame is active, instead of the model's."
         ),
     ] = None,
-    as_json: AsJson = False,
 ) -> None:
     """Ask an exported model about recordings.
 
@@ -56,19 +54,19 @@ def predict(
         except (DataError, ModelError) as error:
             problems.append(str(error))
             continue
-        if as_json:
+        if output.as_json:
             tasks = {task: answer.to_json() for task, answer in found.items()}
             answers.append({"file": str(file), "tasks": tasks})
         else:
             write("\n".join([str(file), *(f"  {t}: {_text(a)}" for t, a in found.items())]))
-    if as_json:
-        write_json(answers)
+    if output.as_json:
+        write(document(answers))
     if problems:
         raise DataError("\n".join(problems))
 
 
 def _text(answer: Prediction) -> str:
-    from synergy.model import ActivityPrediction
+    from synergy.tasks.predictions import ActivityPrediction
 
     if isinstance(answer, ActivityPrediction):
         spans = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in answer.segments)

@@ -5,23 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from synergy.cli.options import DEFAULT_WORKSPACE, AsJson, WorkspaceFolder
-from synergy.cli.output import say, write, write_json
+from synergy.cli.options import Data, Output, output_option
+from synergy.cli.output import document, say, write
 
 
 def report(
-    workspace: WorkspaceFolder = DEFAULT_WORKSPACE,
+    data: Data,
+    form: Output,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            metavar="FILE",
-            help="Where the page is written; report.html in the workspace by default.",
+        output_option(
+            "--output FILE", "Where the page is written; report.html in the workspace by default."
         ),
     ] = None,
-    as_json: AsJson = False,
 ) -> None:
     """Write what lies in a workspace as one HTML page.
 
@@ -36,10 +32,8 @@ def report(
     from synergy.report import write_report
     from synergy.workspace import Workspace
 
-    found = write_report(Workspace(workspace, create=False), output)
+    found = write_report(Workspace(data.workspace, create=False), output)
     for part in found.numbers.missing:
-        say(f"note: not in the report: {part.what} ({part.command} --workspace {workspace})")
-    if as_json:
-        write_json(found.to_json())
-    else:
-        write(str(found.file))
+        command = f"{part.command} --workspace {data.workspace}"
+        say(f"note: not in the report: {part.what} ({command})")
+    write(document(found.to_json()) if form.as_json else str(found.file))

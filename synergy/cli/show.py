@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synergy.cli.options import DEFAULT_WORKSPACE, AsJson, WorkspaceFolder
-from synergy.cli.output import write, write_json
+from synergy.cli.options import Data, Output
+from synergy.cli.output import document, write
+from synergy.cli.pair_tables import ar_table
+from synergy.cli.row_tables import score_table
+from synergy.cli.tables import rendered
+from synergy.wording import duration
 
 if TYPE_CHECKING:
     from synergy.stages.show import State
 
 
-def show(workspace: WorkspaceFolder = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
+def show(data: Data, output: Output) -> None:
     """Show what lies in a workspace.
 
     Trainings, AR table, tree, scores and model, from the files of the workspace alone.
@@ -23,20 +27,13 @@ def show(workspace: WorkspaceFolder = DEFAULT_WORKSPACE, as_json: AsJson = False
     from synergy.stages.show import show as stage
     from synergy.workspace import Workspace
 
-    state = stage(Workspace(workspace, create=False))
-    if as_json:
-        write_json(state.to_json())
-    else:
-        write(_text(state))
+    state = stage(Workspace(data.workspace, create=False))
+    write(document(state.to_json()) if output.as_json else state_text(state))
 
 
-def _text(state: State) -> str:
-    from synergy.cli.ar_tables import ar_table
-    from synergy.cli.tables import rendered, summary_table
-    from synergy.tree import SharingTree
-    from synergy.wording import duration
-
-    trials = state.trials
+def state_text(state: State) -> str:
+    """What lies in a workspace, for people."""
+    trials, tree, summary = state.trials, state.tree, state.summary
     took = f", {duration(state.training_s)} of training" if state.training_s else ""
     parts = [
         f"workspace {state.folder}",
@@ -50,22 +47,21 @@ def _text(state: State) -> str:
         order = order or table.tasks
         parts += ["distilled pairs:"] if kind == "distilled" else []
         parts.append(rendered(ar_table(table)))
-    if state.tree is None:
+    if tree is None:
         parts.append("no tree yet: synergy synthesize")
     else:
-        parts.append(SharingTree.from_json(state.tree["tree"]).ascii(order))
+        parts.append(tree.tree.ascii(order))
         parts.append(
-            f"tree: {state.tree['notation']}, encoder parameters "
-            f"{state.tree['encoder_params']:,}, predicted AR "
-            f"{state.tree['predicted_ar_pct']:.1f} % (threshold {state.tree['max_ar']:g} %)"
+            f"tree: {tree.notation}, encoder parameters {tree.encoder_params:,}, predicted AR "
+            f"{tree.predicted_ar_pct:.1f} % (threshold {tree.max_ar:g} %)"
         )
-    if state.summary is not None:
+    if summary is not None:
         if not state.is_tree_trained:
             parts.append("the tree is not trained yet; the scores below are of an earlier one")
-        parts.append(rendered(summary_table(state.summary)))
-        if state.summary.get("shortfall"):
-            parts.append(f"note: {state.summary['shortfall']}")
-    elif state.tree is not None:
+        tasks = summary.tasks or tuple(summary.rows[0].mean_scores["valid"])
+        parts.append(rendered(score_table(summary.rows, tasks, sizes=True)))
+        parts += [f"note: {summary.shortfall}"] if summary.shortfall else []
+    elif tree is not None:
         parts.append("the tree is not trained yet: synergy synthesize")
     if state.model is not None:
         earlier = "" if state.is_model_current else " (of an earlier tree)"

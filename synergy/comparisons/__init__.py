@@ -5,15 +5,7 @@
 
 from __future__ import annotations
 
-from synergy.comparisons.base import (
-    Comparison,
-    Contender,
-    Field,
-    Probe,
-    Probed,
-    Repaired,
-    tree_contender,
-)
+from synergy.comparisons.base import Comparison, Contender, Field
 from synergy.comparisons.flat import Flat
 from synergy.comparisons.independent import Independent
 from synergy.comparisons.lt4rec import Lt4rec
@@ -44,13 +36,4 @@ COMPARISONS: dict[str, Comparison] = {
     )
 }
 
-__all__ = [
-    "COMPARISONS",
-    "Comparison",
-    "Contender",
-    "Field",
-    "Probe",
-    "Probed",
-    "Repaired",
-    "tree_contender",
-]
+__all__ = ["COMPARISONS", "Comparison", "Contender", "Field"]

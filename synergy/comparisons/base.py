@@ -7,78 +7,21 @@ trains, measures and tabulates these, all in the same way.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
+from synergy.errors import ShortfallError, TreeError, WorkspaceError
 from synergy.experiment import Experiment, Recipe
-from synergy.seeding import digest
+from synergy.measuring.bench import Bench
+from synergy.measuring.pairs import PairTrainer
+from synergy.records import SummaryFile
+from synergy.running.session import Session
 from synergy.synthesis import ARTable
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
+from synergy.trials.record import TrialResult
 from synergy.trials.trial import Trial
-
-Train = Callable[[str, Sequence[Trial]], Mapping[str, Mapping[str, Any]]]
-"""Train what is missing of some trials, under a title: ``result.json`` of each by its digest.
-
-Raises ShortfallError when one cannot be trained.
-"""
-
-ProbeWork = Callable[["Probe", Experiment, TrialStore, Callable[[int], None]], dict[str, Any]]
-"""A function at the top level of a module that measures a probe; it runs in a worker.
-
-Its last argument takes the number of units that are done. Returns JSON values.
-"""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Something to be measured that is no trial, such as affinities of tasks.
-
-    Attributes
-    ----------
-    name : str
-        Of the comparison that asks.
-    trials : tuple of Trial
-        What is measured on: finished trials, or settings of a training that the probe runs.
-    settings : dict of str to number
-        With the trials, everything that decides the result.
-    work : ProbeWork
-    units : int
-        How much there is to do, as `work` counts it.
-    trains : bool
-        Whether the probe is a training.
-    """
-
-    name: str
-    trials: tuple[Trial, ...]
-    settings: Mapping[str, float]
-    work: ProbeWork
-    units: int
-    trains: bool = False
-
-    @cached_property
-    def digest(self) -> str:
-        """Identity: a hash of the name, the trials and the settings."""
-        return digest([self.name, [t.digest for t in self.trials], dict(self.settings)])
-
-
-@dataclass(frozen=True)
-class Probed:
-    """What a probe gave: JSON values, and the seconds that it took."""
-
-    result: Mapping[str, Any]
-    seconds: float
-
-
-Measure = Callable[[str, Sequence[Probe]], Sequence[Probed]]
-"""Measure what is missing of some probes, under a title; in their order.
-
-Results are kept, so that a stopped command goes on where it was. Raises ShortfallError when a
-probe cannot be measured.
-"""
 
 
 @dataclass(frozen=True)
@@ -105,39 +48,29 @@ class Field:
 
     Attributes
     ----------
-    experiment : Experiment
-    tasks : tuple of str
-        Those of the table, in the order of the configuration.
+    session : Session
     table : ARTable
-        Of the pairs, from the validation split.
+        Of the plain pairs, from the validation split.
     tree : SharingTree
         The synthesised tree: other methods get at most its parameters.
-    baselines : dict of task to tuple of Trial
-        The single-task models, trained, one for each seed.
-    pairs : dict of (str, str, int) to tuple of Trial
-        What the table rests on, one for each seed, also where the table came without them;
-        skipped cells are absent.
-    further : tuple of Trial
-        Single-task models of the seeds that refined cells have beyond the configured ones.
-    repaired : Repaired, or None
-        What stage 3 delivered instead of ``tree``, where that missed the threshold.
-    store : TrialStore
-        Weights and predictions of everything that is trained.
-    train : Train
-    measure : Measure
+    bench : Bench
+        Has the single-task models of the table's tasks, trained.
     """
 
-    experiment: Experiment
-    tasks: tuple[str, ...]
+    session: Session
     table: ARTable
     tree: SharingTree
-    baselines: Mapping[str, tuple[Trial, ...]]
-    pairs: Mapping[tuple[str, str, int], tuple[Trial, ...]]
-    further: tuple[Trial, ...]
-    repaired: Repaired | None
-    store: TrialStore
-    train: Train
-    measure: Measure
+    bench: Bench
+
+    @property
+    def experiment(self) -> Experiment:
+        """That of the session."""
+        return self.session.experiment
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Those of the table, in the order of the configuration."""
+        return self.bench.tasks
 
     @property
     def max_params(self) -> int:
@@ -145,15 +78,66 @@ class Field:
         return self.experiment.costs.params(self.tree)
 
     @property
+    def head_params(self) -> int:
+        """Parameters of all decoders, which every model has."""
+        return sum(self.experiment.costs.head_params[task] for task in self.tasks)
+
+    @cached_property
+    def baselines(self) -> Mapping[str, tuple[Trial, ...]]:
+        """The trials of the single-task models, one for each seed."""
+        trees = {task: self.experiment.alone(task) for task in self.tasks}
+        return {task: tuple(self.experiment.trials([tree])) for task, tree in trees.items()}
+
+    @property
     def baseline_digests(self) -> frozenset[str]:
         """Of the single-task models of all seeds."""
         return frozenset(t.digest for trials in self.baselines.values() for t in trials)
 
-    @property
+    @cached_property
     def table_digests(self) -> frozenset[str]:
-        """Of all that had to be trained for the table, single-task models included."""
-        trials = itertools.chain(*self.pairs.values(), self.further)
+        """Of all that had to be trained for the table, single-task models included.
+
+        Also where the table came without these trainings; skipped cells count as nothing.
+        """
+        pairs = PairTrainer(self.session, self.bench.singles, "plain")
+        trained = [cell.key for cell in self.table.cells if cell.status != "skipped"]
+        trials = (t for key in trained for t in (*pairs.trials(key), *pairs.further(key)))
         return self.baseline_digests.union(trial.digest for trial in trials)
+
+    @cached_property
+    def repaired(self) -> Repaired | None:
+        """What stage 3 delivered instead of ``tree``, where that was tried first and missed."""
+        workspace, config = self.session.workspace, self.experiment.config
+        try:
+            summary = SummaryFile.read(workspace.summary)
+            if summary is None or not (summary.attempts and summary.rows):
+                return None
+            depth = self.experiment.depth
+            tried = tuple(SharingTree.parse(each.notation, depth) for each in summary.attempts)
+        except (WorkspaceError, TreeError):  # `synergy synthesize` mends it
+            return None
+        found, row = summary.synthesis, summary.rows[-1]
+        delivered = self.experiment.trials([found.tree], Recipe(distilled=row.distilled))
+        # of another threshold, table or training, it is no repair of this tree
+        same = (found.max_ar, found.table_kind) == (config.max_ar, "plain")
+        same = same and row.digests == tuple(trial.digest for trial in delivered)
+        if not same or tried[0] != self.tree or found.tree not in tried[1:]:
+            return None
+        return Repaired(found.tree, row.distilled, tried)
+
+    def train(self, title: str, trials: Sequence[Trial]) -> Mapping[str, TrialResult]:
+        """Train what is missing of some trials that a decision needs.
+
+        Raises
+        ------
+        ShortfallError
+            When one cannot be trained.
+        """
+        results = self.session.train(title, trials)
+        if results.errors:
+            reasons = "; ".join(dict.fromkeys(results.errors.values()))
+            raise ShortfallError(f"{title}: {reasons}")
+        return results.done
 
 
 @dataclass(frozen=True)
@@ -239,10 +223,7 @@ def tree_contender(
     params = experiment.costs.params(tree)
     return Contender(
         name=name,
-        trials=tuple(
-            (experiment.trial(tree, seed, Recipe(distilled=distilled)),)
-            for seed in experiment.config.all_seeds
-        ),
+        trials=tuple((t,) for t in experiment.trials([tree], Recipe(distilled=distilled))),
         params=params,
         stored_params=params,
         macs=experiment.costs.macs(tree),

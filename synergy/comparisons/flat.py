@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from synergy.comparisons.base import Contender, Field, tree_contender
-from synergy.tree import SharingTree
 
 
 @dataclass(frozen=True)
@@ -21,11 +20,8 @@ class Flat:
 
     def contenders(self, field: Field) -> list[Contender]:
         """A model for each depth, the shallowest first."""
-        config = field.experiment.config
-        trees = {
-            shared: SharingTree.flat(field.tasks, shared, config.encoder.depth)
-            for shared in config.depths
-        }
+        flat = field.experiment.flat
         return [
-            tree_contender(field, f"flat, {shared} shared", tree) for shared, tree in trees.items()
+            tree_contender(field, f"flat, {shared} shared", flat(field.tasks, shared))
+            for shared in field.experiment.config.depths
         ]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from synergy.comparisons.base import Contender, Field
 from synergy.experiment import Recipe
-from synergy.tree import SharingTree
 
 
 @dataclass(frozen=True)
@@ -42,19 +41,13 @@ class Independent:
 def _contender(
     field: Field, name: str, seeds: Sequence[int], *, distilled: bool = False, note: str = ""
 ) -> Contender:
-    experiment = field.experiment
-    depth = experiment.config.encoder.depth
-    nothing_shared = SharingTree.flat(field.tasks, 0, depth)
+    experiment, recipe = field.experiment, Recipe(distilled=distilled)
+    nothing_shared = experiment.flat(field.tasks, 0)
     params = experiment.costs.params(nothing_shared)
+    alone = [experiment.alone(task) for task in field.tasks]
     return Contender(
         name=name,
-        trials=tuple(
-            tuple(
-                experiment.trial(SharingTree.single(task, depth), seed, Recipe(distilled=distilled))
-                for task in field.tasks
-            )
-            for seed in seeds
-        ),
+        trials=tuple(tuple(experiment.trials(alone, recipe, [seed])) for seed in seeds),
         params=params,
         stored_params=params,
         macs=experiment.costs.macs(nothing_shared),

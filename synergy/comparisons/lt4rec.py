@@ -84,7 +84,7 @@ class Lt4rec:
             )
             for task, seed in rounds:
                 digest = rounds[task, seed][number].trial.digest
-                scores[digest] = trained[digest]["scores"]["valid"][task]
+                scores[digest] = trained[digest].scores["valid"][task]
         trials: list[Trial] = []
         params: list[int] = []
         for seed in seeds:
@@ -144,7 +144,7 @@ def _fitting(
 
     @cache
     def weights(digest: str) -> dict[str, Tensor]:
-        return field.store.weights(digest)
+        return field.session.workspace.trials.weights(digest)
 
     def pruning(factor: int) -> Pruning:
         """Masks of ``factor / unit`` times the sizes of ``best``."""

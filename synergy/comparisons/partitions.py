@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.comparisons.layouts import Partition, partitions, split_tree
-from synergy.synthesis import task_graph
+from synergy.synthesis import Question, task_graph
 from synergy.tree import SharingTree
 
 MOST = 10
@@ -31,9 +31,10 @@ class Partitions:
 
     def contenders(self, field: Field) -> list[Contender]:
         """A model for each division."""
-        graph = task_graph(field.table, field.experiment.config.max_ar)
-        weights = {frozenset((a, b)): w for a, b, w in graph.edges(data="weight")}
-        depth = field.experiment.config.encoder.depth
+        question = Question(max_ar=field.experiment.config.max_ar)
+        graph = task_graph(field.table, question)
+        weights = dict(zip(map(frozenset, graph.pairs()), graph.weights, strict=True))
+        depth = field.experiment.depth
         divisions = even_divisions(field.tasks)
         left_out = len(divisions) - MOST
         return [

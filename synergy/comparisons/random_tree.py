@@ -36,7 +36,7 @@ class RandomTree:
         """The one tree."""
         experiment = field.experiment
         draw = random.Random(hash64("random tree", self.seed))
-        depth = experiment.config.encoder.depth
+        depth = experiment.depth
         sampled = (random_tree(field.tasks, depth, draw) for _ in range(self.sample))
         drawn = list(dict.fromkeys(sampled))
         fitting = [

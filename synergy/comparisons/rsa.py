@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synergy.comparisons.base import Contender, Field, Probe, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.comparisons.layouts import BlockCost, Partition, best_layout
-from synergy.datasets.bank import ClipBank, TaskData
 from synergy.errors import ShortfallError
 from synergy.experiment import Experiment
 from synergy.network import build_network
+from synergy.running.probes import Probe
 from synergy.seeding import hash64, uniform
-from synergy.trials.store import TrialStore
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.trials.trial import Trial
+from synergy.trials.trial_store import TrialStore
 
 CLIPS = 500
 
@@ -58,13 +59,12 @@ class RepresentationSimilarity:
             Probe(self.name, trials, {"clips": self.clips}, measure_similarity, len(trials))
             for trials in zip(*(field.baselines[task] for task in field.tasks), strict=True)
         ]
-        measured = field.measure("similarity of single-task models", probes)
+        measured = field.session.measure("similarity of single-task models", probes)
         similarity = np.mean([probed.result["similarity"] for probed in measured], axis=0)
-        heads = sum(costs.head_params[task] for task in field.tasks)
         best = best_layout(
             field.tasks,
             costs.block_params,
-            field.max_params - heads,
+            field.max_params - field.head_params,
             group_cost(field.tasks, 1.0 - similarity),
         )
         if best is None:
@@ -114,23 +114,19 @@ def common_clips(bank: ClipBank, tasks: Sequence[TaskData], count: int) -> np.nd
 
 def middle_crops(bank: ClipBank, clips: np.ndarray, frames: int) -> np.ndarray:
     """Normalised features around the middle of each clip, edges repeated; float32 [K, F, M]."""
-    crops = np.empty((len(clips), frames, bank.mels), dtype=np.float32)
-    for row, clip in enumerate(clips.tolist()):
-        length = len(bank.features[clip])
-        places = np.arange(frames) + (length - frames) // 2
-        crops[row] = bank.features[clip][np.clip(places, 0, length - 1)]
-    return (crops - bank.mean) / bank.std
+    lengths = np.array([len(bank.features[clip]) for clip in clips])
+    return bank.crops(clips, (lengths - frames) // 2, frames)
 
 
 def block_outputs(trial: Trial, store: TrialStore, mels: int, x: torch.Tensor) -> list[np.ndarray]:
     """Outputs of all blocks of a finished single-task trial; for each block float32 [K, p]."""
     network = build_network(trial.tree, trial.encoder, trial.tasks, mels, trial.seed).eval()
     network.load_state_dict(store.weights(trial.digest))
-    blocks = network.get_submodule(network.branch_names[id(network.tree.root)])
+    blocks = network.blocks_of(network.tree.root).values()
     outputs: list[list[np.ndarray]] = [[] for _ in range(trial.tree.depth)]
     with torch.inference_mode():
         for part in x.split(64):
-            for kept, block in zip(outputs, blocks.children(), strict=True):
+            for kept, block in zip(outputs, blocks, strict=True):
                 part = block(part)
                 kept.append(part.flatten(1).numpy())
     return [np.concatenate(kept) for kept in outputs]

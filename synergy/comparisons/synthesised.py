@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from synergy.comparisons.base import Contender, Field, Repaired, tree_contender
 from synergy.experiment import Recipe
-from synergy.synthesis import Solver, synthesize
+from synergy.synthesis import Question, Solver, search
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,8 @@ class Synthesised:
 
     def contenders(self, field: Field) -> list[Contender]:
         """The plain and the distilled training of one tree."""
-        config = field.experiment.config
-        found = synthesize(
-            field.table,
-            config.max_ar,
-            field.experiment.costs.block_params,
-            config.encoder.depth,
-            self.name,
-        )
+        question = Question(max_ar=field.experiment.config.max_ar, solver=self.name)
+        found = search(question, field.table, field.experiment.costs)
         note = f"predicted AR {found.predicted_ar_pct:.1f} %"
         entered = [
             tree_contender(
@@ -55,12 +49,8 @@ class Synthesised:
 
 def _repaired(field: Field, repaired: Repaired) -> Contender:
     """The delivered tree; what was tried before it counts as its search."""
-    seeds = field.experiment.config.all_seeds
-    tried = (
-        field.experiment.trial(tree, seed, Recipe(distilled=repaired.distilled)).digest
-        for tree in repaired.tried
-        for seed in seeds
-    )
+    recipe = Recipe(distilled=repaired.distilled)
+    tried = (trial.digest for trial in field.experiment.trials(repaired.tried, recipe))
     return tree_contender(
         field,
         f"repaired{', distilled' if repaired.distilled else ''}",

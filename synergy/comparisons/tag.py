@@ -12,16 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synergy.comparisons.base import Contender, Field, Probe, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.comparisons.layouts import Partition, partitions, split_tree
 from synergy.errors import TrainingError
 from synergy.experiment import Experiment
 from synergy.network import TreeNetwork, build_network, head_name
-from synergy.tasks import TASK_KINDS
+from synergy.running.probes import Probe
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.loop import build_optimizer, lay_out, training_step
-from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
+from synergy.trials.trial_store import TrialStore
 
 EVERY = 10
 """Steps from one look-ahead to the next."""
@@ -65,25 +64,17 @@ class TaskAffinityGrouping:
         """The one division."""
         experiment = field.experiment
         config, costs = experiment.config, experiment.costs
-        depth = config.encoder.depth
-        joint = SharingTree.flat(field.tasks, depth, depth)
+        depth = experiment.depth
+        joint = experiment.flat(field.tasks, depth)
+        settings, steps = {"every": self.every}, config.training.steps
         probes = [
-            Probe(
-                self.name,
-                (experiment.trial(joint, seed),),
-                {"every": self.every},
-                measure_affinities,
-                config.training.steps,
-                trains=True,
-            )
-            for seed in config.all_seeds
+            Probe(self.name, (trial,), settings, measure_affinities, steps, trains=True)
+            for trial in experiment.trials([joint])
         ]
-        measured = field.measure("affinities of tasks", probes)
+        measured = field.session.measure("affinities of tasks", probes)
         affinity = np.mean([probed.result["affinity"] for probed in measured], axis=0)
-        heads = sum(costs.head_params[task] for task in field.tasks)
-        groups = best_division(
-            joint.tasks, affinity, (field.max_params - heads) // sum(costs.block_params)
-        )
+        most = (field.max_params - field.head_params) // sum(costs.block_params)
+        groups = best_division(joint.tasks, affinity, most)
         tree = split_tree(groups, 0, [depth] * len(groups), depth)
         gain = division_score(joint.tasks, affinity)(groups)
         return [
@@ -121,10 +112,10 @@ def measure_affinities(
     source = BatchSource(experiment.bank, tasks, config, trial.seed)
     found: list[np.ndarray] = []
     for step in range(config.steps):
-        batch = source.batch(step)
+        batch = source.batch(step).to(device)
         if step % every == 0:
-            found.append(look_ahead(network, batch, optimizer, device))
-        losses = training_step(network, batch, optimizer, config, device)
+            found.append(look_ahead(network, batch, optimizer))
+        losses = training_step(network, batch, optimizer, config)
         for task, loss in losses.items():
             if not math.isfinite(loss.item()):
                 raise TrainingError(
@@ -136,22 +127,17 @@ def measure_affinities(
     return {"affinity": np.mean(found, axis=0).tolist(), "looks": len(found)}
 
 
-def look_ahead(
-    network: TreeNetwork, batch: Batch, optimizer: torch.optim.Optimizer, device: torch.device
-) -> np.ndarray:
+def look_ahead(network: TreeNetwork, batch: Batch, optimizer: torch.optim.Optimizer) -> np.ndarray:
     """`affinities` on one batch, of the tasks of the network's tree.
 
     Everything outside the decoders is shared. The network, with its running statistics, is
     afterwards what it was; the rate and the weight decay are those that the optimiser has.
     """
-    x = batch.x.to(device)
-    rows = {task: chosen.to(device) for task, chosen in batch.rows.items()}
-    targets = {task: values.to(device) for task, values in batch.targets.items()}
 
     def losses() -> dict[str, Tensor]:
-        logits = network(x, rows=rows)
-        kinds = {task: TASK_KINDS[network.specs[task].kind] for task in network.tree.tasks}
-        return {task: kind.loss(logits[task], targets[task]) for task, kind in kinds.items()}
+        logits = network(batch.x, rows=batch.rows)
+        kinds = {task: network.specs[task].rules for task in network.tree.tasks}
+        return {task: kind.loss(logits[task], batch.targets[task]) for task, kind in kinds.items()}
 
     heads = tuple(f"{head_name(task)}." for task in network.tree.tasks)
     shared = [p for name, p in network.named_parameters() if not name.startswith(heads)]

@@ -49,12 +49,11 @@ class TreeMTL:
                 f"expected every cell of the AR table to be measured, found {skipped} of "
                 f"{len(field.table.cells)} skipped; run `synergy pairwise --sweep full` first"
             )
-        gains = relative_gains(field.table, field.experiment.config.encoder.depth)
+        gains = relative_gains(field.table, field.experiment.depth)
         weights = task_weights(field.tasks, gains)
-        heads = sum(costs.head_params[task] for task in field.tasks)
-        best = best_layout(
-            field.tasks, costs.block_params, field.max_params - heads, layout_cost(gains, weights)
-        )
+        most = field.max_params - field.head_params
+        cost = layout_cost(gains, weights)
+        best = best_layout(field.tasks, costs.block_params, most, cost)
         if best is None:
             raise ShortfallError(
                 f"expected a layout of at most {field.max_params:,} parameters whose pairs were "

@@ -1,4 +1,4 @@
-"""Corpora: one module per format, and what turns them into targets and features.
+"""Corpora: one module per format, and the store of their features.
 
 `DATASETS` names the formats. To add one, write a module with a configuration whose ``format``
 is a literal and a loader ``load(name, config, progress) -> Corpus``, and add it to both here.

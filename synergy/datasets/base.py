@@ -1,11 +1,12 @@
 """What a corpus is to the rest of the package: clips with labels, in three splits.
 
 A corpus knows nothing of tasks and features: `selection` turns its labels into targets of
-tasks, `store` its audio into features.
+tasks, `feature_store` its audio into features.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,15 @@ from synergy.wording import Split
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done and of all files."""
+
+
+def finite_number(text: str) -> float | None:
+    """The number that a cell of a table holds, or None."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
 from synergy.audio.reading import cache_folder, read_duration
 from synergy.datasets.base import Clip, Progress
 from synergy.errors import ConfigError, DataError
-from synergy.wording import SPLITS, short_list
+from synergy.files import write_text_atomically
+from synergy.wording import SPLITS, problem_message, short_list
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -27,26 +29,39 @@ class FileFacts(NamedTuple):
     duration_s: float
 
 
+def expand_home(text: str) -> Path:
+    """Path with a leading ``~`` or ``~user`` expanded.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such home folder.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"folder {text}: no such home folder; write the path out") from error
+
+
 def expand_folder(text: str) -> Path:
     """Path of a folder with ``${NAME}`` replaced from the environment and ``~`` expanded.
 
     Raises
     ------
     ConfigError
-        If a named variable is not set.
+        If a named variable is not set, or there is no such home folder.
     """
-    unset = [name for name in _VARIABLE.findall(text) if not os.environ.get(name)]
-    if unset:
+    if unset := [name for name in _VARIABLE.findall(text) if not os.environ.get(name)]:
         names = " and ".join(dict.fromkeys(unset))
         raise ConfigError(
             f"folder {text}: the environment variable {names} is not set; "
             "set it to the folder of the data or write the path out"
         )
-    return Path(_VARIABLE.sub(lambda match: os.environ[match[1]], text)).expanduser()
+    return expand_home(_VARIABLE.sub(lambda match: os.environ[match[1]], text))
 
 
 def corpus_folder(name: str, text: str) -> Path:
-    """Existing folder of the corpus ``name``; see `expand_folder`.
+    """Existing folder of the corpus ``name``, resolved; see `expand_folder`.
 
     Raises
     ------
@@ -56,7 +71,7 @@ def corpus_folder(name: str, text: str) -> Path:
     folder = expand_folder(text)
     if not folder.is_dir():
         raise DataError(f"corpus {name}: expected a folder at {folder}, found none")
-    return folder
+    return folder.resolve()
 
 
 def safe_path(folder: Path, path: str) -> tuple[str, str | None]:
@@ -66,10 +81,7 @@ def safe_path(folder: Path, path: str) -> tuple[str, str | None]:
     """
     normal = str(PurePosixPath(path))
     if PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or "\\" in path:
-        return (
-            normal,
-            f"{path}: expected a path relative to the folder, with forward slashes",
-        )
+        return normal, f"{path}: expected a path relative to the folder, with forward slashes"
     if ".." in PurePosixPath(path).parts:
         return normal, f"{path}: the path leaves the corpus folder"
     try:
@@ -84,18 +96,18 @@ def safe_path(folder: Path, path: str) -> tuple[str, str | None]:
 
 
 def file_facts(
-    folder: Path, paths: Sequence[str], progress: Progress | None = None
-) -> tuple[dict[str, FileFacts], list[str]]:
-    """Digest and duration of every file, and one problem per file that has no audio.
+    folder: Path, paths: Sequence[str], problems: list[str], progress: Progress | None = None
+) -> dict[str, FileFacts]:
+    """Digest and duration of every file; adds a problem for each that has no audio.
 
     What was found is kept in the cache by path, size and time of change, so that only new and
     changed files are read. ``folder`` must be resolved.
     """
-    kept = cache_folder() / "content" / f"{_digest(str(folder).encode())}.json"
+    kept = cache_folder() / "content" / f"{_hasher(str(folder).encode()).hexdigest()}.json"
     known = _read_kept(kept)
     facts: dict[str, FileFacts] = {}
     entries: dict[str, list[Any]] = {}
-    problems: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
 
     def look(path: str) -> None:
         file = folder / path
@@ -111,9 +123,9 @@ def file_facts(
                 facts[path] = FileFacts(digest, duration_s)
             entries[path] = [state.st_size, state.st_mtime_ns, *facts[path]]
         except OSError as error:
-            problems[path] = f"{path}: cannot be read ({error.strerror or error})"
+            unreadable[path] = f"{path}: cannot be read ({error.strerror or error})"
         except DataError as error:
-            problems[path] = str(error).replace(str(file), path)
+            unreadable[path] = str(error).replace(str(file), path)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done, _ in enumerate(pool.map(look, paths), start=1):
@@ -121,51 +133,52 @@ def file_facts(
                 progress(done, len(paths))
     if any(known.get(path) != entry for path, entry in entries.items()):
         _write_kept(kept, entries)
-    return facts, [problems[path] for path in sorted(problems)]
+    problems += [unreadable[path] for path in sorted(unreadable)]
+    return facts
 
 
 def fingerprint(clips: Sequence[Clip], facts: Mapping[str, FileFacts]) -> str:
     """Hex digest of splits, speakers, labels, segments and audio; order and folder play no part."""
     hasher = _hasher()
     for clip in sorted(clips, key=lambda clip: clip.path):
-        segments = (
-            None
-            if clip.segments is None
-            else sorted([s.start_s, s.end_s, s.label, s.label_source] for s in clip.segments)
-        )
+        segments = None if clip.segments is None else sorted(map(astuple, clip.segments))
         row = [clip.path, clip.split, clip.speaker, dict(clip.labels), segments]
         text = json.dumps([*row, facts[clip.path].digest], sort_keys=True, ensure_ascii=True)
         hasher.update(text.encode() + b"\n")
     return hasher.hexdigest()
 
 
-def speaker_overlap(clips: Sequence[Clip]) -> str | None:
-    """What is wrong when speakers have clips in several splits, or None."""
+def refuse(name: str, folder: Path, clips: Iterable[Clip], problems: list[str]) -> None:
+    """Stop at the problems of a corpus, of which speakers with clips in several splits are one.
+
+    Raises
+    ------
+    DataError
+        With all problems, if there are any.
+    """
     splits: dict[str, set[str]] = {}
     for clip in clips:
         if clip.speaker:
             splits.setdefault(clip.speaker, set()).add(clip.split)
-    shared = {speaker: found for speaker, found in sorted(splits.items()) if len(found) > 1}
-    if not shared:
-        return None
-    named = [
+    shared = [
         f"{speaker} ({', '.join(split for split in SPLITS if split in found)})"
-        for speaker, found in shared.items()
+        for speaker, found in sorted(splits.items())
+        if len(found) > 1
     ]
-    return f"expected every speaker in one split, found in several: {short_list(named)}"
+    if shared:
+        found = short_list(shared)
+        problems.append(f"expected every speaker in one split, found in several: {found}")
+    if problems:
+        raise DataError(problem_message(f"corpus {name} in {folder}", problems))
 
 
 def hash_order(name: str) -> str:
     """Sort key that looks random but is the same on every machine."""
-    return _digest(name.encode())
+    return _hasher(name.encode()).hexdigest()
 
 
-def _hasher() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=16)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+def _hasher(content: bytes = b"") -> hashlib.blake2b:
+    return hashlib.blake2b(content, digest_size=16)
 
 
 def _read_kept(file: Path) -> dict[str, list[Any]]:
@@ -180,12 +193,6 @@ def _read_kept(file: Path) -> dict[str, list[Any]]:
 
 
 def _write_kept(file: Path, entries: Mapping[str, list[Any]]) -> None:
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
+    with contextlib.suppress(OSError):  # without the cache the next start is slower, nothing else
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(entries, sort_keys=True), encoding="utf-8")
-        os.replace(temporary, file)
-    except OSError:
-        # Without the cache the next start is slower, nothing else.
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        write_text_atomically(file, json.dumps(entries, sort_keys=True))

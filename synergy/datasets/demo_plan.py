@@ -22,14 +22,8 @@ GROUPS = tuple((gender, age) for gender in GENDERS for age in AGE_GROUPS)
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 
 ACCENTS = (
-    "en",
-    "en-us",
-    "en-us-nyc",
-    "en-gb-scotland",
-    "en-gb-x-rp",
-    "en-gb-x-gbclan",
-    "en-gb-x-gbcwmd",
-    "en-029",
+    *("en", "en-us", "en-us-nyc", "en-gb-scotland"),
+    *("en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029"),
 )
 # Voice variants of eSpeak NG, with the fundamental frequency in Hz that each has at pitch 50.
 VARIANTS = {

@@ -15,7 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -43,11 +43,6 @@ GENERATOR_VERSION = 1
 """To be raised whenever a seed gives other samples or labels than before."""
 
 _LICENCE = "synthetic speech, output of eSpeak NG"
-_COLUMNS = (
-    *("path", "duration_s", "speaker", "gender", "age_group", "word", "noise", "snr_db"),
-    *("accent", "variant", "split", "language", "licence"),
-)
-_SEGMENT_COLUMNS = ("path", "start_s", "end_s", "label", "label_source", "speaker")
 
 
 class EspeakVoice:
@@ -91,8 +86,7 @@ class EspeakVoice:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
+            print(json.dumps(request), file=self._process.stdin, flush=True)
             reply = json.loads(self._process.stdout.readline())
         except (OSError, ValueError) as error:
             raise DataError("demo_speech: the process that runs eSpeak NG has ended") from error
@@ -101,13 +95,7 @@ class EspeakVoice:
         return reply
 
     def speak(self, request: Mapping[str, Any]) -> tuple[np.ndarray, int]:
-        """Samples of one utterance, int16 [T], and their rate in Hz.
-
-        Raises
-        ------
-        DataError
-            As `ask`, for example on an unknown voice.
-        """
+        """Samples of one utterance, int16 [T], and their rate in Hz; fails as `ask` does."""
         reply = self.ask(request)
         return np.frombuffer(base64.b64decode(reply["pcm"]), np.int16), int(reply["sample_rate"])
 
@@ -224,15 +212,14 @@ def render_demo_speech(
 
         # Threads do: speaking is another process, and numpy and the encoder free the lock.
         pool = ThreadPoolExecutor(count)
-        try:
-            for clip in pool.map(render, plans):
-                rendered.append(clip)
-                if progress is not None:
-                    progress(len(rendered), len(plans))
-        finally:
-            pool.shutdown(cancel_futures=True)
-    _write_csv(folder / "segments.csv", _SEGMENT_COLUMNS, _segment_rows(plans, rendered))
-    _write_csv(folder / "manifest.csv", _COLUMNS, map(_manifest_row, plans, rendered))
+        stack.callback(pool.shutdown, cancel_futures=True)
+        for clip in pool.map(render, plans):
+            rendered.append(clip)
+            if progress is not None:
+                progress(len(rendered), len(plans))
+    pairs = list(zip(plans, rendered, strict=True))
+    _write_csv(folder / "segments.csv", [row for pair in pairs for row in _segment_rows(*pair)])
+    _write_csv(folder / "manifest.csv", [_manifest_row(*pair) for pair in pairs])
 
 
 def _manifest_row(plan: ClipPlan, clip: RenderedClip) -> dict[str, str]:
@@ -254,23 +241,22 @@ def _manifest_row(plan: ClipPlan, clip: RenderedClip) -> dict[str, str]:
     }
 
 
-def _segment_rows(
-    plans: Sequence[ClipPlan], rendered: Sequence[RenderedClip]
-) -> Iterable[dict[str, str]]:
-    for plan, clip in zip(plans, rendered, strict=True):
-        for start, end in clip.segments:
-            yield {
-                "path": plan.path,
-                "start_s": f"{start / SAMPLE_RATE_HZ:.4f}",
-                "end_s": f"{end / SAMPLE_RATE_HZ:.4f}",
-                "label": "speech",
-                "label_source": "synthesis",
-                "speaker": plan.speaker.name,
-            }
+def _segment_rows(plan: ClipPlan, clip: RenderedClip) -> list[dict[str, str]]:
+    return [
+        {
+            "path": plan.path,
+            "start_s": f"{start / SAMPLE_RATE_HZ:.4f}",
+            "end_s": f"{end / SAMPLE_RATE_HZ:.4f}",
+            "label": "speech",
+            "label_source": "synthesis",
+            "speaker": plan.speaker.name,
+        }
+        for start, end in clip.segments
+    ]
 
 
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+def _write_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

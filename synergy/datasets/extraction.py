@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
+from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 
@@ -17,10 +11,13 @@ from synergy.audio.features import FeatureConfig, log_mel
 from synergy.audio.reading import read_waveform
 from synergy.datasets.base import Corpus
 from synergy.errors import DataError
+from synergy.executors import Job, ProcessExecutor, Report
 
 # Below this much audio, workers would take longer to start than the features to compute.
 INLINE_AUDIO_S = 3600.0
 _CHUNK_CLIPS = 32
+# Chunks for each worker that may be done before their turn and wait in memory.
+_CHUNKS_AHEAD = 8
 
 
 def extract(corpus: Corpus, config: FeatureConfig, workers: int) -> Iterator[np.ndarray | str]:
@@ -36,44 +33,43 @@ def extract(corpus: Corpus, config: FeatureConfig, workers: int) -> Iterator[np.
     DataError
         If a worker process dies.
     """
-    # One thread everywhere: more would not change the speed much, but the last bit.
     files = [str(corpus.audio_path(clip)) for clip in corpus.clips]
-    chunks = [files[i : i + _CHUNK_CLIPS] for i in range(0, len(files), _CHUNK_CLIPS)]
+    starts = range(0, len(files), _CHUNK_CLIPS)
+    jobs = [Job(files[i], (files[i : i + _CHUNK_CLIPS], config)) for i in starts]
     audio_s = sum(clip.duration_s for clip in corpus.clips)
-    if workers <= 1 or len(chunks) < 2 or audio_s < INLINE_AUDIO_S:
-        for chunk in chunks:
-            yield from _inline(chunk, config)
+    if workers <= 1 or len(jobs) < 2 or audio_s < INLINE_AUDIO_S:
+        for job in jobs:
+            yield from _features(job.payload)
         return
-    pool = ProcessPoolExecutor(
-        max_workers=min(workers, len(chunks)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_prepare_worker,
-    )
-    try:
-        for results in pool.map(_features, chunks, [config] * len(chunks)):
-            yield from results
-    except BrokenProcessPool as error:
-        raise DataError(
-            f"corpus {corpus.name}: a worker process died while computing features, most likely "
-            "for lack of memory; try fewer workers"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    executor = ProcessExecutor(workers, ahead=_CHUNKS_AHEAD * workers)
+    early: dict[str, list[np.ndarray | str]] = {}
+    with closing(executor.run(_features, jobs, lambda key, message: None)) as outcomes:
+        for job in jobs:
+            while job.key not in early:
+                outcome = next(outcomes)
+                if outcome.detail:  # a mistake in here: no file raises anything
+                    raise RuntimeError(outcome.detail)
+                if outcome.value is None:
+                    raise DataError(
+                        f"corpus {corpus.name}: a worker process died while computing features, "
+                        "most likely for lack of memory; try fewer workers"
+                    )
+                early[outcome.key] = outcome.value
+            yield from early.pop(job.key)
 
 
-def _inline(chunk: Sequence[str], config: FeatureConfig) -> list[np.ndarray | str]:
+def _features(
+    chunk: tuple[list[str], FeatureConfig], report: Report | None = None
+) -> list[np.ndarray | str]:
     import torch
 
+    files, config = chunk
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # everywhere: more would hardly change the speed, but the last bit
     try:
-        return _features(chunk, config)
+        return [_features_or_reason(file, config) for file in files]
     finally:
         torch.set_num_threads(threads)
-
-
-def _features(files: Sequence[str], config: FeatureConfig) -> list[np.ndarray | str]:
-    return [_features_or_reason(file, config) for file in files]
 
 
 def _features_or_reason(file: str, config: FeatureConfig) -> np.ndarray | str:
@@ -85,20 +81,3 @@ def _features_or_reason(file: str, config: FeatureConfig) -> np.ndarray | str:
         return log_mel(waveform, config).numpy().astype(np.float16)
     except DataError as error:
         return f"{file}: {error}"
-
-
-def _prepare_worker() -> None:
-    """One torch thread; Ctrl-C is the parent's to handle; no worker outlives its parent."""
-    import torch
-
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # A pool's worker holds both ends of its queue, so that a killed parent goes unnoticed.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import Field
 
-from synergy.datasets.base import Clip, Corpus, Progress, Segment
+from synergy.datasets.base import Clip, Corpus, Progress, Segment, finite_number
 from synergy.datasets.content import (
     FileFacts,
     corpus_folder,
@@ -19,12 +18,12 @@ from synergy.datasets.content import (
     file_facts,
     fingerprint,
     hash_order,
+    refuse,
     safe_path,
-    speaker_overlap,
 )
 from synergy.errors import DataError
 from synergy.files import StrictModel
-from synergy.wording import Split, counted, did_you_mean, problem_message, short_list
+from synergy.wording import Split, counted, did_you_mean, short_list
 
 __all__ = ["ManifestConfig", "expand_folder", "load_manifest"]
 
@@ -74,10 +73,6 @@ def load_manifest(name: str, config: ManifestConfig, progress: Progress | None =
         Name of the corpus in messages and results.
     config : ManifestConfig
 
-    Returns
-    -------
-    Corpus
-
     Raises
     ------
     ConfigError
@@ -86,12 +81,11 @@ def load_manifest(name: str, config: ManifestConfig, progress: Progress | None =
         If a file is missing or damaged, a path leaves the folder, a cell is wrong or a speaker
         is in several splits; names all problems together.
     """
-    folder = corpus_folder(name, config.folder).resolve()
+    folder = corpus_folder(name, config.folder)
     columns, rows = _read_csv(folder / "manifest.csv", ("path", "split"))
     problems: list[str] = []
     clips = _clips(folder, columns, rows, problems)
-    facts, unreadable = file_facts(folder, list(clips), progress)
-    problems.extend(unreadable)
+    facts = file_facts(folder, list(clips), problems, progress)
     clips = {
         path: _with_duration(clip, facts[path], problems)
         for path, clip in clips.items()
@@ -100,13 +94,9 @@ def load_manifest(name: str, config: ManifestConfig, progress: Progress | None =
     if (folder / "segments.csv").exists():
         listed = {str(PurePosixPath(row["path"])) for row in rows}
         clips = _with_segments(folder, clips, listed, problems)
-    if overlap := speaker_overlap(list(clips.values())):
-        problems.append(overlap)
     if not rows:
         problems.append("manifest.csv has no rows")
-    if problems:
-        raise DataError(problem_message(f"corpus {name} in {folder}", problems))
-
+    refuse(name, folder, clips.values(), problems)
     notes: list[str] = []
     ordered = tuple(clips[path] for path in sorted(clips))
     if not any(clip.split == "valid" for clip in ordered):
@@ -150,10 +140,7 @@ def _read_csv(file: Path, required: Sequence[str]) -> tuple[list[str], list[_Row
             f"in line {short_list(map(str, ragged))}"
         )
     return header, [
-        _Row(
-            f"{file.name} line {line}",
-            dict(zip(header, map(str.strip, cells), strict=True)),
-        )
+        _Row(f"{file.name} line {line}", dict(zip(header, map(str.strip, cells), strict=True)))
         for line, cells in rows
     ]
 
@@ -170,7 +157,7 @@ def _clips(
             continue
         path, problem = safe_path(folder, row["path"])
         split = _SPLIT_NAMES.get(row["split"].lower())
-        duration_s = _number(row["duration_s"]) if row["duration_s"] else 0.0
+        duration_s = finite_number(row["duration_s"]) if row["duration_s"] else 0.0
         if problem:
             problems.append(f"{row.where}: {problem}")
         if path in clips:
@@ -211,7 +198,7 @@ def _with_segments(
     segments: dict[str, set[Segment]] = {}
     for row in rows:
         path = str(PurePosixPath(row["path"]))
-        start_s, end_s = _number(row["start_s"]), _number(row["end_s"])
+        start_s, end_s = finite_number(row["start_s"]), finite_number(row["end_s"])
         if path not in clips:
             if path not in listed:
                 problems.append(f"{row.where}: {row['path']} is not in manifest.csv")
@@ -231,23 +218,11 @@ def _with_segments(
             segment = Segment(start_s, end_s, row["label"], row["label_source"])
             segments.setdefault(path, set()).add(segment)
 
-    def by_time(segment: Segment) -> tuple[float, float, str, str]:
-        return (segment.start_s, segment.end_s, segment.label, segment.label_source)
-
+    ordered = {path: tuple(sorted(own, key=astuple)) for path, own in segments.items()}
     return {
-        path: replace(clip, segments=tuple(sorted(segments[path], key=by_time)))
-        if path in segments
-        else clip
+        path: replace(clip, segments=ordered[path]) if path in ordered else clip
         for path, clip in clips.items()
     }
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _take_valid(name: str, clips: Sequence[Clip], fraction: float) -> tuple[tuple[Clip, ...], str]:
@@ -263,9 +238,9 @@ def _take_valid(name: str, clips: Sequence[Clip], fraction: float) -> tuple[tupl
             f"{counted(len(groups), 'speaker')}, too few to take one out; "
             "mark clips of other speakers as valid"
         )
-    target = fraction * sum(map(len, groups.values()))
+    train = sum(map(len, groups.values()))
     taken: list[str] = []
-    missing = target
+    missing = fraction * train
     for speaker in sorted(groups, key=hash_order):
         # Take a speaker when that brings the number of clips nearer to the target.
         if len(groups[speaker]) < 2 * missing and len(taken) < len(groups) - 1:
@@ -275,16 +250,12 @@ def _take_valid(name: str, clips: Sequence[Clip], fraction: float) -> tuple[tupl
         taken = [min(groups, key=lambda speaker: (len(groups[speaker]), hash_order(speaker)))]
     moved = {clip.path for speaker in taken for clip in groups[speaker]}
     speakers = sum(not speaker.startswith("\0") for speaker in taken)
-    unnamed = len(taken) - speakers
-    who = (
-        counted(speakers, "speaker") if speakers else f"{counted(unnamed, 'clip')} without speaker"
-    )
-    if speakers and unnamed:
-        who += f" and {counted(unnamed, 'clip')} without speaker"
-    train = sum(map(len, groups.values()))
+    who = [counted(speakers, "speaker")] if speakers else []
+    if unnamed := len(taken) - speakers:
+        who.append(f"{counted(unnamed, 'clip')} without speaker")
     note = (
-        f"corpus {name} has no valid split: {who}, {len(moved)} of {train} train clips, "
-        "became valid"
+        f"corpus {name} has no valid split: {' and '.join(who)}, {len(moved)} of {train} train "
+        "clips, became valid"
     )
     result = tuple(replace(clip, split="valid") if clip.path in moved else clip for clip in clips)
     return result, note

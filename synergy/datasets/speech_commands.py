@@ -18,12 +18,11 @@ from synergy.datasets.content import (
     file_facts,
     fingerprint,
     hash_order,
+    refuse,
     safe_path,
-    speaker_overlap,
 )
-from synergy.errors import DataError
 from synergy.files import StrictModel
-from synergy.wording import Split, counted, did_you_mean, problem_message, short_list
+from synergy.wording import Split, counted, did_you_mean, short_list
 
 NOISE_FOLDER = "_background_noise_"
 _LISTS: dict[str, Split] = {"validation_list.txt": "valid", "testing_list.txt": "test"}
@@ -54,10 +53,6 @@ def load_speech_commands(
         Name of the corpus in messages and results.
     config : SpeechCommandsConfig
 
-    Returns
-    -------
-    Corpus
-
     Raises
     ------
     ConfigError
@@ -65,7 +60,7 @@ def load_speech_commands(
     DataError
         If lists, words or files are missing or damaged, or a speaker is in several splits.
     """
-    folder = corpus_folder(name, config.folder).resolve()
+    folder = corpus_folder(name, config.folder)
     problems: list[str] = []
     notes: list[str] = []
     listed = _listed(folder, problems)
@@ -92,37 +87,16 @@ def load_speech_commands(
             f"corpus {name}: {counted(len(noise), 'noise recording')} without a word, "
             f"{sum(split == 'train' for split in noise.values())} of them in train"
         )
-    for path in found:
-        if problem := safe_path(folder, path)[1]:
-            problems.append(problem)
-
-    facts, unreadable = file_facts(folder, sorted(found), progress)
-    problems.extend(unreadable)
-    clips = tuple(
-        Clip(
-            path,
-            split,
-            speaker,
-            facts[path].duration_s,
-            {"word": word} if word else {},
-            None if word else (),
-        )
-        for path, (split, speaker, word) in sorted(found.items())
-        if path in facts
-    )
-    if overlap := speaker_overlap(clips):
-        problems.append(overlap)
-    if problems:
-        raise DataError(problem_message(f"corpus {name} in {folder}", problems))
-    return Corpus(
-        name,
-        folder,
-        clips,
-        ("word",),
-        fingerprint(clips, facts),
-        (_LICENCE,),
-        tuple(notes),
-    )
+    problems += [problem for path in found if (problem := safe_path(folder, path)[1])]
+    facts = file_facts(folder, sorted(found), problems, progress)
+    clips: list[Clip] = []
+    for path, (split, speaker, word) in sorted(found.items()):
+        if path in facts:
+            labels, segments = ({"word": word}, None) if word else ({}, ())
+            clips.append(Clip(path, split, speaker, facts[path].duration_s, labels, segments))
+    refuse(name, folder, clips, problems)
+    content = fingerprint(clips, facts)
+    return Corpus(name, folder, tuple(clips), ("word",), content, (_LICENCE,), tuple(notes))
 
 
 def _listed(folder: Path, problems: list[str]) -> dict[str, Split]:

@@ -1,11 +1,10 @@
-"""A folder that is either as before or complete, whenever the writer is killed."""
+"""A model folder: as before or complete, whenever its writer is killed."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from synergy.errors import ModelError
@@ -13,6 +12,16 @@ from synergy.files import partial_path
 
 # What appears in a model folder when somebody imports the model in it.
 _BY_PRODUCTS = frozenset({"__pycache__"})
+
+
+def read_part(file: Path, what: str) -> bytes:
+    """The content of a file in a model folder; ModelError if it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"{file}: expected the {what} of an exported model, cannot be read ({error.strerror})"
+        ) from error
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -32,56 +41,41 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         If ``folder`` holds anything else, or cannot be written; it is then as it was.
     """
     folder = Path(os.path.abspath(folder))
+    new, old = partial_path(folder), partial_path(folder)
     try:
         _check(folder, files)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(folder) as partial:
-            for name, content in files.items():
-                with (partial / name).open("xb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-            _swap(partial, folder)
+        new.mkdir(parents=True)
+        for name, content in files.items():
+            with (new / name).open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        if folder.exists():
+            folder.replace(old)
+        try:
+            new.replace(folder)
+        except OSError:
+            if old.exists():
+                old.replace(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise ModelError(
             f"the model folder {folder} cannot be written ({error.strerror}); name another one"
         ) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
-def _check(folder: Path, files: Mapping[str, bytes]) -> None:
+def _check(folder: Path, names: Iterable[str]) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
         raise ModelError(f"expected a folder for the model, found the file {folder}")
-    strange = sorted({path.name for path in folder.iterdir()} - set(files) - _BY_PRODUCTS)
+    strange = sorted({path.name for path in folder.iterdir()} - set(names) - _BY_PRODUCTS)
     if strange:
         shown = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
         raise ModelError(
             f"expected an empty folder or an exported model in {folder}, found {shown}; it is "
             "left as it is, name another folder"
         )
-
-
-@contextmanager
-def _temporary(folder: Path) -> Iterator[Path]:
-    partial = partial_path(folder)
-    partial.mkdir()
-    try:
-        yield partial
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _swap(new: Path, folder: Path) -> None:
-    """Rename ``new`` to ``folder``; what was there goes aside first, and back if that fails."""
-    if not folder.exists():
-        new.replace(folder)
-        return
-    old = partial_path(folder)
-    folder.replace(old)
-    try:
-        new.replace(folder)
-    except OSError:
-        old.replace(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -1,114 +1,86 @@
 """Modules as source code.
 
-Layers of torch are written from their attributes (`LAYERS`), classes of this package as a
-template that defines them (`CLASSES`). Nothing else can be exported: a new layer or class in an
-encoder or decoder needs one entry in one of the two.
+Layers of torch are written from the parameters of their constructors (`LAYERS`), ``nn.Sequential``
+by its parts. Any other class can be exported when it says how (`Written`), whoever wrote it:
+
+    class Gate(nn.Module):
+        def __init__(self, channels: int) -> None: ...
+        def forward(self, x: Tensor) -> Tensor: ...
+
+        @staticmethod
+        def source() -> str:
+            return Path(__file__).with_name("gate.py.txt").read_text(encoding="utf-8")
+
+        def source_arguments(self) -> tuple[int]:
+            return (self.channels,)
+
+`check_exportable` tells before any training whether a network can be exported.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
+from synergy.encoders import ENCODERS, Encoder
 from synergy.errors import ModelError
+from synergy.files import StrictModel
 from synergy.network import TreeNetwork, head_name
-from synergy.tasks import TASK_KINDS
-from synergy.tasks.clip_classification import AttentionDecoder
-from synergy.tasks.frame_activity import GruDecoder
-from synergy.tree import Branch
 
 WIDTH = 100
+_OWN_NAMES = ("LogMel", "Network", "Path", "Tensor")  # in every model.py
 
 
-@dataclass(frozen=True)
-class Layer:
-    """How a layer of torch is written.
-
-    Attributes
-    ----------
-    positional : tuple of str
-        Attributes that are passed by position.
-    keywords : dict of str to value
-        The other arguments with torch's defaults, which are not written. ``bias`` stands for
-        whether there is one; a value that is the name of another attribute for that attribute.
-    """
-
-    positional: tuple[str, ...]
-    keywords: Mapping[str, Any]
-
-
-LAYERS: dict[type[nn.Module], Layer] = {
-    nn.Conv2d: Layer(
-        ("in_channels", "out_channels"),
-        {
-            "kernel_size": None,
-            "stride": 1,
-            "padding": 0,
-            "dilation": 1,
-            "groups": 1,
-            "bias": True,
-            "padding_mode": "zeros",
-        },
-    ),
-    nn.BatchNorm2d: Layer(
-        ("num_features",),
-        {"eps": 1e-5, "momentum": 0.1, "affine": True, "track_running_stats": True},
-    ),
-    nn.ReLU: Layer((), {"inplace": False}),
-    nn.MaxPool2d: Layer(
-        ("kernel_size",),
-        {
-            "stride": "kernel_size",
-            "padding": 0,
-            "dilation": 1,
-            "return_indices": False,
-            "ceil_mode": False,
-        },
-    ),
-    nn.Linear: Layer(("in_features", "out_features"), {"bias": True}),
-    nn.GRU: Layer(
-        ("input_size", "hidden_size"),
-        {
-            "num_layers": 1,
-            "bias": True,
-            "batch_first": False,
-            "dropout": 0.0,
-            "bidirectional": False,
-        },
-    ),
+LAYERS: dict[type[nn.Module], int] = {
+    nn.AdaptiveAvgPool2d: 1,
+    nn.AvgPool2d: 1,
+    nn.BatchNorm1d: 1,
+    nn.BatchNorm2d: 1,
+    nn.Conv1d: 2,
+    nn.Conv2d: 2,
+    nn.Dropout: 0,
+    nn.ELU: 0,
+    nn.Flatten: 0,
+    nn.GELU: 0,
+    nn.GRU: 2,
+    nn.GroupNorm: 2,
+    nn.Hardswish: 0,
+    nn.Identity: 0,
+    nn.LayerNorm: 1,
+    nn.LeakyReLU: 0,
+    nn.Linear: 2,
+    nn.MaxPool2d: 1,
+    nn.PReLU: 0,
+    nn.ReLU: 0,
+    nn.ReLU6: 0,
+    nn.SiLU: 0,
+    nn.Sigmoid: 0,
+    nn.Tanh: 0,
 }
+"""How many arguments of a layer of torch are passed by position; others where not the default."""
 
 
-@dataclass(frozen=True)
-class WrittenClass:
-    """How a class of this package is written.
+@runtime_checkable
+class Written(Protocol):
+    """A module that says how it is written into an exported model."""
 
-    Attributes
-    ----------
-    template : str
-        File in ``templates/`` that defines a class of the same name, with the same submodules.
-    arguments : callable
-        From an instance to the arguments with which the template's class makes the same one.
-    """
+    def source(self) -> str:
+        """Definition of a class of the same name, submodules and parameters, for ``model.py``.
 
-    template: str
-    arguments: Callable[[Any], Sequence[int]]
+        It uses ``torch``, ``nn`` and ``Tensor``, which are imported there, and the classes of
+        submodules that are `Written` themselves; it imports torch or nothing. ``forward`` takes
+        what a block takes, or a decoder, without valid frames. May be a static or class method.
+        """
+        ...
 
-
-CLASSES: dict[type[nn.Module], WrittenClass] = {
-    AttentionDecoder: WrittenClass(
-        "attention_decoder.py.jinja",
-        lambda decoder: (decoder.classify.in_features, decoder.classify.out_features),
-    ),
-    GruDecoder: WrittenClass(
-        "gru_decoder.py.jinja",
-        lambda decoder: (decoder.gru.input_size, decoder.gru.hidden_size),
-    ),
-}
+    def source_arguments(self) -> tuple[Any, ...]:
+        """What that class is called with for a module like this one: literals."""
+        ...
 
 
 def literal(value: Any) -> str:
@@ -132,54 +104,60 @@ def assignment(start: str, values: Sequence[Any], end: str) -> str:
     )
 
 
-def module_lines(module: nn.Module, comment: str = "") -> list[str]:
+def module_lines(module: nn.Module, path: str = "module", comment: str = "") -> list[str]:
     """Source of an expression that makes ``module``, its last line ended by a comma.
 
     Raises
     ------
     ModelError
-        If ``module`` or one inside is none of `LAYERS`, `CLASSES` and ``nn.Sequential``.
+        If ``module``, which stands at ``path``, or one inside is none of `LAYERS`, `Written` and
+        ``nn.Sequential``.
     """
     comment = f"  # {comment}" if comment else ""
+    name = type(module).__name__
     if type(module) is nn.Sequential:
-        names = [name for name, _ in module.named_children()]
-        if names != [str(number) for number in range(len(names))]:
-            raise ModelError(f"expected nn.Sequential with numbered parts, found {names}")
-        inside = [f"    {line}" for part in module for line in module_lines(part)]
+        parts = dict(module.named_children())
+        if list(parts) != [str(number) for number in range(len(parts))]:
+            raise ModelError(
+                f"{path}: expected nn.Sequential with numbered parts, found {list(parts)}"
+            )
+        inside = [
+            f"    {line}"
+            for number, part in parts.items()
+            for line in module_lines(part, f"{path}.{number}")
+        ]
         return [f"nn.Sequential({comment}", *inside, "),"] if inside else ["nn.Sequential(),"]
-    if type(module) in CLASSES:
-        arguments = ", ".join(map(literal, CLASSES[type(module)].arguments(module)))
-        return [f"{type(module).__name__}({arguments}),{comment}"]
     if type(module) in LAYERS:
-        arguments = ", ".join(_arguments(module, LAYERS[type(module)]))
-        return [f"nn.{type(module).__name__}({arguments}),{comment}"]
+        return [f"nn.{name}({', '.join(_arguments(module))}),{comment}"]
+    if isinstance(module, Written):
+        return [f"{name}({', '.join(map(literal, module.source_arguments()))}),{comment}"]
     raise ModelError(
-        f"{type(module).__name__} cannot be exported: expected one of "
-        f"{', '.join(sorted(kind.__name__ for kind in {**LAYERS, **CLASSES}))}; add it to LAYERS "
-        "or CLASSES in synergy/export/source.py"
+        f"{path}: {name} cannot be exported: expected one of "
+        f"{', '.join(kind.__name__ for kind in LAYERS)}, or a class with source() and "
+        "source_arguments()"
     )
 
 
-def _arguments(module: nn.Module, layer: Layer) -> Iterator[str]:
-    for name in layer.positional:
-        yield literal(_value(module, name))
-    for name, default in layer.keywords.items():
-        value = _value(module, name)
-        usual = default
-        if isinstance(default, str) and hasattr(module, default):
-            usual = _value(module, default)
-        if value != usual:
-            yield f"{name}={literal(value)}"
-
-
-def _value(module: nn.Module, name: str) -> Any:
-    """An attribute as it is passed to the constructor: (3, 3) as 3, a bias as True."""
-    value = getattr(module, name)
-    if name == "bias":
-        return value if isinstance(value, bool) else value is not None
-    if isinstance(value, tuple) and len(set(value)) == 1:
-        return value[0]
-    return value
+def _arguments(module: nn.Module) -> Iterator[str]:
+    constructor = nn.RNNBase if isinstance(module, nn.RNNBase) else type(module)
+    parameters = [
+        parameter
+        for parameter in inspect.signature(constructor).parameters.values()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        and parameter.name not in ("mode", "device", "dtype")
+    ]
+    for place, parameter in enumerate(parameters):
+        value, usual = getattr(module, parameter.name), parameter.default
+        if parameter.name == "bias" and not isinstance(value, bool):
+            value = value is not None
+        if parameter.name == "stride" and usual is None:
+            usual = module.kernel_size
+        if isinstance(module, nn.modules.conv._ConvNd) and isinstance(value, tuple):
+            value = value[0] if len(set(value)) == 1 else value  # torch makes (3, 3) of 3
+        if place < LAYERS[type(module)]:
+            yield literal(value)
+        elif value != usual:
+            yield f"{parameter.name}={literal(value)}"
 
 
 def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:
@@ -188,14 +166,14 @@ def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:
     for branch in network.tree.branches():
         if branch.blocks is None:
             continue
-        name = network.branch_names[id(branch)]
+        name = network.names[branch]
         lines.append(f"self.{name} = nn.Sequential(")
-        blocks = network.get_submodule(name).children()
-        for number, block in zip(branch.block_numbers, blocks, strict=True):
-            lines += [f"    {line}" for line in module_lines(block, f"block {number}")]
+        for place, (number, block) in enumerate(network.blocks_of(branch).items()):
+            made = module_lines(block, f"{name}.{place}", f"block {number}")
+            lines += [f"    {line}" for line in made]
         lines.append(")")
     for task in order:
-        made = module_lines(network.get_submodule(head_name(task)))
+        made = module_lines(network.get_submodule(head_name(task)), head_name(task))
         made[0] = f"self.{head_name(task)} = {made[0]}"
         lines += [*made[:-1], made[-1].removesuffix(",")]
     return lines
@@ -204,30 +182,82 @@ def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:
 def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
     """Statements that run the branches on ``features`` and return the logits of all tasks."""
     lines: list[str] = []
-    encoded: dict[str, str] = {}
-
-    def run(branch: Branch, source: str) -> None:
+    inputs, encoded = {id(network.tree.root): "features"}, {}
+    for branch in network.tree.branches():
+        made = inputs[id(branch)]
         if branch.blocks is not None:
-            name = network.branch_names[id(branch)]
-            lines.append(f"{name} = self.{name}({source})")
-            source = name
+            name = network.names[branch]
+            lines.append(f"{name} = self.{name}({made})")
+            made = name
         if branch.is_leaf:
-            encoded[branch.tasks[0]] = source
-        for child in branch.children:
-            run(child, source)
-
-    run(network.tree.root, "features")
+            encoded[branch.tasks[0]] = made
+        inputs |= {id(child): made for child in branch.children}
     lines.append("return {")
     for task in order:
-        logits = f"self.{head_name(task)}({encoded[task]})"
-        if TASK_KINDS[network.specs[task].kind].per_frame:
-            logits = f"per_feature_frame({logits}, features.shape[3])"
+        rules = network.specs[task].rules
+        logits = rules.exported_logits(f"self.{head_name(task)}({encoded[task]})")
         lines.append(f"    {literal(task)}: {logits},")
     lines.append("}")
     return lines
 
 
-def class_templates(network: TreeNetwork) -> list[str]:
-    """Templates of the classes that occur in ``network``, each once, sorted."""
-    used = {CLASSES[type(m)].template for m in network.modules() if type(m) in CLASSES}
-    return sorted(used)
+def class_texts(network: TreeNetwork) -> list[str]:
+    """Definitions of the classes in ``network`` that are `Written`, each once, sorted by name.
+
+    Raises
+    ------
+    ModelError
+        If one is not the definition that `Written` asks for; says where.
+    """
+    texts: dict[str, str] = dict.fromkeys(_OWN_NAMES, "")
+    for path, module in network.named_modules():
+        if isinstance(module, Written):
+            name, text = type(module).__name__, module.source().strip()
+            problem = _problem(module, name, text)
+            if texts.setdefault(name, text) != text:
+                problem = "another class has this name"
+            if problem:
+                raise ModelError(f"{path}: {name} cannot be exported: {problem}")
+    return [texts[name] for name in sorted(texts) if texts[name]]
+
+
+def _problem(module: Written, name: str, text: str) -> str:
+    """Why a class cannot be written, empty if it can."""
+    arguments = list(map(literal, module.source_arguments()))
+    try:
+        statements = ast.parse(text).body
+        ast.literal_eval(f"[{', '.join(arguments)}]")
+    except (SyntaxError, ValueError) as error:
+        return f"source() or source_arguments() gives no Python ({error})"
+    if [node.name for node in statements if isinstance(node, ast.ClassDef)] != [name]:
+        return f"expected the definition of {name} from source()"
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    imported = {item.name for node in nodes if isinstance(node, ast.Import) for item in node.names}
+    imported |= {node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)}
+    strange = sorted(found for found in imported if found.split(".")[0] != "torch")
+    return f"its source() imports {', '.join(strange)}" if strange else ""
+
+
+def check_exportable(network: TreeNetwork, encoder: Encoder) -> None:
+    """Refuse a network that could not be exported; also before it is trained.
+
+    Parameters
+    ----------
+    network : TreeNetwork
+        With or without values: it may be on the meta device.
+    encoder : Encoder
+        What its blocks were built from.
+
+    Raises
+    ------
+    ModelError
+        With the place and the class of the first module that cannot be written.
+    """
+    if not isinstance(encoder, StrictModel):
+        raise ModelError(f"encoder {encoder.name} cannot be exported: it is no configuration")
+    if encoder.name not in ENCODERS:
+        raise ModelError(
+            f"encoder {encoder.name} cannot be exported: expected one of {', '.join(ENCODERS)}"
+        )
+    submodule_lines(network, network.tree.tasks)
+    class_texts(network)

@@ -5,7 +5,8 @@ The JSON Schema beside it is made from the same classes that read it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, Literal
@@ -13,10 +14,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from synergy.audio.features import FeatureConfig
+from synergy.audio.reading import SAMPLE_RATE_HZ
 from synergy.costs import Costs
 from synergy.encoders import ENCODERS, Encoder
 from synergy.errors import ModelError, TableError, TreeError
-from synergy.export.facts import DEFAULT_THRESHOLD, ModelFacts
+from synergy.export.folder import read_part
 from synergy.files import StrictModel
 from synergy.network import TreeNetwork, costs
 from synergy.seeding import digest
@@ -24,12 +26,8 @@ from synergy.synthesis.ar_table import accuracy_reduction
 from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.tree import SharingTree
 
-SPEC_VERSION = 1
 SPEC_FILE = "spec.json"
-SCHEMA_FILE = "spec.schema.json"
 WEIGHTS_FILE = "weights.safetensors"
-SOURCE_FILE = "model.py"
-CARD_FILE = "README.md"
 # Key in the metadata of the weights: what they must not be used without.
 INTERFACE_KEY = "synergy_interface"
 
@@ -37,9 +35,11 @@ _LONGEST_SPEC = 4_000_000  # bytes; real ones have some ten thousand
 _SHOWN = 8  # problems spelled out in one message
 
 Count = Annotated[int, Field(ge=0)]
+Percent = Annotated[float, Field(ge=0)]
 Score = Annotated[float, Field(ge=0, le=1)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ClassName = Annotated[str, Field(min_length=1)]
+# scores[split][task]: one score per seed that finished, in [0, 1]
+ScoresPerSeed = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 class BranchEntry(StrictModel):
@@ -110,14 +110,14 @@ class TaskResult(StrictModel):
 class SplitResult(StrictModel):
     """Scores on one split, and the accuracy reduction of the tree in percent."""
 
-    ar_pct: Annotated[float, Field(ge=0)] | None
+    ar_pct: Percent | None
     tasks: dict[str, TaskResult]
 
 
 class WeightsEntry(StrictModel):
     """The weights: digest of their file, and the training that they come from."""
 
-    sha256: Sha256
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     seed: int
     trial: str
 
@@ -133,8 +133,8 @@ class Spec(StrictModel):
     tree: TreeEntry
     notation: str
     costs: CostsEntry
-    predicted_ar_pct: Annotated[float, Field(ge=0)] | None
-    max_ar: Annotated[float, Field(ge=0)] | None
+    predicted_ar_pct: Percent | None
+    max_ar: Percent | None
     results: dict[str, SplitResult]
     weights: WeightsEntry
     seeds: tuple[int, ...]
@@ -149,7 +149,8 @@ class Spec(StrictModel):
         if len(set(names)) != len(names):
             raise ValueError(f"tasks: expected every task once, found {', '.join(names)}")
         for task in self.tasks:
-            self._check_task(task)
+            if problem := self._task_problem(task):
+                raise ValueError(f"tasks.{task.name}.{problem}")
         try:
             tree = self.sharing_tree()
         except TreeError as error:
@@ -164,25 +165,23 @@ class Spec(StrictModel):
             raise ValueError(f"tree.depth: expected {depth} for {kind}, found {tree.depth}")
         return self
 
-    def _check_task(self, task: TaskEntry) -> None:
+    def _task_problem(self, task: TaskEntry) -> str:
         if task.kind not in TASK_KINDS:
-            raise ValueError(
-                f"tasks.{task.name}.kind: expected one of {', '.join(TASK_KINDS)}, "
-                f"found {task.kind!r}"
-            )
+            return f"kind: expected one of {', '.join(TASK_KINDS)}, found {task.kind!r}"
         if len(set(task.classes)) != len(task.classes):
-            raise ValueError(f"tasks.{task.name}.classes: expected every name once")
-        per_frame = TASK_KINDS[task.kind].per_frame
-        if per_frame and len(task.classes) != 1:
-            raise ValueError(f"tasks.{task.name}.classes: expected one name for {task.kind}")
-        if per_frame != (task.threshold is not None):
-            raise ValueError(
-                f"tasks.{task.name}.threshold: expected {'a number' if per_frame else 'null'} "
-                f"for {task.kind}"
-            )
+            return "classes: expected every name once"
+        detects = TASK_KINDS[task.kind].threshold is not None
+        if detects and len(task.classes) != 1:
+            return f"classes: expected one name for {task.kind}"
+        if detects != (task.threshold is not None):
+            return f"threshold: expected {'a number' if detects else 'null'} for {task.kind}"
         unknown = sorted(set(task.corpora) - set(self.corpora))
-        if unknown:
-            raise ValueError(f"tasks.{task.name}.corpora: {', '.join(unknown)} not in corpora")
+        return f"corpora: {', '.join(unknown)} not in corpora" if unknown else ""
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Probability from which a frame is active, for the tasks that detect activity."""
+        return {t.name: t.threshold for t in self.tasks if t.threshold is not None}
 
     def sharing_tree(self) -> SharingTree:
         """The tree that the network is built along."""
@@ -198,18 +197,52 @@ class Spec(StrictModel):
 
     def interface(self) -> str:
         """Digest of what gives the weights their meaning: tasks, features, encoder, tree."""
-        return digest(
-            [
-                [task.to_json() for task in self.task_specs()],
-                self.features.model_dump(mode="json"),
-                self.encoder,
-                self.sharing_tree().to_json(),
-            ]
-        )
+        tasks = [task.to_json() for task in self.task_specs()]
+        features = self.features.model_dump(mode="json")
+        return digest([tasks, features, self.encoder, self.sharing_tree().to_json()])
+
+
+@dataclass(frozen=True)
+class About:
+    """What only the caller of an exporter knows: origin and quality of a network.
+
+    What is called like a key of `Spec` is handed over as it stands there.
+
+    Attributes
+    ----------
+    tasks : dict of task to names
+        In the order of tables and outputs, each with the ``corpora`` that it was trained on.
+    scores, single_scores : dict
+        ``scores[split][task]``: scores of this tree and of the single-task models, one per seed
+        that finished, in [0, 1]; AR is taken of their means. ``single_scores`` may be empty.
+    weights_scores : dict
+        ``weights_scores[split][task]``: scores of the very weights that are exported.
+    weights_seed, weights_trial : int, str
+        Seed of those weights, and digest of the trial that they come from.
+    predicted_ar_pct, max_ar : float, optional
+        None for a tree that was not synthesised.
+    thresholds : dict of task to float
+        The usual ones of their kinds for the tasks that are not named.
+    """
+
+    tasks: Mapping[str, Collection[str]]
+    corpora: Mapping[str, CorpusEntry]
+    scores: ScoresPerSeed
+    single_scores: ScoresPerSeed
+    weights_scores: Mapping[str, Mapping[str, float]]
+    weights_seed: int
+    weights_trial: str
+    seeds: tuple[int, ...]
+    training: Mapping[str, Any]
+    versions: Mapping[str, str]
+    predicted_ar_pct: float | None = None
+    max_ar: float | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def build_spec(
-    network: TreeNetwork, features: FeatureConfig, encoder: Encoder, about: ModelFacts
+    network: TreeNetwork, encoder: Encoder, features: FeatureConfig, about: About
 ) -> Spec:
     """Put together what a model folder tells about a network; the digest of the weights is zero.
 
@@ -218,49 +251,42 @@ def build_spec(
     ModelError
         With everything in ``about`` that does not fit the network.
     """
-    if not isinstance(encoder, StrictModel):
-        raise ModelError(f"encoder {encoder.name} cannot be exported: it is no configuration")
+    assert isinstance(encoder, StrictModel)  # see check_exportable
     names = ", ".join(network.tree.tasks)
-    if sorted(about.tasks) != sorted(network.tree.tasks):
+    if set(about.tasks) != set(network.tree.tasks):
         raise ModelError(f"expected facts on the tasks {names}, found {', '.join(about.tasks)}")
     strange = sorted(set(about.thresholds) - set(about.tasks))
     if strange:
         raise ModelError(f"expected thresholds of the tasks {names}, found {', '.join(strange)}")
     specs = [network.specs[task] for task in about.tasks]
     second = round(1 / features.hop_s)
-    tree = network.tree.to_json()
     try:
-        data = {
-            "spec_version": SPEC_VERSION,
-            "sample_rate_hz": 16000,
-            "tasks": [_task(spec, about) for spec in specs],
-            "features": features.model_dump(mode="json"),
-            "encoder": encoder.model_dump(mode="json"),
-            "tree": tree,
-            "notation": network.tree.notation(about.tasks),
-            "costs": _costs(network, costs(encoder, specs, features.mels, second)),
-            "predicted_ar_pct": about.predicted_ar_pct,
-            "max_ar": about.max_ar,
-            "results": {split: _results(split, specs, about) for split in about.scores},
-            "weights": {
-                "sha256": "0" * 64,
-                "seed": about.weights_seed,
-                "trial": about.weights_trial,
-            },
-            "seeds": about.seeds,
-            "training": dict(about.training),
-            "corpora": {
-                name: {
-                    "fingerprint": corpus.fingerprint,
-                    "licences": corpus.licences,
-                    "synthetic": corpus.synthetic,
-                }
-                for name, corpus in about.corpora.items()
-            },
-            "versions": dict(about.versions),
-            "notes": about.notes,
-        }
-        return Spec.model_validate(data)
+        return Spec.model_validate(
+            {
+                **{key: value for key, value in vars(about).items() if key in Spec.model_fields},
+                "spec_version": 1,
+                "sample_rate_hz": SAMPLE_RATE_HZ,
+                "tasks": [
+                    {
+                        **spec.to_json(),
+                        "threshold": about.thresholds.get(
+                            spec.name, TASK_KINDS[spec.kind].threshold
+                        ),
+                        "corpora": tuple(about.tasks[spec.name]),
+                    }
+                    for spec in specs
+                ],
+                "features": features,
+                "encoder": encoder.model_dump(mode="json"),
+                "tree": network.tree.to_json(),
+                "notation": network.tree.notation(tuple(about.tasks)),
+                "costs": _costs(network, costs(encoder, specs, features.mels, second)),
+                "results": {split: _results(split, specs, about) for split in about.scores},
+                "weights": WeightsEntry(
+                    sha256="0" * 64, seed=about.weights_seed, trial=about.weights_trial
+                ),
+            }
+        )
     except ValidationError as error:
         raise ModelError(f"the model cannot be described: {_problems(error)}") from error
     except KeyError as error:
@@ -269,56 +295,44 @@ def build_spec(
         raise ModelError(f"the scores cannot be used: {error}") from error
 
 
-def _task(spec: TaskSpec, about: ModelFacts) -> dict[str, Any]:
-    threshold = None
-    if TASK_KINDS[spec.kind].per_frame:
-        threshold = about.thresholds.get(spec.name, DEFAULT_THRESHOLD)
-    return {
-        **spec.to_json(),
-        "threshold": threshold,
-        "corpora": tuple(about.task_corpora[spec.name]),
-    }
-
-
-def _results(split: str, specs: Sequence[TaskSpec], about: ModelFacts) -> dict[str, Any]:
+def _results(split: str, specs: Sequence[TaskSpec], about: About) -> dict[str, Any]:
     scores = {spec.name: fmean(about.scores[split][spec.name]) for spec in specs}
     alone = about.single_scores.get(split)
-    single = None if alone is None else {spec.name: fmean(alone[spec.name]) for spec in specs}
+    single = {spec.name: fmean(alone[spec.name]) for spec in specs} if alone is not None else None
     return {
-        "ar_pct": None if single is None else accuracy_reduction(single, scores),
+        "ar_pct": single and accuracy_reduction(single, scores),
         "tasks": {
             spec.name: {
-                "metric": TASK_KINDS[spec.kind].metric,
+                "metric": spec.rules.metric,
                 "score": scores[spec.name],
                 "seeds": tuple(about.scores[split][spec.name]),
                 "weights": about.weights_scores[split][spec.name],
-                "single": None if single is None else single[spec.name],
+                "single": single and single[spec.name],
             }
             for spec in specs
         },
     }
 
 
-def _costs(network: TreeNetwork, found: Costs) -> dict[str, Any]:
-    branches: dict[str, Any] = {}
+def _costs(network: TreeNetwork, found: Costs) -> CostsEntry:
+    def entry(params: int, macs: int) -> CostEntry:
+        return CostEntry(params=params, macs_per_s=macs)
+
+    branches: dict[str, CostEntry] = {}
     for branch in network.tree.branches():
         if branch.blocks is not None:
-            blocks = [number - 1 for number in branch.block_numbers]
-            branches[network.branch_names[id(branch)]] = {
-                "params": sum(found.block_params[block] for block in blocks),
-                "macs_per_s": sum(found.block_macs[block] for block in blocks),
-            }
-    return {
-        "total": {
-            "params": found.params(network.tree),
-            "macs_per_s": found.macs(network.tree),
-        },
-        "branches": branches,
-        "heads": {
-            task: {"params": found.head_params[task], "macs_per_s": found.head_macs[task]}
+            own = slice(branch.blocks[0] - 1, branch.blocks[1])
+            branches[network.names[branch]] = entry(
+                sum(found.block_params[own]), sum(found.block_macs[own])
+            )
+    return CostsEntry(
+        total=entry(found.params(network.tree), found.macs(network.tree)),
+        branches=branches,
+        heads={
+            task: entry(found.head_params[task], found.head_macs[task])
             for task in found.head_params
         },
-    }
+    )
 
 
 def read_spec(file: Path) -> Spec:
@@ -329,13 +343,7 @@ def read_spec(file: Path) -> Spec:
     ModelError
         If it is missing or wrong; lists all wrong keys.
     """
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"{file}: expected the specification of an exported model, cannot be read "
-            f"({error.strerror})"
-        ) from error
+    data = read_part(file, "specification")
     if len(data) > _LONGEST_SPEC:
         raise ModelError(f"{file}: expected at most {_LONGEST_SPEC} bytes, found {len(data)}")
     try:
@@ -346,22 +354,11 @@ def read_spec(file: Path) -> Spec:
         raise ModelError(f"{file}: expected a specification, found JSON nested too deep") from error
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of ``spec.json``."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Spec.model_json_schema()
-
-
 def _problems(error: ValidationError) -> str:
-    found = [
-        ": ".join(
-            part
-            for part in (
-                ".".join(map(str, problem["loc"])),
-                problem["msg"].removeprefix("Value error, "),
-            )
-            if part
-        )
-        for problem in error.errors(include_url=False)
-    ]
+    found: list[str] = []
+    for problem in error.errors(include_url=False):
+        where = ".".join(map(str, problem["loc"]))
+        what = problem["msg"].removeprefix("Value error, ")
+        found.append(f"{where}: {what}" if where else what)
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return "; ".join(found[:_SHOWN]) + more

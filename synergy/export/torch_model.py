@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -15,43 +17,26 @@ from torch import Tensor
 from synergy.audio.features import LOG_OFFSET, FeatureConfig, mel_filterbank
 from synergy.encoders import Encoder
 from synergy.errors import ModelError
-from synergy.export.card import card_values, cell
-from synergy.export.facts import ModelFacts
+from synergy.export import source
 from synergy.export.folder import write_folder
-from synergy.export.source import (
-    assignment,
-    class_templates,
-    forward_lines,
-    literal,
-    submodule_lines,
-)
-from synergy.export.spec import (
-    CARD_FILE,
-    INTERFACE_KEY,
-    SCHEMA_FILE,
-    SOURCE_FILE,
-    SPEC_FILE,
-    WEIGHTS_FILE,
-    Spec,
-    build_spec,
-    json_schema,
-)
+from synergy.export.spec import INTERFACE_KEY, SPEC_FILE, WEIGHTS_FILE, About, Spec, build_spec
 from synergy.files import json_text
 from synergy.network import TreeNetwork
 from synergy.tasks import TaskSpec
 from synergy.tree import SharingTree
 
 FEATURE_PREFIX = "log_mel."
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def export_model(
     folder: Path,
     network: TreeNetwork,
+    encoder: Encoder,
     features: FeatureConfig,
     mean: np.ndarray,
     std: np.ndarray,
-    about: ModelFacts,
-    encoder: Encoder,
+    about: About,
 ) -> None:
     """Write a trained network as a folder that works without this package.
 
@@ -64,30 +49,30 @@ def export_model(
     folder : Path
     network : TreeNetwork
         On any device, in either mode; it is not changed.
+    encoder : Encoder
+        What the blocks of ``network`` were built from.
     features : FeatureConfig
     mean, std : float32 arrays [M]
         Normalisation per mel band; std > 0.
-    about : ModelFacts
-    encoder : Encoder
-        What the blocks of ``network`` were built from.
+    about : About
 
     Raises
     ------
     ModelError
-        If the arguments do not belong together, a weight is not finite, a layer is unknown to
-        `synergy.export.source`, or the folder holds something else or cannot be written.
+        If the arguments do not belong together, a weight is not finite, a module cannot be
+        written (`check_exportable`), or the folder holds something else or cannot be written.
     """
+    source.check_exportable(network, encoder)
     tensors = {name: _stored(value) for name, value in network.state_dict().items()}
     tensors |= feature_tensors(features, mean, std)
-    specs = tuple(network.specs.values())
-    built = meta_network(network.tree, encoder, specs, features)
+    built = meta_network(network.tree, encoder, tuple(network.specs.values()), features)
     if repr(built) != repr(network):
         raise ModelError(
             f"expected a network of encoder {encoder.name} with the settings given, found one "
             "with other layers; pass the encoder that it was built from"
         )
-    check_tensors(tensors, expected_tensors(built, features), "the network")
-    spec = build_spec(network, features, encoder, about)
+    check_tensors(tensors, built, features, "the network")
+    spec = build_spec(network, encoder, features, about)
     # Weights carry the digest of their interface, and the specification that of the weights.
     weights = safetensors.torch.save(tensors, {INTERFACE_KEY: spec.interface()})
     origin = spec.weights.model_copy(update={"sha256": hashlib.sha256(weights).hexdigest()})
@@ -100,15 +85,29 @@ def export_model(
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"literal": literal, "cell": cell}
-    texts = {
-        SOURCE_FILE: _source(environment, network, spec),
-        SPEC_FILE: json_text(spec.model_dump(mode="json")),
-        SCHEMA_FILE: json_text(json_schema()),
-        CARD_FILE: environment.get_template("README.md.jinja").render(card_values(spec)),
+    environment.filters |= {"cell": cell, "json": json.dumps}
+    values = {
+        "spec": spec,
+        "order": list(about.tasks),
+        "network": network,
+        "source": source,
+        "log_offset": LOG_OFFSET,
     }
-    files = {name: text.encode() for name, text in texts.items()}
-    write_folder(folder, {WEIGHTS_FILE: weights, **files})
+    texts = {
+        "model.py": environment.get_template("model.py.jinja").render(values),
+        "README.md": environment.get_template("README.md.jinja").render(values),
+        SPEC_FILE: json_text(spec.model_dump(mode="json")),
+        "spec.schema.json": json_text({"$schema": _DIALECT, **Spec.model_json_schema()}),
+    }
+    write_folder(folder, {WEIGHTS_FILE: weights, **{n: t.encode() for n, t in texts.items()}})
+
+
+def cell(text: Any) -> str:
+    """Text that stays one cell of a Markdown table, whatever a corpus or class is called."""
+    plain = " ".join(str(text).split())
+    for mark in "\\`*_[]<>|#":
+        plain = plain.replace(mark, f"\\{mark}")
+    return plain
 
 
 def feature_tensors(
@@ -132,14 +131,12 @@ def meta_network(
         return TreeNetwork(tree, encoder, tasks, features.mels).eval()
 
 
-def expected_tensors(network: TreeNetwork, features: FeatureConfig) -> dict[str, Tensor]:
-    """Every tensor that belongs into the weights of ``network``, without values."""
+def check_tensors(
+    tensors: dict[str, Tensor], network: TreeNetwork, features: FeatureConfig, where: str
+) -> None:
+    """Raise ModelError unless these are finite tensors of the names, shapes and types needed."""
     constants = feature_tensors(features, np.zeros(features.mels), np.ones(features.mels))
-    return {n: v.to("meta") for n, v in {**network.state_dict(), **constants}.items()}
-
-
-def check_tensors(tensors: dict[str, Tensor], expected: dict[str, Tensor], where: str) -> None:
-    """Raise ModelError unless the tensors have these names, shapes and types and are finite."""
+    expected = {**network.state_dict(), **constants}
     problems = [f"{name} is missing" for name in sorted(set(expected) - set(tensors))]
     problems += [f"{name} is unknown" for name in sorted(set(tensors) - set(expected))]
     for name in sorted(set(expected) & set(tensors)):
@@ -160,27 +157,3 @@ def check_tensors(tensors: dict[str, Tensor], expected: dict[str, Tensor], where
 def _stored(value: Tensor) -> Tensor:
     # Training may leave channels_last tensors behind; safetensors wants plain ones.
     return value.detach().to("cpu", memory_format=torch.contiguous_format, copy=True).contiguous()
-
-
-def _source(environment: jinja2.Environment, network: TreeNetwork, spec: Spec) -> str:
-    order = [task.name for task in spec.tasks]
-    features = spec.features
-    templates = [environment.get_template(name) for name in class_templates(network)]
-    return environment.get_template("model.py.jinja").render(
-        tasks=", ".join(order),
-        drawing=network.tree.ascii(order).splitlines(),
-        sha256=spec.weights.sha256,
-        shortest=features.fft_samples // 2 + 1,
-        frame_s=features.hop_s,
-        frame_stride=network.frame_stride,
-        classes=[assignment(f"    {literal(t.name)}: ", t.classes, ",") for t in spec.tasks],
-        activities={t.name: t.threshold for t in spec.tasks if t.threshold is not None},
-        window=features.window_samples,
-        fft=features.fft_samples,
-        hop=features.hop_samples,
-        mels=features.mels,
-        log_offset=LOG_OFFSET,
-        class_texts=[template.render() for template in templates],
-        submodules=submodule_lines(network, order),
-        forward=forward_lines(network, order),
-    )

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synergy.errors import ConfigError, ModelError, WorkspaceError
+from synergy.errors import ConfigError, ModelError, TreeError, WorkspaceError
 from synergy.records import ComparisonsFile, FrontierFile, SummaryFile, TableKind, TreeFile
-from synergy.report.typed_store import TrialRecord, TrialResult, result_of, trial_of
-from synergy.trials.store import TrialStore
+from synergy.tree import SharingTree
+from synergy.trials.record import TrialRecord, TrialResult
+from synergy.trials.trial_store import TrialStore
+from synergy.workspace import PairTable, Workspace
 
 if TYPE_CHECKING:  # both import torch
     from synergy.config import RunConfig
     from synergy.export.spec import Spec
-    from synergy.workspace import PairTable, Workspace
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Training:
     """A finished trial with what it gave."""
 
     digest: str
+    tree: SharingTree
     trial: TrialRecord
     result: TrialResult
 
@@ -97,7 +99,7 @@ def read_sources(workspace: Workspace) -> Sources:
     sources = Sources(
         folder=workspace.folder,
         store=store,
-        trainings={d: Training(d, trial_of(store, d), result_of(store, d)) for d in store.done()},
+        trainings={digest: _training(store, digest) for digest in store.done()},
         config=config,
         config_text=text,
         tables=workspace.tables(),
@@ -115,11 +117,17 @@ def read_sources(workspace: Workspace) -> Sources:
     return sources
 
 
+def _training(store: TrialStore, digest: str) -> Training:
+    trial = store.trial(digest)
+    with _naming_the_way_out(store.path(digest) / "trial.json", "baseline"):
+        return Training(digest, trial.sharing_tree, trial, store.result(digest))
+
+
 @contextmanager
 def _naming_the_way_out(file: Path, command: str) -> Iterator[None]:
     try:
         yield
-    except (ConfigError, ModelError) as error:
+    except (ConfigError, ModelError, TreeError) as error:
         problem = str(error).removeprefix(f"{file}: ")
         raise WorkspaceError(
             f"{file} is damaged ({problem}); run `synergy {command}` again to write it anew"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING
 
 from synergy import __version__
 from synergy.costs import Costs
@@ -25,9 +24,7 @@ from synergy.report.sources import Sources, read_sources
 from synergy.report.trainings import Trainings
 from synergy.report.trees import stability_of, trees_of, weights_of
 from synergy.wording import REPORTED
-
-if TYPE_CHECKING:  # imports torch
-    from synergy.workspace import PairTable, Workspace
+from synergy.workspace import PairTable, Workspace
 
 _TRAININGS = ("one task", "a pair", "more tasks")
 
@@ -101,7 +98,7 @@ def _tasks(sources: Sources) -> tuple[str, ...]:
         *(sources.config.tasks if sources.config else ()),
         *(sources.summary.tasks if sources.summary else ()),
         *(task for found in sources.tables.values() for task in found.table.tasks),
-        *sorted(task for each in sources.trainings.values() for task in each.trial.tree.tasks),
+        *sorted(task for each in sources.trainings.values() for task in each.tree.tasks),
     ]
     return tuple(dict.fromkeys(known))
 
@@ -109,13 +106,11 @@ def _tasks(sources: Sources) -> tuple[str, ...]:
 def _costs(sources: Sources, tasks: Sequence[str]) -> Costs:
     """What blocks and decoders cost; classes are those of the trainings and of the export."""
     from synergy.experiment import settings_costs
-    from synergy.tasks import TaskSpec
 
     known = {spec.name: spec for spec in (sources.spec.task_specs() if sources.spec else ())}
     for training in sources.trainings.values():
-        for task in training.trial.tasks:
-            known[task.name] = TaskSpec(task.name, task.kind, task.classes)
-    costs = settings_costs(sources.config, tasks, classes=known)
+        known |= {task.name: task.spec for task in training.trial.tasks}
+    costs = settings_costs(sources.config, tasks, specs=known)
     if sources.tree and sources.tree.tree.depth != costs.depth:
         raise WorkspaceError(
             f"{sources.folder / 'tree.json'} holds a tree of {sources.tree.tree.depth} blocks, "
@@ -218,7 +213,7 @@ def _provenance(sources: Sources) -> Provenance:
     trained = sources.trainings.values()
     counts: dict[str, int] = dict.fromkeys(_TRAININGS, 0)
     for each in trained:
-        counts[_TRAININGS[min(len(each.trial.tree.tasks), len(_TRAININGS)) - 1]] += 1
+        counts[_TRAININGS[min(len(each.tree.tasks), len(_TRAININGS)) - 1]] += 1
     corpora = spec.corpora if spec else {}
     tasks = config.tasks if config else {}
     return Provenance(

@@ -38,7 +38,7 @@ class Trainings:
         named = self._named(rows[0].digests if rows else ())
         self.singles: dict[str, list[Training]] = {}
         for task in tasks:
-            alone = [each for each in named if each.trial.tree.tasks == (task,)]
+            alone = [each for each in named if each.tree.tasks == (task,)]
             if found := alone or self._configured(task):
                 self.singles[task] = found
         self._alone = {
@@ -49,9 +49,9 @@ class Trainings:
     def curves(self, digests: Iterable[str], tasks: Sequence[str]) -> Curves:
         """Curves of the trials that are there, beside those of each task alone."""
         found: Curves = {}
-        together = [each for each in self._named(digests) if len(each.trial.tree.tasks) > 1]
+        together = [each for each in self._named(digests) if len(each.tree.tasks) > 1]
         for task in tasks:
-            shared = [each for each in together if task in each.trial.tree.tasks]
+            shared = [each for each in together if task in each.tree.tasks]
             lines = (*self._alone.get(task, ()), *(self._curve(t, task, "shared") for t in shared))
             if drawn := tuple(curve for curve in lines if curve.places):
                 found[task] = drawn
@@ -75,7 +75,7 @@ class Trainings:
         fitting = [
             each
             for each in known.values()
-            if each.trial.tree.tasks == (task,)
+            if each.tree.tasks == (task,)
             and each.is_plain
             and (each.trial.encoder, each.trial.training) == settings
         ]

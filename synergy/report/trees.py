@@ -6,6 +6,7 @@ The only file of the report that asks the search.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from synergy.costs import Costs
 from synergy.errors import ConfigError
@@ -13,9 +14,9 @@ from synergy.files import StrictModel
 from synergy.records import Tree, TreeFile, TreeShare
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.frontier import FrontierTree, frontier
+from synergy.synthesis.question import Question, Solver
 from synergy.synthesis.resampling import TableSamples
 from synergy.synthesis.stability import stability
-from synergy.synthesis.synthesize import Solver
 from synergy.synthesis.task_graph import task_graph
 
 
@@ -78,8 +79,8 @@ class StabilityNumbers(StrictModel):
 
 def weights_of(table: ARTable, max_ar: float) -> dict[tuple[str, str], int]:
     """How many blocks each pair of a table may share, pairs in its order."""
-    graph = task_graph(table, max_ar)
-    return {pair: graph.edges[pair]["weight"] for pair in table.pairs()}
+    graph = task_graph(table, Question(max_ar))
+    return dict(zip(graph.pairs(), graph.weights, strict=True))
 
 
 def trees_of(
@@ -93,16 +94,16 @@ def trees_of(
         If a task has a name that no tree can hold, or a depth is larger than the encoder's.
     """
     solver: Solver = "exact" if told is not None and told.solver == "exact" else "recursive"
-    strict = told is not None and told.strict
+    question = Question(solver=solver, strict=told is not None and told.strict)
     try:
-        found = frontier(table, costs.block_params, costs.depth, solver, strict)
+        found = frontier(question, table, costs)
     except ConfigError:  # too many tasks for the exact one
-        solver = "recursive"
-        found = frontier(table, costs.block_params, costs.depth, solver, strict)
+        question = replace(question, solver="recursive")
+        found = frontier(question, table, costs)
     stops = _stops(table, found)
     return Trees(
-        solver=solver,
-        strict=strict,
+        solver=question.solver,
+        strict=question.strict,
         start=max(n for n, stop in enumerate(stops) if stop.low <= max_ar or n == 0),
         stops=stops,
         distinct=tuple(
@@ -126,8 +127,8 @@ def stability_of(
 ) -> StabilityNumbers:
     """Solve every resampled table at the threshold of the run."""
     caps = {frozenset((c.task_a, c.task_b)): c.blocks for c in (told.caps if told else ())}
-    terms = (costs.block_params, costs.depth, trees.solver, trees.strict, caps)
-    found = stability(samples, max_ar, *terms)
+    question = Question(max_ar, solver=trees.solver, strict=trees.strict, caps=caps)
+    found = stability(question, samples, costs)
     return StabilityNumbers(
         caps=tuple((min(pair), max(pair), cap) for pair, cap in caps.items()),
         samples=len(samples.ar),

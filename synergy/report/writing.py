@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from synergy.errors import ConfigError
 from synergy.files import write_text_atomically
 from synergy.report.html import render
 from synergy.report.numbers import Numbers
 from synergy.report.summarise import summarise
-
-if TYPE_CHECKING:  # imports torch
-    from synergy.workspace import Workspace
+from synergy.workspace import Workspace
 
 
 @dataclass(frozen=True)

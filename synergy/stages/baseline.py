@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synergy.errors import ShortfallError, TableError
-from synergy.experiment import Experiment
-from synergy.stages.outcome import Outcome, failed, outcome_of
-from synergy.stages.sweep import Session, sweep, trials_of
-from synergy.synthesis.ar_table import ARTable
-from synergy.tree import SharingTree
+from synergy.measuring.bench import train_singles
+from synergy.measuring.outcome import Outcome
+from synergy.records import Row
+from synergy.running.session import Session
 
 
 @dataclass(frozen=True)
@@ -20,23 +18,21 @@ class Baselines:
 
     Attributes
     ----------
-    outcomes : dict of task to Outcome
-    params : dict of task to int
+    outcome : Outcome
+    rows : dict of task to Row
     trained : int
         Trainings that this command ran.
     """
 
-    outcomes: Mapping[str, Outcome]
-    params: Mapping[str, int]
+    outcome: Outcome
+    rows: dict[str, Row]
     trained: int
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
+        told = {"params", "notation", "digests", "scores", "errors"}
         return {
-            "tasks": {
-                task: {"params": self.params[task], **outcome.to_json()}
-                for task, outcome in self.outcomes.items()
-            },
+            "tasks": {t: row.model_dump(mode="json", include=told) for t, row in self.rows.items()},
             "trained": self.trained,
         }
 
@@ -49,26 +45,20 @@ def baseline(session: Session, tasks: Sequence[str]) -> Baselines:
     ShortfallError
         If a task has no single-task model because all its seeds failed.
     """
-    experiment = session.experiment
-    trees = {task: SharingTree.single(task, experiment.config.encoder.depth) for task in tasks}
-    swept = sweep(session, "single-task models", trials_of(experiment, list(trees.values())))
-    outcomes = {task: outcome_of(experiment, swept, tree) for task, tree in trees.items()}
-    if problems := failed(list(outcomes.values())):
-        raise ShortfallError("no single-task model to compare with: " + "; ".join(problems))
-    params = {task: experiment.costs.params(tree) for task, tree in trees.items()}
-    return Baselines(outcomes, params, swept.trained)
-
-
-def check_tasks(experiment: Experiment, table: ARTable) -> None:
-    """Refuse a table of other tasks.
-
-    Raises
-    ------
-    TableError
-        If the table has tasks that the experiment does not have.
-    """
-    if unknown := [task for task in table.tasks if task not in experiment.tasks]:
-        raise TableError(
-            f"the AR table has the tasks {', '.join(unknown)}, which the configuration lacks; "
-            "use the configuration that the table was made with"
+    experiment, before = session.experiment, session.trained
+    outcome = train_singles(session, tasks)
+    rows: dict[str, Row] = {}
+    for task in tasks:
+        tree, own = experiment.alone(task), outcome.only([task], outcome.runs[task])
+        rows[task] = Row(
+            name=task,
+            notation=tree.notation(),
+            params=experiment.costs.params(tree),
+            macs=experiment.costs.macs(tree),
+            epochs=experiment.config.training.epochs,
+            digests=own.digests,
+            scores=own.scores,
+            mean_scores=own.means,
+            errors=own.reasons,
         )
+    return Baselines(outcome, rows, session.trained - before)

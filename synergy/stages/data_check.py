@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from synergy.datasets.bank import TaskData
 from synergy.datasets.base import Clip
 from synergy.experiment import Experiment
-from synergy.tasks import TASK_KINDS
+from synergy.tasks.clips import TaskData
 from synergy.wording import SPLITS, Split
 
 
@@ -80,25 +77,14 @@ def data_check(experiment: Experiment) -> DataFacts:
     by_number = [clips[key] for key in experiment.bank.keys]
     tasks: list[TaskFacts] = []
     for name, data in experiment.data.items():
-        kind = experiment.config.tasks[name].kind
-        per_frame = TASK_KINDS[kind].per_frame
-        splits = {split: _facts(data, split, by_number, per_frame) for split in SPLITS}
-        tasks.append(TaskFacts(name, kind, "frames" if per_frame else "clips", splits))
+        splits = {split: _facts(data, split, by_number) for split in SPLITS}
+        tasks.append(TaskFacts(name, data.spec.kind, data.spec.rules.counted, splits))
     return DataFacts(tuple(tasks), experiment.notes)
 
 
-def _facts(
-    data: TaskData, split: Split, by_number: list[tuple[str, Clip]], per_frame: bool
-) -> SplitFacts:
+def _facts(data: TaskData, split: Split, by_number: list[tuple[str, Clip]]) -> SplitFacts:
     chosen = [by_number[number] for number in data.clips[split]]
-    targets = data.targets[split]
-    if per_frame:
-        active = int(sum(int(np.sum(target)) for target in targets))
-        frames = sum(len(target) for target in targets)
-        counts = {data.classes[0]: active, f"no {data.classes[0]}": frames - active}
-    else:
-        numbers = [int(target) for target in targets]
-        counts = {label: numbers.count(i) for i, label in enumerate(data.classes)}
+    counts = data.spec.rules.counts(data.targets[split], data.spec.classes)
     return SplitFacts(
         clips=len(chosen),
         speakers=len({(corpus, clip.speaker) for corpus, clip in chosen if clip.speaker}),

@@ -7,33 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from synergy.errors import ConfigError, WorkspaceError
-from synergy.stages.baseline import Baselines, baseline, check_tasks
-from synergy.stages.cells import CellTrainer
-from synergy.stages.sweep import Session
-from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.resampling import TableSamples
+from synergy.measuring.pairs import PairTrainer
+from synergy.records import TableKind
+from synergy.running.session import Session
+from synergy.stages.baseline import Baselines, baseline
+from synergy.stages.search import check_tasks
+from synergy.synthesis import ARTable, Question
 from synergy.synthesis.stability import refine_next, stability
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, run_sweep
-
-
-@dataclass(frozen=True)
-class PairPlan:
-    """Which cells are trained, and how.
-
-    Attributes
-    ----------
-    sweep : str, optional
-        Key in ``SWEEPS``. Without it all cells are trained, unless a table is refined: then those
-        that it has, and what it skipped stays skipped.
-    refine : int
-        Further trainings on the cells that leave the tree most uncertain.
-    distilled : bool
-        Train pairs with the single-task models as teachers; they make a table of their own.
-    """
-
-    sweep: str | None = None
-    refine: int = 0
-    distilled: bool = False
+from synergy.workspace import PairTable
 
 
 @dataclass(frozen=True)
@@ -42,10 +24,8 @@ class Pairs:
 
     Attributes
     ----------
-    table : ARTable
+    found : PairTable
         From the validation split; ``test_ar_pct`` of the cells is for reading only.
-    samples : TableSamples
-        Bootstrap tables over seeds and speakers.
     baselines : Baselines
     refined : tuple of str
         What refinements did, one clause each.
@@ -55,8 +35,7 @@ class Pairs:
         Trainings that this command ran, baselines included.
     """
 
-    table: ARTable
-    samples: TableSamples
+    found: PairTable
     baselines: Baselines
     refined: tuple[str, ...]
     notes: tuple[str, ...]
@@ -65,7 +44,7 @@ class Pairs:
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
         return {
-            "table": [asdict(cell) for cell in self.table.cells],
+            "table": [asdict(cell) for cell in self.found.table.cells],
             "baselines": self.baselines.to_json(),
             "refined": list(self.refined),
             "notes": list(self.notes),
@@ -88,9 +67,30 @@ def check_pairable(tasks: Sequence[str]) -> None:
 
 
 def pairwise(
-    session: Session, tasks: Sequence[str], depths: Sequence[int], plan: PairPlan | None = None
+    session: Session,
+    tasks: Sequence[str],
+    depths: Sequence[int],
+    question: Question,
+    sweep: str | None = None,
+    refine: int = 0,
 ) -> Pairs:
-    """Train what is missing of baselines and pairs, and write the table and its samples.
+    """Train what is missing of baselines and pairs, and write the table and what it rests on.
+
+    Parameters
+    ----------
+    session : Session
+    tasks : sequence of str
+        At least two.
+    depths : sequence of int
+        Shared depths, 1..D.
+    question : Question
+        What the table is for; with ``distilled``, pairs have the single-task models as teachers
+        and make a table of their own.
+    sweep : str, optional
+        Key in ``SWEEPS``. Without it all cells are trained, unless a table is refined: then those
+        that it has, and what it skipped stays skipped.
+    refine : int
+        Further trainings on the cells that leave the tree most uncertain.
 
     Raises
     ------
@@ -103,67 +103,54 @@ def pairwise(
     ShortfallError
         If a task has no single-task model.
     """
-    plan = plan or PairPlan()
     check_pairable(tasks)
-    experiment, workspace = session.experiment, session.workspace
-    file, _ = workspace.table_files(plan.distilled)
-    if plan.refine and not file.is_file():
+    experiment, before = session.experiment, session.trained
+    kind: TableKind = "distilled" if question.distilled else "plain"
+    files = session.workspace.table_files(kind)
+    if refine and not files.table.is_file():
         raise WorkspaceError(
-            f"expected an AR table to refine in {file}, found none; "
+            f"expected an AR table to refine in {files.table}, found none; "
             "run the same command without --refine first"
         )
-    given = ARTable.from_csv(file) if plan.refine and plan.sweep is None else None
+    given = files.read().table if refine and sweep is None else None
     if given is not None:
-        check_tasks(experiment, given)
-        tasks, depths = given.tasks, given.depths
+        check_tasks(given, experiment.tasks)
+        tasks = given.tasks
     baselines = baseline(session, tasks)
-    trainer = CellTrainer(session, baselines, plan.distilled)
-    goal = SweepGoal(
-        tasks=tuple(tasks),
-        depths=tuple(sorted(depths)),
-        max_ar=experiment.config.max_ar,
-        block_costs=tuple(experiment.costs.block_params),
-        depth=experiment.config.encoder.depth,
-    )
+    trainer = PairTrainer(session, baselines.outcome, kind)
+    notes: tuple[str, ...] = ()
     if given is None:
-        strategy = SWEEPS[plan.sweep or "full"]
-        batch = max(1, -(-session.workers // experiment.config.seeds))
+        goal = SweepGoal(tuple(tasks), tuple(sorted(depths)), question, experiment.costs)
+        strategy = SWEEPS[sweep or "full"]
         known = trainer.known(goal.cells())
         if done := sum(len(trainer.trials(cell.key)) for cell in known):
             session.progress.begin("pairs", done, done)
             session.progress.end()
+        batch = max(1, -(-session.workers // experiment.config.seeds))
         table = run_sweep(strategy, goal, trainer.train, known, batch)
         notes = strategy.notes(goal, table)
     else:
         wanted = [cell.key for cell in given.cells if cell.status != "skipped"]
         skipped = [cell for cell in given.cells if cell.status == "skipped"]
         table = ARTable.from_cells([*trainer.train(wanted), *skipped])
-        notes = ()
-    table, samples = trainer.keep(table)
+    found = trainer.keep(table)
     refined: list[str] = []
-    for _ in range(plan.refine):
-        key = refine_next(stability(samples, goal.max_ar, goal.block_costs, goal.depth))
+    for _ in range(refine):
+        assert found.samples is not None
+        key = refine_next(stability(question, found.samples, experiment.costs))
         if key is None:
             refined.append("no cell is left whose outcome is uncertain and can change the tree")
             break
-        cell = trainer.refine(key)
-        before = table.cell(*key)
-        table, samples = trainer.keep(table, cell)
+        cell, earlier = trainer.refine(key), found.table.cell(*key)
+        found = trainer.keep(found.table, cell)
         gained = (
-            f"AR {_shown(before.ar_pct)} -> {_shown(cell.ar_pct)} with {cell.seeds} seeds"
-            if cell.seeds > before.seeds
-            else f"a training failed, so the cell keeps its {before.seeds} seeds"
+            f"AR {_shown(earlier.ar_pct)} -> {_shown(cell.ar_pct)} with {cell.seeds} seeds"
+            if cell.seeds > earlier.seeds
+            else f"a training failed, so the cell keeps its {earlier.seeds} seeds"
         )
         refined.append(f"{cell.label}, seed {trainer.seeds(key)[-1]}: {gained}")
         session.progress.note(refined[-1])
-    return Pairs(
-        table=table,
-        samples=samples,
-        baselines=baselines,
-        refined=tuple(refined),
-        notes=notes,
-        trained=baselines.trained + trainer.trained,
-    )
+    return Pairs(found, baselines, tuple(refined), notes, session.trained - before)
 
 
 def _shown(ar_pct: float | None) -> str:

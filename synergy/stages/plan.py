@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import chain, combinations, count, product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,22 +16,21 @@ import torch
 from synergy.costs import Costs
 from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment, Recipe
+from synergy.measuring.bench import train_singles
+from synergy.measuring.pairs import PairTrainer
 from synergy.network import build_network
-from synergy.stages.baseline import baseline
-from synergy.stages.cells import CellTrainer
-from synergy.stages.measure import Variant, flat_of_size
+from synergy.running.progress import Silent
+from synergy.running.session import Session
 from synergy.stages.pairwise import check_pairable
-from synergy.stages.progress import Silent
-from synergy.stages.search import Wanted
-from synergy.stages.sweep import Session, trials_of
-from synergy.stages.synthesize import find_tree, read_table, variants
-from synergy.synthesis.cells import Cell
+from synergy.stages.synthesize import recipes
+from synergy.synthesis import Cell, Question, search
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, forecast, known_cells
 from synergy.training.batches import BatchSource
 from synergy.training.loop import lay_out, training_step
 from synergy.tree import SharingTree
-from synergy.trials.store import TrialStore
 from synergy.trials.trial import Trial
+from synergy.trials.trial_store import TrialStore
+from synergy.wording import REPORTED, counted
 from synergy.workspace import Workspace
 
 PROBE_S = 3.0
@@ -140,7 +140,7 @@ def plan(
     tasks: Sequence[str],
     depths: Sequence[int],
     workers: int,
-    wanted: Wanted | None = None,
+    question: Question,
 ) -> Plan:
     """Plan the three stages.
 
@@ -153,7 +153,7 @@ def plan(
         At least two.
     depths : sequence of int
     workers : int
-    wanted : Wanted, optional
+    question : Question
         Of stage 3. Where it asks for distillation, the pairs are distilled as well.
 
     Raises
@@ -164,19 +164,17 @@ def plan(
         If a finished trial is damaged.
     """
     check_pairable(tasks)
-    wanted = wanted or Wanted()
-    tree, flat = _last_models(experiment, workspace, tasks, depths, wanted)
-    ways = variants(experiment, wanted)
-    last = [(flat, Variant("flat", ways[0].recipe)), *((tree, way) for way in ways)]
-    stages = _stages(experiment, tasks, depths, last, wanted.distilled)
+    tree, flat = _last_models(experiment, workspace, tasks, depths, question)
+    ways = [recipe for _, recipe in recipes(experiment, question)]
+    last = [(flat, ways[0]), *((tree, way) for way in ways)]
+    stages = _stages(experiment, tasks, depths, last, question.distilled)
     store = TrialStore(workspace / "trials")
-    every = list(itertools.chain.from_iterable(stages.values()))
+    every = list(chain.from_iterable(stages.values()))
     finished = {t.digest: store.result(t.digest) for t in every if store.is_done(t.digest)}
     if finished:
         worked = sum(work(experiment, trial) for trial in every if trial.digest in finished)
-        speed = worked / sum(result["seconds"] for result in finished.values())
-        count = len(finished)
-        basis = f"the time comes from {count} finished training{'s' * (count > 1)}"
+        speed = worked / sum(result.seconds for result in finished.values())
+        basis = f"the time comes from {counted(len(finished), 'finished training')}"
     else:
         speed = _probe(experiment, tasks)
         basis = (
@@ -186,58 +184,46 @@ def plan(
     plans: list[StagePlan] = []
     for name, trials in stages.items():
         missing = [work(experiment, t) / speed for t in trials if t.digest not in finished]
-        slots = max(1, min(workers, len(missing)))
-        seconds = max(sum(missing) / slots, max(missing, default=0.0))
+        seconds = _side_by_side(missing, workers)
         plans.append(StagePlan(name, len(trials), len(trials) - len(missing), seconds))
-    single = SharingTree.single(tasks[0], experiment.config.encoder.depth)
+    single = experiment.alone(tasks[0])
     per_clip = _TRAINING_PASSES * experiment.config.training.crop_s * experiment.costs.macs(single)
-    sweeps = _sweeps(experiment, workspace, tasks, depths, workers, speed, wanted.distilled)
-    repair = trials_of(experiment, [tree], ways[-1].recipe)
-    each = [work(experiment, trial) / speed for trial in repair]
+    repair = [work(experiment, t) / speed for t in experiment.trials([tree], ways[-1])]
+    goal = SweepGoal(tuple(tasks), tuple(sorted(depths)), question, experiment.costs)
     return Plan(
         stages=tuple(plans),
-        sweeps=sweeps,
+        sweeps=_sweeps(experiment, workspace, goal, workers, speed),
         workers=workers,
         clips_per_s=speed / per_clip,
         basis=basis,
-        repair_trainings=len(each),
-        repair_seconds=max(sum(each) / min(workers, len(each)), max(each)),
+        repair_trainings=len(repair),
+        repair_seconds=_side_by_side(repair, workers),
     )
+
+
+def _side_by_side(seconds: Sequence[float], workers: int) -> float:
+    """How long trainings take on some workers."""
+    slots = max(1, min(workers, len(seconds)))
+    return max(sum(seconds) / slots, max(seconds, default=0.0))
 
 
 def _sweeps(
-    experiment: Experiment,
-    workspace: Path,
-    tasks: Sequence[str],
-    depths: Sequence[int],
-    workers: int,
-    speed: float,
-    distilled: bool,
+    experiment: Experiment, workspace: Path, goal: SweepGoal, workers: int, speed: float
 ) -> tuple[SweepPlan, ...]:
     """Least and most trainings of every sweep, from the cells that are done."""
-    config = experiment.config
-    goal = SweepGoal(
-        tuple(tasks),
-        tuple(sorted(depths)),
-        config.max_ar,
-        experiment.costs.block_params,
-        config.encoder.depth,
-    )
-    known = known_cells(goal, _cells_done(experiment, workspace, goal, distilled))
+    seeds, recipe = experiment.config.seeds, Recipe(distilled=goal.question.distilled)
     store = TrialStore(workspace / "trials")
-    recipe = Recipe(distilled=distilled)
+    known = known_cells(goal, _cells_done(experiment, workspace, goal))
     missing: list[list[float]] = []
     for key in goal.cells():
         if key not in known:
-            tree = SharingTree.flat(key[:2], key[2], config.encoder.depth)
-            trials = trials_of(experiment, [tree], recipe)
+            trials = experiment.trials([experiment.flat(key[:2], key[2])], recipe)
             missing.append([work(experiment, t) for t in trials if not store.is_done(t.digest)])
     counts = sorted(map(len, missing))
-    each = list(itertools.chain.from_iterable(missing))
+    each = list(chain.from_iterable(missing))
     mean, of_cell = fmean(each or [0.0]) / speed, fmean(counts or [0])
     # seeds of one cell are trained side by side, so workers take several cells only beyond them
-    batch = max(1, -(-workers // config.seeds))
-    seeds_at_once = min(workers, config.seeds)
+    batch = max(1, -(-workers // seeds))
     plans: list[SweepPlan] = []
     for name, sweep in SWEEPS.items():
         cast = forecast(sweep, goal, known.values(), batch)
@@ -247,23 +233,22 @@ def _sweeps(
                 least=sum(counts[: cast.least]),
                 most=sum(counts[len(counts) - cast.most :]),
                 expected=of_cell * cast.trainings,
-                seconds=mean * cast.steps * of_cell / seeds_at_once,
+                seconds=mean * cast.steps * of_cell / min(workers, seeds),
             )
         )
     return tuple(plans)
 
 
-def _cells_done(
-    experiment: Experiment, workspace: Path, goal: SweepGoal, distilled: bool
-) -> list[Cell]:
+def _cells_done(experiment: Experiment, workspace: Path, goal: SweepGoal) -> list[Cell]:
     """Cells whose trainings, and those of their single-task models, are all done."""
     store = TrialStore(workspace / "trials")
-    blocks = experiment.config.encoder.depth
-    singles = trials_of(experiment, [SharingTree.single(task, blocks) for task in goal.tasks])
+    singles = experiment.trials(map(experiment.alone, goal.tasks))
     if not all(store.is_done(trial.digest) for trial in singles):
         return []
     session = Session(experiment, Workspace(workspace, create=False), "serial", 1, Silent())
-    return CellTrainer(session, baseline(session, goal.tasks), distilled).known(goal.cells())
+    alone = train_singles(session, goal.tasks)
+    kind = "distilled" if goal.question.distilled else "plain"
+    return PairTrainer(session, alone, kind).known(goal.cells())
 
 
 def work(experiment: Experiment, trial: Trial) -> float:
@@ -276,7 +261,7 @@ def work(experiment: Experiment, trial: Trial) -> float:
     # Clips to measure on are run once as well for all tasks that have them.
     measured = {
         split: {int(clip) for task in tree.tasks for clip in experiment.data[task].clips[split]}
-        for split in ("valid", "test")
+        for split in REPORTED
     }
     features, hop_s = experiment.bank.features, experiment.bank.hop_s
     seconds = 0.0
@@ -311,28 +296,22 @@ def _stages(
     experiment: Experiment,
     tasks: Sequence[str],
     depths: Sequence[int],
-    last: Sequence[tuple[SharingTree, Variant]],
+    last: Sequence[tuple[SharingTree, Recipe]],
     distilled: bool,
 ) -> dict[str, list[Trial]]:
     """The trials of each stage that no earlier stage has."""
-    blocks = experiment.config.encoder.depth
-    singles = [SharingTree.single(task, blocks) for task in tasks]
-    pairs = [
-        SharingTree.flat(pair, depth, blocks)
-        for pair in itertools.combinations(tasks, 2)
-        for depth in depths
-    ]
-    models: dict[str, Sequence[tuple[SharingTree, Variant]]] = {
-        "baseline": [(tree, Variant("single")) for tree in singles],
-        "pairwise": [(tree, Variant("pair", Recipe(distilled=distilled))) for tree in pairs],
+    pairs = [experiment.flat(pair, d) for pair in combinations(tasks, 2) for d in depths]
+    models: dict[str, Sequence[tuple[SharingTree, Recipe]]] = {
+        "baseline": [(experiment.alone(task), Recipe()) for task in tasks],
+        "pairwise": [(tree, Recipe(distilled=distilled)) for tree in pairs],
         "synthesize": last,
     }
     seen: set[str] = set()
     stages: dict[str, list[Trial]] = {}
     for name, trained in models.items():
         stages[name] = []
-        for seed, (shape, way) in itertools.product(experiment.config.all_seeds, trained):
-            trial = experiment.trial(shape, seed, way.recipe)
+        for seed, (tree, recipe) in product(experiment.config.all_seeds, trained):
+            trial = experiment.trial(tree, seed, recipe)
             if trial.digest not in seen:
                 seen.add(trial.digest)
                 stages[name].append(trial)
@@ -344,29 +323,27 @@ def _last_models(
     workspace: Path,
     tasks: Sequence[str],
     depths: Sequence[int],
-    wanted: Wanted,
+    question: Question,
 ) -> tuple[SharingTree, SharingTree]:
     """The tree of the workspace's table and the flat model beside it.
 
     While there is no table, flat models around the middle depth stand in for both.
     """
-    try:
-        table, _ = read_table(workspace, wanted.distilled)
-    except WorkspaceError:
-        table = None
-    if table is not None and sorted(table.tasks) == sorted(tasks):
-        tree = find_tree(experiment, table, wanted).tree
-        return tree, flat_of_size(experiment.costs_at(wanted.width), tree)
+    costs = experiment.costs_at(question.width)
+    with suppress(WorkspaceError):
+        table = Workspace(workspace, create=False).table(question.distilled).table
+        if sorted(table.tasks) == sorted(tasks):
+            tree = search(question, table, costs).tree
+            return tree, costs.flat_of_size(tree)
     middle = sorted(depths)[len(depths) // 2]
-    blocks = experiment.config.encoder.depth
-    return SharingTree.flat(tasks, middle, blocks), SharingTree.flat(tasks, middle - 1, blocks)
+    return experiment.flat(tasks, middle), experiment.flat(tasks, middle - 1)
 
 
 def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
     """MACs per second of training a flat model of all ``tasks``, with one thread."""
     config, bank = experiment.config, experiment.bank
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    tree = SharingTree.flat(tasks, config.encoder.depth, config.encoder.depth)
+    tree = experiment.flat(tasks, experiment.depth)
     specs = [experiment.specs[task] for task in tree.tasks]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -378,10 +355,12 @@ def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
         data = [experiment.data[task] for task in tree.tasks]
         source = BatchSource(bank, data, config.training, config.seed)
         started, steps = time.perf_counter(), 0
-        for step in itertools.count():
+        for step in count():
             if step == _STEPS_TO_WARM_UP:
                 started = time.perf_counter()
-            losses = training_step(network, source.batch(step), optimizer, config.training, device)
+            losses = training_step(
+                network, source.batch(step).to(device), optimizer, config.training
+            )
             _ = [float(loss) for loss in losses.values()]
             steps = step + 1 - _STEPS_TO_WARM_UP
             if steps > 0 and time.perf_counter() - started >= PROBE_S:

@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
-from synergy.stages.cells import CellTrainer
-from synergy.stages.measure import Bench, Row
-from synergy.synthesis.ar_table import ARTable
+from synergy.measuring.bench import Bench
+from synergy.measuring.pairs import PairTrainer
+from synergy.records import Row
+from synergy.synthesis import Question
 from synergy.tree import SharingTree
+from synergy.workspace import PairTable
 
 Lowered = tuple[str, str, int]
 """A pair, and how many blocks it may still share."""
 
 
 class Repair:
-    """Caps on pairs, and the table under them.
+    """A question under more and more caps, and the table that it is asked of.
 
     Parameters
     ----------
     bench : Bench
-    table : ARTable
-    source : Path
-        Where the table comes from. What a sweep skipped is measured when a cap asks for it, if
-        this is a table of the workspace; the file is then brought up to date.
+    found : PairTable
+        What a sweep skipped is measured when a cap asks for it, if this is a table of the
+        workspace; its files are then brought up to date.
+    question : Question
 
     Attributes
     ----------
-    table : ARTable
+    found : PairTable
         With the cells that were measured since.
-    caps : dict of pair to int
-        Largest depth of pairs, whatever the table says.
+    question : Question
+        With the caps so far.
     """
 
-    def __init__(self, bench: Bench, table: ARTable, source: Path) -> None:
-        self.table = table
-        self.caps: dict[frozenset[str], int] = {}
+    def __init__(self, bench: Bench, found: PairTable, question: Question) -> None:
+        self.found = found
+        self.question = question
         self._bench = bench
-        self._cells: CellTrainer | None = None
-        for distilled in (False, True):
-            own, _ = bench.session.workspace.table_files(distilled)
-            if own.is_file() and source.is_file() and source.samefile(own):
-                self._cells = CellTrainer(bench.session, bench.baselines, distilled)
-
-    @property
-    def trained(self) -> int:
-        """Trainings for cells so far."""
-        return 0 if self._cells is None else self._cells.trained
 
     def lower(self, tree: SharingTree, row: Row) -> Lowered | None:
         """Cap the pair that binds the worst task of a trained tree one swept depth lower.
@@ -54,26 +46,26 @@ class Repair:
         depth in use binds; where the table does not tell, the one that shares the most. None
         when the worst task shares nothing.
         """
-        singles = self._bench.baselines.outcomes
-        ours = row.outcome.means("valid")
+        singles, table = self._bench.singles, self.found.table
+        ours = row.mean_scores["valid"]
 
         def lost(task: str) -> float:
-            single = singles[task].mean("valid", task)
+            single = singles.mean("valid", task)
             return (single - ours[task]) / (single or 1.0)
 
         worst = max(tree.tasks, key=lost)
         bound: list[tuple[float, int, str]] = []
-        for other in self.table.tasks:
+        for other in table.tasks:
             depth = tree.shared_depth(worst, other) if other != worst else 0
             if depth:
-                swept = depth in self.table.depths
-                known = self.table.cell(worst, other, depth).ar_pct if swept else None
+                known = table.cell(worst, other, depth).ar_pct if depth in table.depths else None
                 bound.append((-1.0 if known is None else known, depth, other))
         if not bound:
             return None
         _, depth, other = max(bound)
-        cap = max((d for d in self.table.depths if d < depth), default=0)
-        self.caps[frozenset((worst, other))] = cap
+        cap = max((d for d in table.depths if d < depth), default=0)
+        caps = {**self.question.caps, frozenset((worst, other)): cap}
+        self.question = replace(self.question, caps=caps)
         return worst, other, cap
 
     def measure(self, lowered: Lowered) -> None:
@@ -83,21 +75,27 @@ class Repair:
         it as not passing would part the pair altogether.
         """
         one, other, cap = lowered
-        max_ar = self._bench.session.experiment.config.max_ar
-        for depth in sorted((d for d in self.table.depths if d <= cap), reverse=True):
-            cell = self.table.cell(one, other, depth)
+        depths = [d for d in self.found.table.depths if d <= cap]
+        for depth in sorted(depths, reverse=True):
+            cell = self.found.table.cell(one, other, depth)
             if cell.status == "skipped":
-                if self._cells is None or not self._rests_on(self._cells):
+                trainer = self._trainer()
+                if trainer is None:
                     self._bench.session.progress.note(
                         f"the skipped cells of {one} and {other} count as not passing: the table "
                         "was not made in this workspace with its present settings"
                     )
                     return
-                (cell,) = self._cells.train([cell.key])
-                self.table, _ = self._cells.keep(self.table, cell)
-            if cell.passes(max_ar):
+                (cell,) = trainer.train([cell.key])
+                self.found = trainer.keep(self.found.table, cell)
+            if cell.passes(self.question.max_ar):
                 return
 
-    def _rests_on(self, cells: CellTrainer) -> bool:
-        """Whether all measured cells come from trainings with the present settings."""
-        return all(cells.has(cell.key) for cell in self.table.cells if cell.status == "measured")
+    def _trainer(self) -> PairTrainer | None:
+        """What trains cells of the table, if it rests on trainings with the present settings."""
+        if self.found.kind is None:
+            return None
+        trainer = PairTrainer(self._bench.session, self._bench.singles, self.found.kind)
+        cells = self.found.table.cells
+        rests = all(trainer.has(cell.key) for cell in cells if cell.status == "measured")
+        return trainer if rests else None

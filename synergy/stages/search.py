@@ -1,252 +1,190 @@
-"""Stage 3 without training: the trees of a table, from settings alone and no recordings."""
+"""From an AR table to its tree, or to the trees of all thresholds: no training, no recordings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from synergy.config import RunConfig
 from synergy.costs import Costs
-from synergy.encoders import Cnn8, encoder_at
-from synergy.errors import ConfigError
-from synergy.network import KnownCosts, known_costs
-from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.budget import Budget, within_budgets
-from synergy.synthesis.frontier import frontier
-from synergy.synthesis.synthesize import Solver, Synthesis, synthesize
-from synergy.tasks import TASK_KINDS, TaskSpec
-
-DEFAULT_MAX_AR = 2.0
-_MELS, _FRAMES = 64, 100
+from synergy.errors import ConfigError, TableError
+from synergy.experiment import settings_costs
+from synergy.measuring.bootstrap import LEVEL
+from synergy.records import (
+    Certainty,
+    FrontierEntry,
+    FrontierFile,
+    PairBlocks,
+    PairShares,
+    RepeatCell,
+    TreeFile,
+    TreeShare,
+)
+from synergy.synthesis import ARTable, Question, Synthesis, frontier
+from synergy.synthesis import search as solve
+from synergy.synthesis.stability import stability
+from synergy.workspace import PairTable, Workspace
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What stage 3 is asked for.
+class Found:
+    """The tree of a table.
 
     Attributes
     ----------
-    solver : {"recursive", "exact"}
-    strict : bool
-        Only depths that passed themselves.
-    max_params, max_macs : int, optional
-        Budgets of the whole network, decoders included; they replace the threshold.
-    final_epochs : int, optional
-        Train the tree once more for this many epochs, shown as a row of its own.
-    distilled : bool
-        Train the tree with the single-task models as teachers, beside the plain training.
-    repair : int
-        Rounds of lowering a cap and solving again while the trained tree misses the threshold.
-    width : float
-        By which the channels of the tree's encoder are multiplied; the single-task models and
-        the pairs of the table keep theirs.
+    synthesis : Synthesis
+    tree : TreeFile
+        The same as it is written.
+    certainty : Certainty, or None
+        How sure the tree is; None where the table has no bootstrap tables beside it.
+    shortfall : str
+        A sentence when no pair passes the threshold; else empty.
     """
 
-    solver: Solver = "recursive"
-    strict: bool = False
-    max_params: int | None = None
-    max_macs: int | None = None
-    final_epochs: int | None = None
-    distilled: bool = False
-    repair: int = 0
-    width: float = 1.0
-
-    @property
-    def has_budget(self) -> bool:
-        """Whether budgets replace the threshold."""
-        return self.max_params is not None or self.max_macs is not None
+    synthesis: Synthesis
+    tree: TreeFile
+    certainty: Certainty | None
+    shortfall: str
 
 
 def search(
-    size: Costs,
-    table: ARTable,
-    max_ar: float,
-    wanted: Wanted,
-    caps: Mapping[frozenset[str], int] | None = None,
-) -> Synthesis:
-    """The sharing tree of a table: within the budgets if there are any, else the threshold.
+    found: PairTable,
+    question: Question,
+    config: RunConfig | None = None,
+    workspace: Workspace | None = None,
+) -> Found:
+    """Find the tree of a table.
 
     Parameters
     ----------
-    size : Costs
-        Of all tasks of the table, and maybe of others.
-    table : ARTable
-    max_ar : float
-        In percent.
-    wanted : Wanted
-    caps : mapping of pair to int, optional
-        Largest depth of pairs, whatever the table says.
-
-    Raises
-    ------
-    TableError, ConfigError
-        As `synergy.synthesis.synthesize` and `synergy.synthesis.budget.within_budgets`.
-    """
-    depth = len(size.block_params)
-    if not wanted.has_budget:
-        return synthesize(
-            table, max_ar, size.block_params, depth, wanted.solver, wanted.strict, caps or {}
-        )
-    budgets: list[Budget] = []
-    if wanted.max_params is not None:
-        fixed = sum(size.head_params[task] for task in table.tasks)
-        budgets.append(Budget("parameters", size.block_params, fixed, wanted.max_params))
-    if wanted.max_macs is not None:
-        fixed = sum(size.head_macs[task] for task in table.tasks)
-        budgets.append(Budget("MACs", size.block_macs, fixed, wanted.max_macs))
-    return within_budgets(table, budgets, size.block_params, depth)
-
-
-@dataclass(frozen=True)
-class FrontierRow:
-    """A tree that some thresholds lead to.
-
-    Attributes
-    ----------
-    number : int
-        From 1, by ascending threshold.
-    low : float
-        Lowest threshold that leads to the tree, in percent.
-    high : float, or None
-        The first threshold that no longer does; None for the last tree.
-    synthesis : Synthesis
-    params, macs : int
-        Of the network; of the encoder alone where the decoders are not known.
-    """
-
-    number: int
-    low: float
-    high: float | None
-    synthesis: Synthesis
-    params: int
-    macs: int
-
-    def to_json(self, order: Sequence[str]) -> dict[str, Any]:
-        """The row as JSON values."""
-        return {
-            "number": self.number,
-            "max_ar_from": self.low,
-            "max_ar_to": self.high,
-            "tree": self.synthesis.tree.to_json(),
-            "notation": self.synthesis.tree.notation(order),
-            "params": self.params,
-            "macs": self.macs,
-            "predicted_ar_pct": self.synthesis.predicted_ar_pct,
-            "provably_optimal": self.synthesis.provably_optimal,
-        }
-
-
-def frontier_rows(size: Costs, table: ARTable, wanted: Wanted) -> list[FrontierRow]:
-    """Every distinct tree of a table over all thresholds."""
-    depth = len(size.block_params)
-    trees = frontier(table, size.block_params, depth, wanted.solver, wanted.strict)
-    return [
-        FrontierRow(
-            number,
-            found.low,
-            found.high,
-            found.synthesis,
-            size.params(found.synthesis.tree),
-            size.macs(found.synthesis.tree),
-        )
-        for number, found in enumerate(trees, 1)
-    ]
-
-
-def costs_from_settings(
-    config: RunConfig | None, tasks: Sequence[str], width: float = 1.0
-) -> KnownCosts:
-    """What the settings alone tell of the costs.
-
-    Parameters
-    ----------
+    found : PairTable
+    question : Question
     config : RunConfig, optional
-        Its encoder has the block sizes; the default encoder without it. Decoders count when the
-        configuration spells out the classes of all ``tasks``.
-    tasks : sequence of str
-    width : float
-        By which the encoder's channels are multiplied.
+        Has the encoder and the classes of the tasks; the default encoder without it.
+    workspace : Workspace, optional
+        Where ``tree.json`` is written, and the classes of tasks are known from trainings.
 
     Raises
     ------
-    ConfigError
-        If there is no encoder of that width.
+    TableError, ConfigError, ShortfallError
+        As `synergy.synthesis.search`; also for a budget while decoders are not known.
     """
-    encoder = encoder_at(config.encoder if config is not None else Cnn8(), width)
-    specs = _specs(config, tasks) if config is not None else []
-    mels = config.features.mels if config is not None else _MELS
-    frames = round(1 / config.features.hop_s) if config is not None else _FRAMES
-    return known_costs(encoder, specs, tasks, mels, frames)
-
-
-def search_tree(
-    table: ARTable, config: RunConfig | None, max_ar: float | None, wanted: Wanted
-) -> tuple[Synthesis, dict[str, Any]]:
-    """Find the tree of a table without recordings.
-
-    Parameters
-    ----------
-    table : ARTable
-    config : RunConfig, optional
-        See `costs_from_settings`.
-    max_ar : float, optional
-        In percent; the configuration's, else 2.
-    wanted : Wanted
-
-    Returns
-    -------
-    (Synthesis, dict)
-        The tree, and the same as JSON values with the number of parameters.
-
-    Raises
-    ------
-    TableError, ConfigError
-        As `search` and `costs_from_settings`; also for budgets while decoders are not known.
-    """
-    known = costs_from_settings(config, table.tasks, wanted.width)
-    if wanted.has_budget and not known.whole:
+    table = found.table
+    costs = _costs(found, question, config, workspace)
+    if question.has_budget and not costs.knows(table.tasks):
         raise ConfigError(
             "a budget is for the whole network, and the sizes of the decoders are not known: name "
-            "a configuration that spells out the classes of all tasks with --config, or leave out "
-            "--no-train"
+            "a configuration that spells out the classes of all tasks with --config"
         )
-    threshold = max_ar if max_ar is not None else (config.max_ar if config else DEFAULT_MAX_AR)
-    synthesis = search(known.size, table, threshold, wanted)
-    params = known.size.params(synthesis.tree) if known.whole else None
-    return synthesis, synthesis_json(synthesis, table.tasks, params)
+    synthesis = solve(question, table, costs)
+    tree = tree_file(found, question, synthesis, costs)
+    if workspace is not None:
+        tree.write(workspace.tree)
+    missed = "" if question.has_budget else nothing_shared(table, synthesis)
+    return Found(synthesis, tree, certainty(found, synthesis, costs), missed)
 
 
-def synthesis_json(
-    synthesis: Synthesis, order: Sequence[str], params: int | None = None
-) -> dict[str, Any]:
-    """A synthesis under costs in parameters as JSON values.
+def all_trees(
+    found: PairTable,
+    question: Question,
+    config: RunConfig | None = None,
+    workspace: Workspace | None = None,
+) -> FrontierFile:
+    """The trees of all thresholds; their sizes without decoders where these are not known."""
+    costs = _costs(found, question, config, workspace)
+    return FrontierFile(frontier=frontier_entries(found.table, question, costs))
 
-    Parameters
-    ----------
-    synthesis : Synthesis
-    order : sequence of str
-        Order of the tasks in the notation.
-    params : int, optional
-        Of the whole network, decoders included, where they are known.
-    """
-    exact = synthesis.exact_cost
-    return {
-        "tree": synthesis.tree.to_json(),
-        "notation": synthesis.tree.notation(order),
-        "encoder_params": round(synthesis.encoder_cost),
-        "predicted_ar_pct": synthesis.predicted_ar_pct,
-        "max_ar": synthesis.max_ar,
-        **({} if params is None else {"params": params}),
-        "solver": synthesis.solver,
-        "strict": synthesis.strict,
-        "recursive_params": round(synthesis.recursive_cost),
-        "exact_params": None if exact is None else round(exact),
-        "provably_optimal": synthesis.provably_optimal,
-        "weights": [{"task_a": a, "task_b": b, "blocks": w} for a, b, w in synthesis.weights],
-        "caps": [{"task_a": a, "task_b": b, "blocks": w} for a, b, w in synthesis.caps],
-        "notes": list(synthesis.notes),
-    }
+
+def frontier_entries(table: ARTable, question: Question, costs: Costs) -> tuple[FrontierEntry, ...]:
+    """Every distinct tree of a table over all thresholds."""
+    whole = costs.knows(table.tasks)
+    entries: list[FrontierEntry] = []
+    for step in frontier(question, table, costs):
+        tree = step.synthesis.tree
+        params, macs = costs.params(tree), costs.macs(tree)
+        entries.append(
+            FrontierEntry(
+                number=step.number,
+                max_ar_from=step.low,
+                max_ar_to=step.high,
+                tree=tree,
+                notation=tree.notation(table.tasks),
+                params=params if whole else None,
+                macs=macs if whole else None,
+                encoder_params=None if whole else params,
+                encoder_macs=None if whole else macs,
+                predicted_ar_pct=step.synthesis.predicted_ar_pct,
+                provably_optimal=step.synthesis.provably_optimal,
+            )
+        )
+    return tuple(entries)
+
+
+def tree_file(found: PairTable, question: Question, synthesis: Synthesis, costs: Costs) -> TreeFile:
+    """``tree.json`` of what was found."""
+    table, exact = found.table, synthesis.exact_cost
+    return TreeFile(
+        tree=synthesis.tree,
+        notation=synthesis.tree.notation(table.tasks),
+        encoder_params=round(synthesis.encoder_cost),
+        predicted_ar_pct=synthesis.predicted_ar_pct,
+        max_ar=synthesis.max_ar,
+        params=costs.params(synthesis.tree) if costs.knows(table.tasks) else None,
+        solver=synthesis.solver,
+        strict=synthesis.strict,
+        recursive_params=round(synthesis.recursive_cost),
+        exact_params=None if exact is None else round(exact),
+        provably_optimal=synthesis.provably_optimal,
+        weights=tuple(PairBlocks(task_a=a, task_b=b, blocks=w) for a, b, w in synthesis.weights),
+        caps=tuple(PairBlocks(task_a=a, task_b=b, blocks=w) for a, b, w in synthesis.caps),
+        notes=synthesis.notes,
+        table=str(found.file),
+        table_kind=found.kind,
+        width=question.width,
+    )
+
+
+def certainty(found: PairTable, synthesis: Synthesis, costs: Costs) -> Certainty | None:
+    """Stability of a tree, from the bootstrap tables that belong to its table's present state."""
+    samples = found.samples
+    if samples is None or samples.with_intervals(LEVEL) != found.table:
+        return None
+    # under a budget, what the budget came to; after a repair, with its caps
+    asked = Question(
+        max_ar=synthesis.max_ar,
+        solver=synthesis.solver,
+        strict=synthesis.strict,
+        caps={frozenset((a, b)): cap for a, b, cap in synthesis.caps},
+    )
+    stable = stability(asked, samples, costs)
+    trees = dict(stable.trees)
+    return Certainty(
+        samples=len(samples.ar),
+        tree_share=trees.get(synthesis.tree.notation(found.table.tasks), 0.0),
+        skipped=stable.skipped,
+        trees=tuple(TreeShare(notation=n, share=share) for n, share in trees.items()),
+        pairs=tuple(
+            PairShares(
+                task_a=a,
+                task_b=b,
+                weight=weight,
+                admissible={str(d): p for d, p in stable.admissible[a, b].items()},
+                at_least={str(d): p for d, p in stable.at_least[a, b].items()},
+            )
+            for a, b, weight in synthesis.weights
+        ),
+        repeat=tuple(
+            RepeatCell(
+                task_a=cell.key[0],
+                task_b=cell.key[1],
+                shared_depth=cell.key[2],
+                seeds=cell.seeds,
+                passes=cell.passes,
+                decides=cell.decides,
+            )
+            for cell in stable.repeat
+        ),
+    )
 
 
 def nothing_shared(table: ARTable, synthesis: Synthesis) -> str:
@@ -264,14 +202,26 @@ def nothing_shared(table: ARTable, synthesis: Synthesis) -> str:
     )
 
 
-def _specs(config: RunConfig, tasks: Sequence[str]) -> list[TaskSpec]:
-    """The tasks of which kind and classes are known without their recordings."""
-    specs: list[TaskSpec] = []
-    for name in tasks:
-        task = config.tasks.get(name)
-        if task is None:
-            continue
-        per_frame = TASK_KINDS[task.kind].per_frame
-        if classes := task.classes or (("active",) if per_frame else None):
-            specs.append(TaskSpec(name, task.kind, classes))
-    return specs
+def check_tasks(table: ARTable, known: Collection[str]) -> None:
+    """Refuse a table of other tasks.
+
+    Raises
+    ------
+    TableError
+        If the table has tasks that are not ``known``.
+    """
+    if unknown := [task for task in table.tasks if task not in known]:
+        raise TableError(
+            f"the AR table has the tasks {', '.join(unknown)}, which the configuration with the "
+            f"tasks {', '.join(known)} lacks; use the configuration that the table was made "
+            "with, name it with --config, or find the tree only with `synergy search --table`"
+        )
+
+
+def _costs(
+    found: PairTable, question: Question, config: RunConfig | None, workspace: Workspace | None
+) -> Costs:
+    store = None if workspace is None else workspace.trials
+    records = [store.trial(digest) for digest in store.done()] if store is not None else []
+    specs = {task.name: task.spec for record in records for task in record.tasks}
+    return settings_costs(config, found.table.tasks, question.width, specs)

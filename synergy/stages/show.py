@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from synergy.errors import WorkspaceError
-from synergy.synthesis.ar_table import ARTable
-from synergy.tree import SharingTree
-from synergy.workspace import Workspace, same_network
+from synergy.export.spec import SPEC_FILE, Spec, read_spec
+from synergy.records import SummaryFile, TableKind, TreeFile
+from synergy.synthesis import ARTable
+from synergy.workspace import Workspace
 
 KINDS: tuple[str, ...] = ("single", "pair", "larger")
 
@@ -32,34 +31,35 @@ class State:
         Mean speed of the finished trainings.
     tables : dict of {"plain", "distilled"} to ARTable
         Those that are there.
-    tree, summary, model : mapping, or None
-        tree.json, summary.json, and the specification of the exported model.
+    tree : TreeFile, or None
+    summary : SummaryFile, or None
+    model : Spec, or None
+        The specification of the exported model.
     """
 
     folder: Path
     trials: Mapping[str, int]
     training_s: float
     clips_per_s: float | None
-    tables: Mapping[str, ARTable]
-    tree: Mapping[str, Any] | None
-    summary: Mapping[str, Any] | None
-    model: Mapping[str, Any] | None
+    tables: Mapping[TableKind, ARTable]
+    tree: TreeFile | None
+    summary: SummaryFile | None
+    model: Spec | None
 
     @property
     def is_tree_trained(self) -> bool:
         """Whether the scores in the summary are those of the tree in tree.json."""
         if self.tree is None or self.summary is None:
             return False
-        return same_network(self.summary.get("synthesis", {}), self.tree)
+        return self.summary.synthesis.is_of(self.tree)
 
     @property
     def is_model_current(self) -> bool:
         """Whether the exported model is that of the tree in tree.json."""
         if self.tree is None or self.model is None:
             return self.tree is None
-        params = self.model.get("costs", {}).get("total", {}).get("params")
-        same = self.model.get("tree") == self.tree["tree"]
-        return same and params == self.tree.get("params", params)
+        same = self.model.sharing_tree() == self.tree.tree
+        return same and self.tree.params in (None, self.model.costs.total.params)
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
@@ -70,9 +70,9 @@ class State:
             "clips_per_s": self.clips_per_s,
             "table": _told(self.tables.get("plain")),
             "table_distilled": _told(self.tables.get("distilled")),
-            "tree": self.tree,
+            "tree": self.tree and self.tree.to_json(),
             "tree_is_trained": self.is_tree_trained,
-            "summary": self.summary,
+            "summary": self.summary and self.summary.to_json(),
             "model_is_current": None if self.model is None else self.is_model_current,
             "model": None if self.model is None else str(self.folder / "model"),
         }
@@ -83,35 +83,24 @@ def show(workspace: Workspace) -> State:
 
     Raises
     ------
-    WorkspaceError
+    WorkspaceError, TableError, ModelError
         If a file of it is damaged.
-    TableError
-        If the AR table is damaged.
     """
     store = workspace.trials
-    trials: dict[str, int] = dict.fromkeys(KINDS, 0)
-    seconds: list[float] = []
-    speeds: list[float] = []
-    for digest in store.done():
-        result = store.result(digest)
-        count = len(result.get("scores", {}).get("valid", {}))
-        trials[KINDS[min(count, 3) - 1 if count else 0]] += 1
-        seconds.append(result.get("seconds", 0.0))
-        speeds += [result["clips_per_s"]] if "clips_per_s" in result else []
-    files = {"plain": workspace.table_files(False)[0], "distilled": workspace.table_files(True)[0]}
-    tables = {kind: ARTable.from_csv(file) for kind, file in files.items() if file.is_file()}
-    tree = _read(workspace.tree)
-    if tree is not None:
-        _check_tree(workspace.tree, tree)
+    results = [store.result(digest) for digest in store.done()]
+    trials = dict.fromkeys(KINDS, 0)
+    for result in results:
+        trials[KINDS[min(len(result.scores["valid"]), len(KINDS)) - 1]] += 1
+    spec = workspace.model / SPEC_FILE
     return State(
         folder=workspace.folder,
         trials=trials,
-        training_s=sum(seconds),
-        clips_per_s=fmean(speeds) if speeds else None,
-        tables=tables,
-        tree=tree,
-        summary=_read(workspace.summary),
-        model=_read(workspace.model / "spec.json"),
+        training_s=sum(result.seconds for result in results),
+        clips_per_s=fmean(result.clips_per_s for result in results) if results else None,
+        tables={kind: found.table for kind, found in workspace.tables().items()},
+        tree=TreeFile.read(workspace.tree),
+        summary=SummaryFile.read(workspace.summary),
+        model=read_spec(spec) if spec.is_file() else None,
     )
 
 
@@ -130,30 +119,3 @@ def _told(table: ARTable | None) -> dict[str, Any] | None:
             for d in table.depths
         ],
     }
-
-
-def _read(file: Path) -> dict[str, Any] | None:
-    """A JSON object, or None when there is no such file."""
-    if not file.is_file():
-        return None
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(data, dict):
-            raise ValueError("it holds no JSON object")
-    except (OSError, ValueError) as error:
-        raise _damaged(file, error) from error
-    return data
-
-
-def _check_tree(file: Path, tree: Mapping[str, Any]) -> None:
-    try:
-        SharingTree.from_json(tree["tree"])
-        _ = tree["notation"], tree["max_ar"], tree["encoder_params"], tree["predicted_ar_pct"]
-    except Exception as error:
-        raise _damaged(file, error) from error
-
-
-def _damaged(file: Path, error: Exception) -> WorkspaceError:
-    return WorkspaceError(
-        f"{file} is damaged ({error}); run `synergy synthesize` again to write it anew"
-    )

@@ -1,152 +1,79 @@
-"""Stage 3: AR table -> task graph -> sharing tree -> trained network, verified and repaired."""
+"""Stage 3: AR table -> task graph -> sharing tree -> trained network, verified and exported."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import platform
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synergy.errors import WorkspaceError
+import torch
+
+from synergy import __version__
+from synergy.errors import ConfigError
 from synergy.experiment import Experiment, Recipe
-from synergy.stages.baseline import check_tasks
-from synergy.stages.measure import Bench, Row, Variant, flat_of_size
-from synergy.stages.repair import Lowered, Repair
-from synergy.stages.search import Wanted, search
-from synergy.stages.sweep import Session
-from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.synthesize import Synthesis
-from synergy.workspace import Workspace
+from synergy.measuring.bench import Bench, Planned
+from synergy.records import Attempt, FrontierFile, SummaryFile
+from synergy.running.session import Session
+from synergy.stages.delivery import export_best
+from synergy.stages.repair import Repair
+from synergy.stages.search import (
+    certainty,
+    check_tasks,
+    frontier_entries,
+    nothing_shared,
+    tree_file,
+)
+from synergy.synthesis import Question, Synthesis
+from synergy.synthesis import search as solve
+from synergy.workspace import PairTable
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """A tree that was found, trained and measured.
+class Delivery:
+    """Everything that stage 3 leaves behind.
 
     Attributes
     ----------
     synthesis : Synthesis
-    row : Row
-        The tree as it would be exported.
-    keeps : bool
-        Whether its AR on validation is within the threshold.
-    lowered : Lowered, optional
-        The pair that the next attempt may share less of, and how many blocks it may; None for
-        the last attempt.
-    """
-
-    synthesis: Synthesis
-    row: Row
-    keeps: bool
-    lowered: Lowered | None = None
-
-    def to_json(self, order: Sequence[str]) -> dict[str, Any]:
-        """The attempt as JSON values."""
-        return {
-            "notation": self.synthesis.tree.notation(order),
-            "predicted_ar_pct": self.synthesis.predicted_ar_pct,
-            "params": self.row.params,
-            "ar_pct": dict(self.row.ar_pct),
-            "mean_scores": self.row.to_json()["mean_scores"],
-            "keeps": self.keeps,
-            "lowered": list(self.lowered) if self.lowered else None,
-        }
-
-
-@dataclass(frozen=True)
-class Final:
-    """The trained tree beside what it is compared with.
-
-    Attributes
-    ----------
-    rows : tuple of Row
-        Independent models, a flat model of at least the tree's size, the tree; then the tree
-        with teachers or with a longer training, where one was asked for.
-    attempts : tuple of Attempt
-        All trees that were tried, in order.
-    synthesis : Synthesis
-        Of the chosen attempt: the first that keeps the threshold, else the one that misses it
-        by the least.
+    summary : SummaryFile
+    model : Path
+        Folder of the exported model.
     trained : int
         Trainings that this command ran.
     """
 
-    rows: tuple[Row, ...]
-    attempts: tuple[Attempt, ...]
     synthesis: Synthesis
+    summary: SummaryFile
+    model: Path
     trained: int
 
     @property
-    def chosen(self) -> Row:
-        """The row that is exported."""
-        return self.rows[-1]
+    def shortfall(self) -> str:
+        """What the measured tree lacks, one sentence; empty when it keeps the threshold."""
+        return self.summary.shortfall or ""
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
-        order = list(self.rows[0].outcome.scores["valid"])
+        told = self.summary.to_json()
+        kept = ("rows", "attempts", "certainty", "shortfall")
         return {
-            "rows": [row.to_json() for row in self.rows],
-            "attempts": [attempt.to_json(order) for attempt in self.attempts],
+            **told["synthesis"],
+            **{key: told[key] for key in kept},
             "trained": self.trained,
+            "model": str(self.model),
         }
 
 
-def scaled(wanted: Wanted) -> str:
-    """What the names of models say of their width: nothing, if it is the configured one."""
-    return "" if wanted.width == 1.0 else f", width {wanted.width:g}"
+def synthesize(session: Session, found: PairTable, question: Question) -> Delivery:
+    """Find the tree of a table, train and measure it, repair it while it misses, and export it.
 
-
-def variants(experiment: Experiment, wanted: Wanted) -> list[Variant]:
-    """The ways in which the found tree is trained; the last one is exported."""
-    plain = Recipe(width=wanted.width)
-    found = [Variant(f"tree{scaled(wanted)}", plain)]
-    if wanted.distilled:
-        name = f"{found[0].name}, distilled"
-        found.append(Variant(name, replace(plain, distilled=True)))
-    if wanted.final_epochs is not None:
-        longer = experiment.config.training.model_copy(update={"epochs": wanted.final_epochs})
-        name, recipe = found[-1].name, found[-1].recipe
-        recipe = replace(recipe, training=longer)
-        found.append(Variant(f"{name}, {wanted.final_epochs} epochs", recipe))
-    return found
-
-
-def read_table(workspace: Workspace | Path, distilled: bool = False) -> tuple[ARTable, Path]:
-    """The AR table of a workspace, or of a folder that may become one, and its file.
-
-    With ``distilled`` the table of distilled pairs if there is one, else the plain one.
-
-    Raises
-    ------
-    WorkspaceError
-        If there is none yet; names the command that makes it.
-    """
-    folder = workspace if isinstance(workspace, Path) else workspace.folder
-    files = [folder / "ar_table_distilled.csv"] if distilled else []
-    for file in [*files, folder / "ar_table.csv"]:
-        if file.is_file():
-            return ARTable.from_csv(file), file
-    raise WorkspaceError(
-        f"expected an AR table in {folder / 'ar_table.csv'}, found none; "
-        f"run `synergy pairwise --workspace {folder}` first"
-    )
-
-
-def find_tree(
-    experiment: Experiment,
-    table: ARTable,
-    wanted: Wanted,
-    caps: Mapping[frozenset[str], int] | None = None,
-) -> Synthesis:
-    """The sharing tree of ``table`` under the experiment's encoder.
-
-    Parameters
-    ----------
-    experiment : Experiment
-    table : ARTable
-    wanted : Wanted
-    caps : mapping of pair to int, optional
-        Largest depth of pairs, whatever the table says.
+    A tree whose AR on validation exceeds the threshold is not what was asked for, whatever the
+    pairs promised. Then the pair that binds its worst task may share one swept depth less, and
+    the tree is solved and trained again, at most ``question.repair`` times. Chosen is the first
+    tree that keeps the threshold, or the one that misses it by the least. With budgets there is
+    no threshold and nothing to repair.
 
     Raises
     ------
@@ -154,67 +81,142 @@ def find_tree(
         If the table has tasks that the experiment does not have.
     ConfigError
         If a budget is too small, or no encoder has the width.
+    ShortfallError
+        If a model could not be trained with any seed.
     """
-    check_tasks(experiment, table)
-    return search(experiment.costs_at(wanted.width), table, experiment.config.max_ar, wanted, caps)
+    experiment, workspace, before = session.experiment, session.workspace, session.trained
+    check_tasks(found.table, experiment.tasks)
+    costs = experiment.costs_at(question.width)
+    bench = Bench(session, found.table.tasks)
+    ways = recipes(experiment, question)
+    repair = Repair(bench, found, question)
+    tried: list[tuple[Synthesis, Attempt]] = []
+    for number in range(question.repair + 1):
+        synthesis = solve(repair.question, repair.found.table, costs)
+        title = f"the tree, repair {number}" if number else "the tree"
+        (row,) = bench.measure(title, [Planned(ways[-1][0], synthesis.tree, ways[-1][1])])
+        keeps = question.has_budget or row.ar_pct["valid"] <= question.max_ar
+        again = not keeps and number < question.repair
+        lowered = repair.lower(synthesis.tree, row) if again else None
+        attempt = Attempt(
+            notation=synthesis.tree.notation(found.table.tasks),
+            predicted_ar_pct=synthesis.predicted_ar_pct,
+            params=row.params,
+            ar_pct=row.ar_pct,
+            mean_scores=row.mean_scores,
+            keeps=keeps,
+            lowered=lowered,
+        )
+        tried.append((synthesis, attempt))
+        if lowered is None:
+            break
+        session.progress.note(
+            f"{attempt.notation} has an AR of {row.ar_pct['valid']:.1f} % on validation, more "
+            f"than {question.max_ar:g} %: {lowered[0]} and {lowered[1]} may now share at most "
+            f"{lowered[2]} blocks"
+        )
+        repair.measure(lowered)
+    synthesis, _ = min(tried, key=lambda each: (not each[1].keeps, each[1].ar_pct["valid"]))
+    flat = costs.flat_of_size(synthesis.tree)
+    planned = [
+        Planned(f"flat{_scaled(question)}", flat, ways[0][1]),
+        *(Planned(name, synthesis.tree, recipe) for name, recipe in ways),
+    ]
+    rows = bench.measure("the tree and the flat model", planned)
+    tree = tree_file(repair.found, question, synthesis, costs)
+    tree.write(workspace.tree)
+    for note in synthesis.notes:
+        session.progress.note(note)
+    attempts = tuple(attempt for _, attempt in tried)
+    missed = ""
+    if not question.has_budget:
+        missed = nothing_shared(repair.found.table, synthesis) or _shortfall(attempts, question)
+    summary = SummaryFile(
+        synthesis=tree,
+        tasks=bench.tasks,
+        rows=(bench.independent(), *rows),
+        attempts=attempts,
+        certainty=certainty(repair.found, synthesis, costs),
+        seeds=experiment.config.all_seeds,
+        notes=experiment.notes,
+        shortfall=missed or None,
+        versions={
+            "synergy": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    )
+    summary.write(workspace.summary)
+    model = export_best(session, summary, bench.singles)
+    return Delivery(synthesis, summary, model, session.trained - before)
 
 
-def train_tree(session: Session, table: ARTable, wanted: Wanted, source: Path) -> Final:
-    """Find the tree of a table, train and measure it, and repair it while it misses.
+def recipes(experiment: Experiment, question: Question) -> list[tuple[str, Recipe]]:
+    """The ways in which the found tree is trained, by name; the last one is exported."""
+    name, recipe = f"tree{_scaled(question)}", Recipe(width=question.width)
+    found = [(name, recipe)]
+    if question.distilled:
+        name, recipe = f"{name}, distilled", replace(recipe, distilled=True)
+        found.append((name, recipe))
+    if question.final_epochs is not None:
+        longer = experiment.config.training.model_copy(update={"epochs": question.final_epochs})
+        found.append((f"{name}, {longer.epochs} epochs", replace(recipe, training=longer)))
+    return found
 
-    A tree whose AR on validation exceeds the threshold is not what was asked for, whatever the
-    pairs promised. Then the pair that binds its worst task may share one swept depth less, and
-    the tree is solved and trained again, at most ``wanted.repair`` times. Chosen is the first
-    tree that keeps the threshold, or the one that misses it by the least. With budgets there is
-    no threshold and nothing to repair.
 
-    Parameters
-    ----------
-    session : Session
-    table : ARTable
-    wanted : Wanted
-    source : Path
-        Where the table comes from, see `synergy.stages.repair.Repair`.
+def train_frontier(
+    session: Session, found: PairTable, question: Question, numbers: Sequence[int]
+) -> FrontierFile:
+    """Train the numbered trees of the frontier and write ``frontier.json``.
 
     Raises
     ------
     ConfigError
-        If a budget is too small.
+        If the frontier has no tree of a number.
     ShortfallError
         If a model could not be trained with any seed.
     """
-    experiment = session.experiment
-    bench = Bench.of(session, table.tasks)
-    ways = variants(experiment, wanted)
-    repair = Repair(bench, table, source)
-    attempts: list[Attempt] = []
-    trained = bench.baselines.trained
-    for round_number in range(wanted.repair + 1):
-        synthesis = find_tree(experiment, repair.table, wanted, repair.caps)
-        title = f"the tree, repair {round_number}" if round_number else "the tree"
-        rows, ran = bench.measure(title, [(synthesis.tree, ways[-1])])
-        trained += ran
-        keeps = wanted.has_budget or rows[0].ar_pct["valid"] <= experiment.config.max_ar
-        lowered = None
-        if not keeps and round_number < wanted.repair:
-            lowered = repair.lower(synthesis.tree, rows[0])
-        attempts.append(Attempt(synthesis, rows[0], keeps, lowered))
-        if lowered is None:
-            break
-        one, other, depth = lowered
-        session.progress.note(
-            f"{synthesis.tree.notation(table.tasks)} has an AR of {rows[0].ar_pct['valid']:.1f} % "
-            f"on validation, more than {experiment.config.max_ar:g} %: {one} and {other} may now "
-            f"share at most {depth} blocks"
+    experiment, before = session.experiment, session.trained
+    check_tasks(found.table, experiment.tasks)
+    entries = frontier_entries(found.table, question, experiment.costs_at(question.width))
+    unknown = [number for number in numbers if not 1 <= number <= len(entries)]
+    if unknown:
+        raise ConfigError(
+            f"--train-frontier: expected numbers of 1 to {len(entries)}, found "
+            f"{', '.join(map(str, unknown))}; see `synergy search --frontier`"
         )
-        repair.measure(lowered)
-    best = min(attempts, key=lambda attempt: (not attempt.keeps, attempt.row.ar_pct["valid"]))
-    tree = best.synthesis.tree
-    flat = flat_of_size(experiment.costs_at(wanted.width), tree)
+    chosen = sorted(set(numbers))
+    name, recipe = recipes(experiment, question)[-1]
     planned = [
-        (flat, Variant(f"flat{scaled(wanted)}", ways[0].recipe)),
-        *((tree, way) for way in ways),
+        Planned(name.replace("tree", f"tree {n}", 1), entries[n - 1].tree, recipe) for n in chosen
     ]
-    rows, ran = bench.measure("the tree and the flat model", planned)
-    trained += ran + repair.trained
-    return Final((bench.independent(), *rows), tuple(attempts), best.synthesis, trained)
+    rows = Bench(session, found.table.tasks).measure("trees of the frontier", planned)
+    measured = dict(zip(chosen, rows, strict=True))
+    told = FrontierFile(
+        frontier=tuple(
+            entry.model_copy(update={"measured": measured.get(entry.number)}) for entry in entries
+        ),
+        trained=session.trained - before,
+    )
+    told.write(session.workspace.frontier)
+    return told
+
+
+def _shortfall(attempts: Sequence[Attempt], question: Question) -> str:
+    """A sentence when the chosen model's AR on validation exceeds the threshold, else nothing."""
+    measured = min(attempt.ar_pct["valid"] for attempt in attempts)
+    if any(attempt.keeps for attempt in attempts):
+        return ""
+    tried = len(attempts)
+    what = "the trained tree has" if tried == 1 else f"the best of {tried} trained trees has"
+    ways = "" if question.distilled else "--distill, "
+    return (
+        f"{what} an AR of {measured:.1f} % on validation, more than the threshold of "
+        f"{question.max_ar:g} %; everything was kept and written: try {ways}more --repair, more "
+        "--seeds, a lower --max-ar for the pairs or --final-epochs"
+    )
+
+
+def _scaled(question: Question) -> str:
+    """What the names of models say of their width: nothing, if it is the configured one."""
+    return "" if question.width == 1.0 else f", width {question.width:g}"

@@ -15,44 +15,41 @@ Four concepts, in the order in which the data passes through them:
   an exact one that finds the smallest tree. *Strict*, they use only depths that passed
   themselves.
 
-Instead of one threshold, `frontier` takes all of them and `within_budgets` the lowest one whose
-tree is small enough.
+A `Question` says under which terms a tree is wanted: a threshold, or budgets, for which `search`
+finds the lowest threshold whose tree is small enough. `frontier` takes all thresholds.
 
     >>> from pathlib import Path
-    >>> from synergy.synthesis import ARTable, synthesize
+    >>> from synergy.costs import Costs
+    >>> from synergy.synthesis import ARTable, Question, search
     >>> table = ARTable.from_csv(Path("ar_table.csv"))  # doctest: +SKIP
-    >>> found = synthesize(table, max_ar=2.0, block_costs=[1.0] * 8)  # doctest: +SKIP
+    >>> costs = Costs(block_params=(4000,) * 8, block_macs=(300_000,) * 8)
+    >>> found = search(Question(max_ar=2.0), table, costs)  # doctest: +SKIP
     >>> print(found.tree.notation(table.tasks))  # doctest: +SKIP
     {{gc,ac}@8,{scr,vad}@8}@6
 """
 
-from synergy.synthesis.ar_table import ARTable, Cell, accuracy_reduction
-from synergy.synthesis.bipartition import Bipartitions, max_min_bipartitions
-from synergy.synthesis.budget import Budget, within_budgets
-from synergy.synthesis.exact import exact_tree, spanning_tree_bound
+from synergy.synthesis.ar_table import ARTable, accuracy_reduction
+from synergy.synthesis.cells import Cell
+from synergy.synthesis.exact import exact_tree
 from synergy.synthesis.frontier import FrontierTree, frontier
+from synergy.synthesis.question import SOLVERS, Question, Solver
 from synergy.synthesis.recursive import recursive_tree
-from synergy.synthesis.synthesize import SOLVERS, Solver, Synthesis, synthesize
-from synergy.synthesis.task_graph import Caps, optimistic_graph, task_graph
+from synergy.synthesis.search import Synthesis, search
+from synergy.synthesis.task_graph import TaskGraph, task_graph
 
 __all__ = [
     "SOLVERS",
     "ARTable",
-    "Bipartitions",
-    "Budget",
-    "Caps",
     "Cell",
     "FrontierTree",
+    "Question",
     "Solver",
     "Synthesis",
+    "TaskGraph",
     "accuracy_reduction",
     "exact_tree",
     "frontier",
-    "max_min_bipartitions",
-    "optimistic_graph",
     "recursive_tree",
-    "spanning_tree_bound",
-    "synthesize",
+    "search",
     "task_graph",
-    "within_budgets",
 ]

@@ -17,8 +17,6 @@ from synergy.errors import TableError
 from synergy.synthesis.cells import Cell
 from synergy.synthesis.table_csv import read_cells, write_cells
 
-__all__ = ["ARTable", "Cell", "Violation", "accuracy_reduction"]
-
 _SHOWN = 20  # problems spelled out in one message
 
 
@@ -58,31 +56,6 @@ def accuracy_reduction(single: Mapping[str, float], multi: Mapping[str, float]) 
                 )
     lost = [(single[t] - score) / single[t] for t, score in multi.items() if single[t] > 0]
     return 100.0 * float(max([0.0, *lost]))
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A pair that loses less with more shared blocks.
-
-    Attributes
-    ----------
-    task_a, task_b : str
-    shallower, deeper : int
-        Two shared depths.
-    shallower_ar_pct, deeper_ar_pct : float
-        The AR there, in percent; the one at the deeper depth is lower.
-    """
-
-    task_a: str
-    task_b: str
-    shallower: int
-    deeper: int
-    shallower_ar_pct: float
-    deeper_ar_pct: float
-
-    def crosses(self, max_ar: float) -> bool:
-        """True when the threshold, in percent, lies between: only the deeper cell passes."""
-        return self.deeper_ar_pct <= max_ar < self.shallower_ar_pct
 
 
 @dataclass(frozen=True)
@@ -155,18 +128,24 @@ class ARTable:
         """All pairs, in task order."""
         return tuple(itertools.combinations(self.tasks, 2))
 
-    def violations(self) -> tuple[Violation, ...]:
-        """Where AR does not grow with depth: all such couples of measured cells of one pair.
+    def couples(self) -> tuple[tuple[Cell, Cell], ...]:
+        """Every two measured cells of one pair, the shallower first: what can show a trend.
 
         In task order, then by the shallower depth.
         """
-        found: list[Violation] = []
-        for a, b in self.pairs():
-            row = [(d, ar) for d in self.depths if (ar := self.cell(a, b, d).ar_pct) is not None]
-            for (shallower, less), (deeper, more) in itertools.combinations(row, 2):
-                if more < less:
-                    found.append(Violation(a, b, shallower, deeper, less, more))
-        return tuple(found)
+        measured = (
+            [cell for depth in self.depths if (cell := self.cell(a, b, depth)).ar_pct is not None]
+            for a, b in self.pairs()
+        )
+        return tuple(c for row in measured for c in itertools.combinations(row, 2))
+
+    def violations(self) -> tuple[tuple[Cell, Cell], ...]:
+        """Where AR does not grow with depth: the couples whose deeper cell has the lower AR."""
+        return tuple(
+            (shallow, deep)
+            for shallow, deep in self.couples()
+            if (deep.ar_pct or 0.0) < (shallow.ar_pct or 0.0)
+        )
 
     @cached_property
     def _index(self) -> dict[tuple[frozenset[str], int], Cell]:

@@ -13,126 +13,93 @@ no other one beats in every cost (`ParetoSearch`).
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from synergy.costs import Costs
 from synergy.errors import ConfigError, ShortfallError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.exact import MAX_TASKS, exact_tree
 from synergy.synthesis.pareto import MAX_PARETO_TASKS, ParetoSearch
-from synergy.synthesis.synthesize import Problem, Synthesis
-from synergy.synthesis.task_graph import NO_CAPS, task_graph
+from synergy.synthesis.question import Question
+from synergy.synthesis.task_graph import TaskGraph, task_graph
 from synergy.tree import SharingTree
 
 
 @dataclass(frozen=True)
-class Budget:
-    """The most that a network may cost.
-
-    Parameters
-    ----------
-    name : str
-        What is counted, such as ``parameters``.
-    block_costs : sequence of float
-        Cost of each block of the encoder.
-    fixed : float
-        Cost of all decoders together, which every tree has.
-    most : float
-        Largest cost of the whole network; finite, as are all others, and not negative.
-
-    Raises
-    ------
-    ConfigError
-        If a number cannot be used.
-    """
+class _Budget:
+    """The most that a whole network may cost, decoders included."""
 
     name: str
+    most: int
     block_costs: Sequence[float]
-    fixed: float
-    most: float
-
-    def __post_init__(self) -> None:
-        for what, value in (("budget", self.most), ("cost of the decoders", self.fixed)):
-            if not (math.isfinite(value) and value >= 0):
-                raise ConfigError(
-                    f"{self.name}: expected a finite {what} of at least 0, found {value}"
-                )
-
-    def cost(self, tree: SharingTree) -> float:
-        """Cost of the whole network, decoders included."""
-        return tree.cost(self.block_costs) + self.fixed
+    cost: Callable[[SharingTree], int]
 
     def holds(self, tree: SharingTree) -> bool:
         """Whether a tree is within the budget."""
         cost = self.cost(tree)
         return cost <= self.most or math.isclose(cost, self.most, rel_tol=1e-9)
 
+    def needs(self, tree: SharingTree) -> str:
+        """What a tree costs, in words."""
+        return f"at least {self.cost(tree):,.10g}"
+
 
 def within_budgets(
-    table: ARTable,
-    budgets: Sequence[Budget],
-    block_costs: Sequence[float],
-    depth: int = 8,
-) -> Synthesis:
-    """Find the tree with the lowest predicted AR within budgets.
+    question: Question, table: ARTable, costs: Costs
+) -> tuple[SharingTree, float, list[str]]:
+    """The tree with the lowest predicted AR within the budgets of a question.
 
-    Parameters
-    ----------
-    table : ARTable
-        Of at most 14 tasks.
-    budgets : sequence of Budget
-        At least one; all are kept.
-    block_costs : sequence of float, length ``depth``
-        Decide between trees of the same AR within the budgets: the cheapest is taken.
-    depth : int
-        Number of blocks of the encoder.
+    Of several, the one with the fewest parameters.
 
     Returns
     -------
-    Synthesis
-        By the solver exact, strict. Its ``max_ar`` is the lowest AR within the budgets, and
-        its costs are those of ``block_costs``: where another cost is limited, `exact_cost` may be
-        smaller than the tree. With several different costs and more than 10 tasks it can happen
-        that the tree is not the cheapest one of this AR; a note says so.
+    tree : SharingTree
+    max_ar : float
+        The lowest AR within the budgets, in percent.
+    notes : list of str
+        What a reader should know, one sentence each.
 
     Raises
     ------
-    ConfigError
-        If there is no budget or too many tasks, or a budget holds no network at all: not even
-        one encoder that all tasks share.
-    ShortfallError
-        If no tree of measured depths is within the budgets.
-    TableError, TreeError
-        As `synthesize`.
+    ConfigError, ShortfallError, TableError, TreeError
+        As `synergy.synthesis.search.search`.
     """
-    if not budgets:
-        raise ConfigError("expected a budget of parameters or MACs, found none")
     if len(table.tasks) > MAX_TASKS:
         raise ConfigError(
             f"expected at most {MAX_TASKS} tasks for a budget, found {len(table.tasks)}; "
             "use a threshold of AR instead"
         )
-    flat = SharingTree.flat(table.tasks, depth, depth)
+    limits = (
+        ("parameters", question.max_params, costs.block_params, costs.params),
+        ("MACs", question.max_macs, costs.block_macs, costs.macs),
+    )
+    budgets = [
+        _Budget(n, most, blocks, cost) for n, most, blocks, cost in limits if most is not None
+    ]
+    flat = SharingTree.flat(table.tasks, costs.depth, costs.depth)
     for budget in budgets:
         if not budget.holds(flat):
             raise ConfigError(
-                f"{budget.name}: expected a budget of at least {_number(budget.cost(flat))}, one "
-                f"encoder for all tasks and the decoders, found {_number(budget.most)}"
+                f"{budget.name}: expected a budget of {budget.needs(flat)}, one "
+                f"encoder for all tasks and the decoders, found {budget.most:,.10g}"
             )
     thresholds = sorted({0.0} | {c.ar_pct for c in table.cells if c.ar_pct is not None})
-    tried = [_Candidates(table, ar, tuple(budgets), block_costs, depth) for ar in thresholds]
+    tried = [_Candidates(table, max_ar, budgets, costs.block_params) for max_ar in thresholds]
     if tried[-1].any_within is None:
-        raise ShortfallError(_shortfall(tried[-1]))
-    low, high = 0, len(tried) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if tried[middle].any_within is None:
-            low = middle + 1
-        else:
-            high = middle
-    return tried[low].synthesis()
+        raise ShortfallError(tried[-1].shortfall())
+    lowest = bisect.bisect_left(tried, True, key=lambda trees: trees.any_within is not None)
+    tree, notes = tried[lowest].best()
+    skipped = sum(cell.status == "skipped" for cell in table.cells)
+    if skipped:
+        notes.append(
+            f"Skipped cells ({skipped} in the table) count as not measured, so a tree of lower "
+            "AR may be within the budgets. `synergy pairwise --sweep full` trains them."
+        )
+    return tree, thresholds[lowest], notes
 
 
 @dataclass(frozen=True)
@@ -141,23 +108,26 @@ class _Candidates:
 
     table: ARTable
     max_ar: float
-    budgets: tuple[Budget, ...]
+    budgets: Sequence[_Budget]
     block_costs: Sequence[float]
-    depth: int
 
     @cached_property
-    def smallest(self) -> list[SharingTree]:
-        """The smallest tree by ``block_costs``, then by the cost of each budget."""
-        graph = task_graph(self.table, self.max_ar)
-        found: dict[tuple[float, ...], SharingTree] = {}
-        for costs in self._costs:
-            if costs not in found:
-                found[costs] = exact_tree(graph, costs, self.depth, self.table, strict=True)
-        return [found[costs] for costs in self._costs]
+    def graph(self) -> TaskGraph:
+        """The task graph."""
+        return task_graph(self.table, Question(self.max_ar))
 
     @property
     def _costs(self) -> list[tuple[float, ...]]:
         return [tuple(self.block_costs), *(tuple(b.block_costs) for b in self.budgets)]
+
+    @cached_property
+    def smallest(self) -> list[SharingTree]:
+        """The smallest tree by ``block_costs``, then by the cost of each budget."""
+        found = {
+            costs: exact_tree(self.graph, costs, self.table, strict=True)
+            for costs in dict.fromkeys(self._costs)
+        }
+        return [found[costs] for costs in self._costs]
 
     def _within(self, tree: SharingTree) -> bool:
         return all(budget.holds(tree) for budget in self.budgets)
@@ -182,12 +152,11 @@ class _Candidates:
     @cached_property
     def cheapest_within(self) -> SharingTree | None:
         """The tree within all budgets that costs least by ``block_costs``."""
-        graph = task_graph(self.table, self.max_ar)
-        search = ParetoSearch(graph, self.table, list(dict.fromkeys(self._costs)), self.depth)
+        search = ParetoSearch(self.graph, list(dict.fromkeys(self._costs)), self.table)
         return next((tree for tree in search.trees() if self._within(tree)), None)
 
-    def synthesis(self) -> Synthesis:
-        """The chosen tree and what is known about it."""
+    def best(self) -> tuple[SharingTree, list[str]]:
+        """The cheapest tree within all budgets, as far as it is known, and a note if it is not."""
         tree, notes = self.any_within, []
         if tree != self.smallest[0]:
             if len(self.table.tasks) <= MAX_PARETO_TASKS:
@@ -197,37 +166,26 @@ class _Candidates:
                     "The tree has the lowest AR within the budgets; another one of the same AR "
                     f"may cost less, which is not searched for above {MAX_PARETO_TASKS} tasks."
                 )
-        skipped = sum(cell.status == "skipped" for cell in self.table.cells)
-        if skipped:
-            notes.append(
-                f"Skipped cells ({skipped} in the table) count as not measured, so a tree of lower "
-                "AR may be within the budgets. `synergy pairwise --sweep full` trains them."
+        assert tree is not None
+        return tree, notes
+
+    def shortfall(self) -> str:
+        """Why no measured depth helps: what the trees of least cost need."""
+        _, *smallest = self.smallest
+        missed = [
+            f"{budget.needs(tree)} {budget.name} ({tree.notation(self.table.tasks)}), "
+            f"found {budget.most:,.10g}"
+            for budget, tree in zip(self.budgets, smallest, strict=True)
+            if not budget.holds(tree)
+        ]
+        if missed:
+            return (
+                f"the depths that the table has an AR for need larger budgets: expected "
+                f"{'; '.join(missed)}; measure deeper cells with `synergy pairwise`"
             )
-        problem = Problem(self.table, self.max_ar, self.block_costs, self.depth, True, NO_CAPS)
-        return problem.synthesis("exact", tree, notes)
-
-
-def _shortfall(loosest: _Candidates) -> str:
-    """Why no measured depth helps: what the trees of least cost need."""
-    _, *smallest = loosest.smallest
-    order = loosest.table.tasks
-    missed = [
-        f"at least {_number(budget.cost(tree))} {budget.name} ({tree.notation(order)}), "
-        f"found {_number(budget.most)}"
-        for budget, tree in zip(loosest.budgets, smallest, strict=True)
-        if not budget.holds(tree)
-    ]
-    if missed:
+        each = " and ".join(f"{budget.most:,.10g} {budget.name}" for budget in self.budgets)
         return (
-            f"the depths that the table has an AR for need larger budgets: expected "
-            f"{'; '.join(missed)}; measure deeper cells with `synergy pairwise`"
+            f"no tree of depths that the table has an AR for keeps {each} at once, though each "
+            "alone can be kept: give a larger budget or measure more cells with "
+            "`synergy pairwise`"
         )
-    each = " and ".join(f"{_number(budget.most)} {budget.name}" for budget in loosest.budgets)
-    return (
-        f"no tree of depths that the table has an AR for keeps {each} at once, though each alone "
-        "can be kept: give a larger budget or measure more cells with `synergy pairwise`"
-    )
-
-
-def _number(value: float) -> str:
-    return f"{value:,.10g}"

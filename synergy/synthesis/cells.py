@@ -39,7 +39,7 @@ class Cell:
         Interval of the AR in percent, both or neither. Resampling can shift it, so it need not
         hold ``ar_pct``.
     trials : tuple of str
-        Digests of the pair's trainings.
+        Digests of the trainings of the pair, where they are known; without spaces.
     """
 
     task_a: str
@@ -106,24 +106,11 @@ class Cell:
                 f"expected a shared depth of at least 1, found {self.shared_depth}; leave it out: "
                 "without shared blocks there is no reduction"
             )
-        problems += self._status_problems()
-        problems += self._interval_problems()
-        for name, value in (("AR", self.ar_pct), ("test AR", self.test_ar_pct)):
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                problems.append(
-                    f"expected a finite {name} of at least 0 percent, found {value}; correct it"
-                )
-        for name in ("single_a", "single_b", "multi_a", "multi_b"):
-            value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
-                problems.append(f"expected a finite {name} or none, found {value}; correct it")
-        return problems
-
-    def _status_problems(self) -> list[str]:
         if self.status not in get_args(Status):
-            return [f"expected the status measured, failed or skipped, found {self.status!r}"]
-        problems: list[str] = []
-        if self.ar_pct is None and self.status == "measured":
+            problems.append(
+                f"expected the status measured, failed or skipped, found {self.status!r}"
+            )
+        elif self.ar_pct is None and self.status == "measured":
             problems.append(
                 "expected an AR in percent, found none; measure it, or give the cell the status "
                 "failed or skipped in a table with a line for each cell"
@@ -134,21 +121,26 @@ class Cell:
             )
         if self.status == "skipped" and self.seeds != 0:
             problems.append(f"expected 0 seeds of a skipped cell, found {self.seeds}; correct it")
-        elif self.seeds < (1 if self.status == "measured" else 0):
+        elif self.seeds < (self.status == "measured"):
             problems.append(f"expected at least one seed, found {self.seeds}; correct it")
-        return problems
-
-    def _interval_problems(self) -> list[str]:
         low, high = self.ar_low, self.ar_high
-        if low is None and high is None:
-            return []
-        if low is None or high is None:
-            return ["expected ar_low and ar_high or neither, found one; fill in the other"]
-        if self.ar_pct is None:
-            return ["expected no interval of a cell without AR, found one; remove it"]
-        if not 0 <= low <= high < math.inf:
-            return [
-                "expected an interval 0 <= ar_low <= ar_high in percent, "
-                f"found {low} to {high}; correct it"
-            ]
-        return []
+        if (low is None) != (high is None):
+            problems.append("expected ar_low and ar_high or neither, found one; fill in the other")
+        elif low is not None and high is not None:
+            if self.ar_pct is None:
+                problems.append("expected no interval of a cell without AR, found one; remove it")
+            elif not 0 <= low <= high < math.inf:
+                problems.append(
+                    "expected an interval 0 <= ar_low <= ar_high in percent, "
+                    f"found {low} to {high}; correct it"
+                )
+        for name, value in (("AR", self.ar_pct), ("test AR", self.test_ar_pct)):
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                problems.append(
+                    f"expected a finite {name} of at least 0 percent, found {value}; correct it"
+                )
+        for name in ("single_a", "single_b", "multi_a", "multi_b"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                problems.append(f"expected a finite {name} or none, found {value}; correct it")
+        return problems

@@ -13,25 +13,24 @@ about as many splits to look at as without strict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import networkx as nx
 
 from synergy.errors import ConfigError
-from synergy.synthesis.admissible import AdmissibleDepths, splits_between
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.splits import Pairs, SplitSearch
-from synergy.synthesis.strict_splits import Option, StrictSearch
-from synergy.synthesis.task_sets import TaskSets
+from synergy.synthesis.subtrees import Subtrees
+from synergy.synthesis.task_graph import TaskGraph
+from synergy.synthesis.task_sets import DepthRule, Place, TaskSets, splits_between
+from synergy.synthesis.tree_search import Proposal, TreeSearch
 from synergy.tree import SharingTree
 
 MAX_TASKS = 14
 
 
 def exact_tree(
-    graph: nx.Graph,
+    graph: TaskGraph,
     block_costs: Sequence[float],
-    depth: int,
     table: ARTable | None = None,
     strict: bool = False,
 ) -> SharingTree:
@@ -39,12 +38,10 @@ def exact_tree(
 
     Parameters
     ----------
-    graph : nx.Graph
-        Task graph of at most 14 tasks, see `task_graph`.
-    block_costs : sequence of float, length ``depth``
-        Parameters, MACs or any other cost of the blocks 1..``depth``.
-    depth : int
-        Number of blocks of the encoder.
+    graph : TaskGraph
+        Of at most 14 tasks.
+    block_costs : sequence of float, length D
+        Parameters, MACs or any other cost of the blocks 1..D.
     table : ARTable, optional
         Decides between trees of equal cost by the AR of the pairs, as in `recursive_tree`.
         Without it the more even split wins, then task order.
@@ -57,69 +54,93 @@ def exact_tree(
     ConfigError
         If there are more than 14 tasks.
     TableError
-        If a pair has no weight, a weight above ``depth``, no AR at a depth in use, or, with
-        ``strict``, no list of depths that pass.
+        If a pair has a weight above D or no AR at a depth in use.
     TreeError
-        If the block costs do not fit ``depth`` or a task name cannot be used in a tree.
+        If a block cost cannot be used or a task name cannot be used in a tree.
     """
-    if len(graph) > MAX_TASKS:
+    if len(graph.tasks) > MAX_TASKS:
         raise ConfigError(
-            f"expected at most {MAX_TASKS} tasks for the exact solver, found {len(graph)}; "
-            "use the recursive one"
+            f"expected at most {MAX_TASKS} tasks for the solver exact, found {len(graph.tasks)}; "
+            "use the solver recursive"
         )
-    search = StrictExactSearch if strict else ExactSearch
-    return search(graph, table, block_costs, depth).tree()
+    return TreeSearch(ExactSplits, graph, block_costs, table, strict).tree()
 
 
-class ExactSearch(SplitSearch):
-    """Proposes the splits of a set that reach its largest saving."""
+class ExactSplits:
+    """Splits of a set that reach its largest saving, at the largest depth that does."""
 
-    def __init__(
-        self, graph: nx.Graph, table: ARTable | None, block_costs: Sequence[float], depth: int
-    ) -> None:
-        super().__init__(graph, table, block_costs, depth)
-        self._best_savings = best_savings(self.sets, self.saved)
+    max_effort = float("inf")
 
-    def propose(self, mask: int, pairs: Pairs) -> Iterator[int]:
-        """All splits with the largest saving."""
-        savings = self._best_savings
-        largest = savings[mask] - self.saved[next(iter(pairs))]
-        first = 1 << (mask.bit_length() - 1)
-        rest = mask ^ first
-        part = rest  # the part without the first task runs through all subsets of the rest
-        while part:
-            if savings[mask ^ part] + savings[part] == largest:
-                yield mask ^ part
-            part = (part - 1) & rest
+    def __init__(self, subtrees: Subtrees, depths: DepthRule) -> None:
+        self._saved = subtrees.saved
+        self._depths = depths
+        self._savings = best_savings(subtrees.sets, self._saved, depths)
 
-
-class StrictExactSearch(StrictSearch):
-    """Looks at the splits of a set that reach its largest saving below a depth."""
-
-    def __init__(
-        self, graph: nx.Graph, table: ARTable | None, block_costs: Sequence[float], depth: int
-    ) -> None:
-        super().__init__(graph, table, block_costs, depth)
-        self._best_savings = best_strict_savings(self.sets, self.saved, self.admissible)
-
-    def options(self, mask: int, pairs: Pairs, level: int) -> Iterator[Option]:
-        """All splits with the largest saving, at the largest depth that reaches it."""
-        rows = self._best_savings
-        best = rows[level][mask]
+    def propose(self, mask: int, smallest: int, level: int, *, hurried: bool) -> Proposal:
+        """All of them."""
+        best = self._savings[level][mask]
         if best < 0:
-            return
-        if level + 1 < len(rows) and rows[level + 1][mask] == best:
-            if (deeper := self.solve(mask, level + 1)) is not None:
-                one, other = deeper.parts
-                yield one, other, deeper.shared
-            return
-        row, shared = rows[level], self.admissible.levels[level]
-        for rest in splits_between(self.admissible.groups(mask, level)):
-            part = mask ^ rest
-            if row[part] >= 0 <= row[rest] and self.saved[shared] + row[part] + row[rest] == best:
-                one, other = self.solve(part, level), self.solve(rest, level)
-                if one is not None and other is not None:
-                    yield one, other, shared
+            return Proposal([], [])
+        while level + 1 < len(self._savings) and self._savings[level + 1][mask] == best:
+            level += 1
+        row, shared = self._savings[level], self._depths.depth(smallest, level)
+        inside = best - self._saved[shared]
+        splits = [
+            mask ^ rest
+            for rest in splits_between(self._depths.groups(mask, level))
+            if row[mask ^ rest] + row[rest] == inside
+        ]
+        return Proposal(splits, [Place(level, shared, [])])
+
+
+def best_savings(sets: TaskSets, saved: Sequence[int], depths: DepthRule) -> list[list[int]]:
+    """Largest saving of every task set, below every level of the depths.
+
+    Parameters
+    ----------
+    sets : TaskSets
+    saved : sequence of int
+        Cost of the blocks 1..n, by n.
+    depths : DepthRule
+
+    Returns
+    -------
+    list of list of int
+        Indexed by the level, then by the bit mask of the set; 0 for the empty set and for single
+        tasks, negative where the set cannot share so much.
+    """
+    size = sets.everything + 1
+    infeasible = -2 * len(sets.tasks) * saved[-1] - 1  # still negative beside any saving
+    rows = [[0] * size for _ in depths.levels]
+    smallest = smallest_weights(sets)
+    for mask in range(size):
+        count = mask.bit_count()
+        if count < 2:
+            continue
+        best = infeasible
+        for level in reversed(range(len(rows))):
+            row = rows[level]
+            row[mask] = best
+            if smallest[mask] < depths.levels[level]:
+                continue
+            groups = depths.groups(mask, level)
+            inside = -1
+            if len(groups) == count:  # admissible to all pairs
+                part = rest = mask ^ groups[0]
+                while part:
+                    if (saving := row[mask ^ part] + row[part]) > inside:
+                        inside = saving
+                    part = (part - 1) & rest
+            else:
+                for part in splits_between(groups):
+                    inside = max(inside, row[mask ^ part] + row[part])
+            if inside >= 0:
+                row[mask] = best = max(best, inside + saved[depths.depth(smallest[mask], level)])
+            if len(groups) == count:  # nothing below saves more
+                for lower in rows[:level]:
+                    lower[mask] = best
+                break
+    return rows
 
 
 def smallest_weights(sets: TaskSets) -> list[int]:
@@ -138,82 +159,7 @@ def smallest_weights(sets: TaskSets) -> list[int]:
     return smallest
 
 
-def best_savings(sets: TaskSets, saved: Sequence[int]) -> list[int]:
-    """Largest saving of every task set.
-
-    Parameters
-    ----------
-    sets : TaskSets
-    saved : sequence of int
-        Cost of the blocks 1..n, by n.
-
-    Returns
-    -------
-    list of int
-        Indexed by the bit mask of the set; 0 for the empty set and for single tasks.
-    """
-    size = sets.everything + 1
-    smallest = smallest_weights(sets)
-    savings = [0] * size
-    for mask in range(size):
-        if mask.bit_count() < 2:
-            continue
-        rest = mask ^ (1 << (mask.bit_length() - 1))
-        best = 0
-        part = rest
-        while part:
-            saving = savings[mask ^ part] + savings[part]
-            if saving > best:
-                best = saving
-            part = (part - 1) & rest
-        savings[mask] = best + saved[smallest[mask]]
-    return savings
-
-
-def best_strict_savings(
-    sets: TaskSets, saved: Sequence[int], admissible: AdmissibleDepths
-) -> list[list[int]]:
-    """Largest saving of every task set, below every admissible depth.
-
-    Parameters
-    ----------
-    sets : TaskSets
-    saved : sequence of int
-        Cost of the blocks 1..n, by n.
-    admissible : AdmissibleDepths
-
-    Returns
-    -------
-    list of list of int
-        Indexed by the place of the depth among the levels of ``admissible``, then by the bit
-        mask of the set; negative where the set cannot share so much.
-    """
-    size = sets.everything + 1
-    infeasible = -2 * len(sets.tasks) * saved[-1] - 1  # still negative beside any saving
-    rows = [[0] * size for _ in admissible.levels]
-    smallest = smallest_weights(sets)
-    for mask in range(size):
-        count = mask.bit_count()
-        if count < 2:
-            continue
-        best = infeasible
-        for level in reversed(range(len(rows))):
-            row, shared = rows[level], admissible.levels[level]
-            row[mask] = best
-            if smallest[mask] < shared:
-                continue
-            groups = admissible.groups(mask, level)
-            inside = max((row[mask ^ p] + row[p] for p in splits_between(groups)), default=-1)
-            if inside >= 0 and inside + saved[shared] > best:
-                best = row[mask] = inside + saved[shared]
-            if len(groups) == count:  # admissible to all pairs: nothing below saves more
-                for lower in rows[:level]:
-                    lower[mask] = best
-                break
-    return rows
-
-
-def spanning_tree_bound(graph: nx.Graph, block_costs: Sequence[float]) -> float:
+def spanning_tree_bound(graph: TaskGraph, block_costs: Sequence[float]) -> float:
     """Upper bound on what any sharing tree saves against independent encoders.
 
     Every merge of two groups of tasks shares at most what the heaviest edge between them allows;
@@ -223,8 +169,7 @@ def spanning_tree_bound(graph: nx.Graph, block_costs: Sequence[float]) -> float:
 
     Parameters
     ----------
-    graph : nx.Graph
-        Task graph, see `task_graph`.
+    graph : TaskGraph
     block_costs : sequence of float
         Cost of each block, 0 or more.
 
@@ -233,5 +178,5 @@ def spanning_tree_bound(graph: nx.Graph, block_costs: Sequence[float]) -> float:
     float
         In the unit of ``block_costs``.
     """
-    edges = nx.maximum_spanning_edges(graph, data=True)
+    edges = nx.maximum_spanning_edges(graph.to_networkx(), data=True)
     return float(sum(sum(block_costs[: edge["weight"]]) for _, _, edge in edges))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from synergy.costs import Costs
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.synthesize import Solver, Synthesis, synthesize
+from synergy.synthesis.question import Question
+from synergy.synthesis.search import Synthesis, search
 from synergy.synthesis.task_graph import task_graph
 
 
@@ -16,6 +17,8 @@ class FrontierTree:
 
     Attributes
     ----------
+    number : int
+        From 1, by ascending threshold.
     low : float
         In percent.
     high : float, or None
@@ -24,18 +27,13 @@ class FrontierTree:
         At the threshold ``low``.
     """
 
+    number: int
     low: float
     high: float | None
     synthesis: Synthesis
 
 
-def frontier(
-    table: ARTable,
-    block_costs: Sequence[float],
-    depth: int = 8,
-    solver: Solver = "recursive",
-    strict: bool = False,
-) -> tuple[FrontierTree, ...]:
+def frontier(question: Question, table: ARTable, costs: Costs) -> tuple[FrontierTree, ...]:
     """The trees of all thresholds.
 
     A tree can only change where a cell begins to pass, so there are at most as many as different
@@ -44,8 +42,10 @@ def frontier(
 
     Parameters
     ----------
-    table, block_costs, depth, solver, strict
-        As in `synthesize`.
+    question : Question
+        Its threshold and its budgets are not looked at.
+    table : ARTable
+    costs : Costs
 
     Returns
     -------
@@ -55,22 +55,22 @@ def frontier(
     Raises
     ------
     ConfigError, TableError, TreeError
-        As `synthesize`.
+        As `search`.
     """
     measured = {cell.ar_pct for cell in table.cells if cell.ar_pct is not None}
     found: list[Synthesis] = []
-    decided_by = "depths" if strict else "weight"
-    before: list[object] | None = None
+    before: object = None
     for max_ar in sorted({0.0} | measured):
-        allowed = [edge[2] for edge in task_graph(table, max_ar).edges(data=decided_by)]
+        terms = replace(question, max_ar=max_ar, max_params=None, max_macs=None)
+        allowed = task_graph(table, terms).deciding(terms.strict)
         if allowed == before:
             continue
         before = allowed
-        synthesis = synthesize(table, max_ar, block_costs, depth, solver, strict)
+        synthesis = search(terms, table, costs)
         if not found or synthesis.tree != found[-1].tree:
             found.append(synthesis)
     ends = [synthesis.max_ar for synthesis in found[1:]]
     return tuple(
-        FrontierTree(synthesis.max_ar, high, synthesis)
-        for synthesis, high in zip(found, [*ends, None], strict=True)
+        FrontierTree(number, synthesis.max_ar, high, synthesis)
+        for number, (synthesis, high) in enumerate(zip(found, [*ends, None], strict=True), 1)
     )

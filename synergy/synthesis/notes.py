@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import networkx as nx
+from collections.abc import Iterable
 
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.task_graph import Caps
+from synergy.synthesis.question import Caps
+from synergy.synthesis.task_graph import TaskGraph
 
 
-def sharing_notes(graph: nx.Graph, caps: Caps) -> list[str]:
+def sharing_notes(graph: TaskGraph, caps: Caps) -> list[str]:
     """Says when no pair may share anything."""
-    if any(weight for _, _, weight in graph.edges(data="weight")):
+    if any(graph.weights):
         return []
     depth = "any depth that its cap allows" if caps else "any depth"
     return [
@@ -21,7 +20,7 @@ def sharing_notes(graph: nx.Graph, caps: Caps) -> list[str]:
     ]
 
 
-def depth_notes(table: ARTable, max_ar: float, shared: Mapping[frozenset[str], int]) -> list[str]:
+def depth_notes(table: ARTable, max_ar: float, used: Iterable[tuple[str, str, int]]) -> list[str]:
     """Depths in use at which the pair itself did not pass, although it passed at a larger one.
 
     Parameters
@@ -29,12 +28,11 @@ def depth_notes(table: ARTable, max_ar: float, shared: Mapping[frozenset[str], i
     table : ARTable
     max_ar : float
         The threshold, in percent.
-    shared : mapping of pair to int
+    used : iterable of (str, str, int)
         Number of blocks that each pair shares.
     """
     notes: list[str] = []
-    for a, b in table.pairs():
-        depth = shared[frozenset((a, b))]
+    for a, b, depth in used:
         if not depth or (cell := table.cell(a, b, depth)).passes(max_ar):
             continue
         if cell.ar_pct is not None:

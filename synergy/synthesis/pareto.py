@@ -5,12 +5,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Sequence
 
-import networkx as nx
-
-from synergy.synthesis.admissible import AdmissibleDepths, splits_between
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.splits import Solution, TreeSearch, exact_prefix_sums, preference
-from synergy.synthesis.task_sets import members
+from synergy.synthesis.subtrees import Solution, Subtrees, exact_prefix_sums, preference
+from synergy.synthesis.task_graph import TaskGraph
+from synergy.synthesis.task_sets import PassedDepths, members, splits_between
 from synergy.tree import SharingTree
 
 MAX_PARETO_TASKS = 10  # a second for each threshold that is looked at
@@ -18,7 +16,7 @@ MAX_PARETO_TASKS = 10  # a second for each threshold that is looked at
 Savings = tuple[int, ...]
 
 
-class ParetoSearch(TreeSearch):
+class ParetoSearch:
     """Finds the strict trees that no other one beats in all of several costs.
 
     The dynamic program of `synergy.synthesis.exact`, with a set of solutions for every task set
@@ -27,69 +25,57 @@ class ParetoSearch(TreeSearch):
 
     Parameters
     ----------
-    graph : nx.Graph
-        Task graph with the depths that pass.
-    table : ARTable, or None
-        Decides between trees that cost the same.
-    costs : sequence of sequence of float, each of length ``depth``
+    graph : TaskGraph
+    costs : sequence of sequence of float, each of length D
         The costs of the blocks, one sequence for each cost.
-    depth : int
-        Number of blocks of the encoder.
+    table : ARTable, optional
+        Decides between trees that cost the same.
     """
 
     def __init__(
-        self,
-        graph: nx.Graph,
-        table: ARTable | None,
-        costs: Sequence[Sequence[float]],
-        depth: int,
+        self, graph: TaskGraph, costs: Sequence[Sequence[float]], table: ARTable | None = None
     ) -> None:
-        super().__init__(graph, table, costs[0], depth)
-        self.admissible = AdmissibleDepths(graph, self.sets)
-        sums = [exact_prefix_sums(block_costs, depth) for block_costs in costs]
-        self._gains: list[Savings] = list(zip(*sums, strict=True))
+        self._subtrees = Subtrees(graph, costs[0], table)
+        self._depths = PassedDepths(graph, self._subtrees.sets)
+        self._gains: list[Savings] = list(zip(*map(exact_prefix_sums, costs), strict=True))
         self._solved: dict[tuple[int, int], dict[Savings, Solution]] = {}
-
-    def best(self) -> Solution:
-        """The subtree of all tasks that saves most of the first cost."""
-        found = self.solve(self.sets.everything, 0)
-        return found[max(found)]
 
     def trees(self) -> list[SharingTree]:
         """The trees of all tasks, by the first cost, the smallest first."""
-        found = self.solve(self.sets.everything, 0)
-        return [self.tree_of(found[savings]) for savings in sorted(found, reverse=True)]
+        found = self._solve(self._subtrees.sets.everything, 0)
+        return [self._subtrees.tree(found[savings]) for savings in sorted(found, reverse=True)]
 
-    def solve(self, mask: int, level: int) -> dict[Savings, Solution]:
+    def _solve(self, mask: int, level: int) -> dict[Savings, Solution]:
         """Subtrees of a set that shares at least the depth of a level, by what they save."""
         key = mask, level
         if key not in self._solved:
-            self._solved[key] = self._solve(mask, level)
+            bits = members(mask)
+            if len(bits) == 1:
+                alone = self._subtrees.alone(*bits)
+                self._solved[key] = {(0,) * len(self._gains[0]): alone}
+            else:
+                self._solved[key] = self._solve_several(mask, level)
         return self._solved[key]
 
-    def _solve(self, mask: int, level: int) -> dict[Savings, Solution]:
-        bits = members(mask)
-        if len(bits) == 1:
-            return {(0,) * len(self._gains[0]): self.alone(*bits)}
-        levels = self.admissible.levels
+    def _solve_several(self, mask: int, level: int) -> dict[Savings, Solution]:
         found: dict[Savings, tuple[Solution, Solution, int]] = {}
-        for place in range(len(levels) - 1, level - 1, -1):
-            groups = self.admissible.groups(mask, place)
+        for place in range(len(self._depths.levels) - 1, level - 1, -1):
+            groups = self._depths.groups(mask, place)
             for rest in splits_between(groups):
                 self._pair_up(found, mask ^ rest, rest, place)
-            if len(groups) == len(bits):  # admissible to all pairs: nothing below saves more
+            if len(groups) == mask.bit_count():  # admissible to all pairs: nothing saves more
                 break
-        return {savings: self.joined(*found[savings]) for savings in _unbeaten(found)}
+        return {savings: self._subtrees.joined(*found[savings]) for savings in _unbeaten(found)}
 
     def _pair_up(
         self, found: dict[Savings, tuple[Solution, Solution, int]], part: int, rest: int, place: int
     ) -> None:
         """Add what a split at a depth can save."""
-        others = self.solve(rest, place)
+        others = self._solve(rest, place)
         if not others:
             return
-        shared = self.admissible.levels[place]
-        for left, one in self.solve(part, place).items():
+        shared = self._depths.levels[place]
+        for left, one in self._solve(part, place).items():
             for right, other in others.items():
                 savings = tuple(map(sum, zip(left, right, self._gains[shared], strict=True)))
                 rival = found.get(savings)

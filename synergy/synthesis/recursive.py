@@ -23,9 +23,7 @@ always a tree. It need not be the smallest strict one either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-
-import networkx as nx
+from collections.abc import Sequence
 
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.bipartition import (
@@ -34,30 +32,29 @@ from synergy.synthesis.bipartition import (
     conflict_groups,
     optimal_splits,
 )
-from synergy.synthesis.splits import Pairs, SplitSearch, TreeSearch
-from synergy.synthesis.strict_splits import Option, StrictSearch
+from synergy.synthesis.subtrees import Subtrees
+from synergy.synthesis.task_graph import TaskGraph
+from synergy.synthesis.task_sets import DepthRule
+from synergy.synthesis.tree_search import Proposal, TreeSearch
 from synergy.tree import SharingTree
 
 
 def recursive_tree(
-    graph: nx.Graph,
-    table: ARTable | None,
+    graph: TaskGraph,
     block_costs: Sequence[float],
-    depth: int,
+    table: ARTable | None = None,
     strict: bool = False,
 ) -> SharingTree:
     """Sharing tree of a task graph by the paper's recursion.
 
     Parameters
     ----------
-    graph : nx.Graph
-        Task graph, see `task_graph`; the order of its nodes is the task order.
-    table : ARTable, or None
+    graph : TaskGraph
+        The order of its tasks is the task order.
+    block_costs : sequence of float, length D
+        Parameters, MACs or any other cost of the blocks 1..D.
+    table : ARTable, optional
         Decides between splits of equal cost by the AR of the pairs; None skips that rule.
-    block_costs : sequence of float, length ``depth``
-        Parameters, MACs or any other cost of the blocks 1..``depth``.
-    depth : int
-        Number of blocks of the encoder.
     strict : bool
         Pairs share only depths that passed themselves, or nothing; otherwise any depth up to
         their weight. Not in the paper, which assumes that a pair passes at every depth below
@@ -72,76 +69,27 @@ def recursive_tree(
     Raises
     ------
     TableError
-        If a pair has no weight, a weight above ``depth``, no AR at a depth in use, or, with
-        ``strict``, no list of depths that pass.
+        If a pair has a weight above D or no AR at a depth in use.
     TreeError
-        If the block costs do not fit ``depth`` or a task name cannot be used in a tree.
+        If a block cost cannot be used or a task name cannot be used in a tree.
     """
-    return recursive_search(graph, table, block_costs, depth, strict).tree()
+    return TreeSearch(PaperSplits, graph, block_costs, table, strict).tree()
 
 
-def recursive_search(
-    graph: nx.Graph,
-    table: ARTable | None,
-    block_costs: Sequence[float],
-    depth: int,
-    strict: bool = False,
-) -> PaperSplits:
-    """The search behind `recursive_tree`, which also knows whether it followed all ties."""
-    search = StrictRecursiveSearch if strict else RecursiveSearch
-    return search(graph, table, block_costs, depth)
-
-
-class PaperSplits(TreeSearch):
-    """Splits a set so that the smallest weight inside the parts is largest."""
+class PaperSplits:
+    """Splits of a set that make the smallest weight inside the parts largest."""
 
     # Some seconds. Fourteen tasks need less, whatever their weights.
-    max_effort = 3_000_000
+    max_effort: float = 3_000_000
 
-    _took_one_of_many = False
+    def __init__(self, subtrees: Subtrees, depths: DepthRule) -> None:
+        self._sets = subtrees.sets
+        self._depths = depths
 
-    @property
-    def followed_all_ties(self) -> bool:
-        """False when a set had more optimal splits than were tried."""
-        return not self._took_one_of_many and self.effort <= self.max_effort
-
-    def propose(self, mask: int, pairs: Pairs) -> Iterable[int]:
+    def propose(self, mask: int, smallest: int, level: int, *, hurried: bool) -> Proposal:
         """Optimal splits; one of them when there are too many or the search has run long."""
-        _, groups = conflict_groups(pairs, mask)
-        if len(groups) <= MAX_GROUPS and self.effort <= self.max_effort:
-            return optimal_splits(mask, groups)
-        self._took_one_of_many = True
-        return [close_split(self.sets, groups)]
-
-
-class RecursiveSearch(PaperSplits, SplitSearch):
-    """The recursion of the paper."""
-
-
-class StrictRecursiveSearch(PaperSplits, StrictSearch):
-    """The recursion of the paper with depths that passed themselves."""
-
-    def options(self, mask: int, pairs: Pairs, level: int) -> Iterator[Option]:
-        """For each optimal split the tree that shares most."""
-        levels = self.admissible.levels
-        deepest = levels.index(next(iter(pairs)))
-        uncut: list[tuple[int, list[int]]] = []  # by depth, what no split may cut
-        for place in range(deepest, level - 1, -1):
-            groups = self.admissible.groups(mask, place)
-            uncut.append((place, [group for group in groups if group.bit_count() > 1]))
-        known = self._solved
-        for part in self.propose(mask, pairs):
-            rest = mask ^ part
-            for place, groups in uncut:
-                self.effort += 1
-                if any(group & part and group & rest for group in groups):
-                    continue
-                one = known.get((part, place)) or self.solve(part, place)
-                if one is None:
-                    continue
-                other = known.get((rest, place)) or self.solve(rest, place)
-                if other is not None:
-                    yield one, other, levels[place]
-                    break
-            if self.effort > self.max_effort:
-                break
+        places = self._depths.places(mask, smallest, level)
+        groups = conflict_groups(self._sets, mask)
+        if len(groups) <= MAX_GROUPS and not hurried:
+            return Proposal(optimal_splits(mask, groups), places)
+        return Proposal([close_split(self._sets, groups)], places, complete=False)

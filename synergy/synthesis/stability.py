@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 
-from synergy.errors import ConfigError
+from synergy.costs import Costs
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import CellKey
 from synergy.synthesis.exact import exact_tree
+from synergy.synthesis.question import Question
 from synergy.synthesis.recursive import recursive_tree
 from synergy.synthesis.resampling import TableSamples, tail_of
-from synergy.synthesis.synthesize import SOLVERS, Solver
-from synergy.synthesis.task_graph import NO_CAPS, Caps, task_graph
-from synergy.tree import SharingTree
+from synergy.synthesis.task_graph import TaskGraph, task_graph
 
 Pair = tuple[str, str]
 
@@ -96,24 +94,18 @@ class Stability:
 
 
 def stability(
-    samples: TableSamples,
-    max_ar: float,
-    block_costs: Sequence[float],
-    depth: int = 8,
-    solver: Solver = "recursive",
-    strict: bool = False,
-    caps: Caps = NO_CAPS,
-    level: float = 0.95,
+    question: Question, samples: TableSamples, costs: Costs, level: float = 0.95
 ) -> Stability:
     """Solve every resampled table, and those in which one uncertain cell comes out differently.
 
     Parameters
     ----------
+    question : Question
+        Its budgets are not looked at.
     samples : TableSamples
         A cell without AR passes in none of them. Where a sweep skipped cells, a pair that
         happens to exceed the threshold therefore falls further than it would in a full table.
-    max_ar, block_costs, depth, solver, strict, caps
-        As in `synthesize`.
+    costs : Costs
     level : float
         A cell is uncertain when the percentile interval of this level holds the threshold: when
         both outcomes have a larger share than ``(1 - level) / 2``.
@@ -121,20 +113,19 @@ def stability(
     Raises
     ------
     ConfigError
-        If the threshold, the solver, a cap or the level cannot be used.
+        If a cap is of other tasks, the level is not above 0 and below 1, or there are too many
+        tasks for the solver.
     TableError
         If a pair may share more blocks than the encoder has.
     TreeError
-        If the block costs do not fit ``depth``.
+        If a cost cannot be used.
     """
     tail = tail_of(level)
-    if solver not in SOLVERS:
-        raise ConfigError(f"expected the solver {' or '.join(SOLVERS)}, found {solver!r}")
     table, count = samples.table, len(samples.ar)
-    trees = _Trees(table, block_costs, depth, solver, strict)
-    own, usable = _patterns(table, max_ar, caps)
+    trees = _Trees(question, table, costs)
+    own, usable = _patterns(question, table)
     # cells are kept by pair, then by depth
-    passes = (samples.ar <= max_ar).reshape(count, len(usable), len(table.depths))
+    passes = (samples.ar <= question.max_ar).reshape(count, len(usable), len(table.depths))
     bits = 1 << np.arange(len(table.depths))
     patterns, counts = np.unique(passes @ bits & usable, axis=0, return_counts=True)
     weighted = [(tuple(row), int(n)) for row, n in zip(patterns.tolist(), counts, strict=True)]
@@ -185,19 +176,11 @@ Pattern = tuple[int, ...]
 class _Trees:
     """The trees of patterns, each solved once."""
 
-    def __init__(
-        self,
-        table: ARTable,
-        block_costs: Sequence[float],
-        depth: int,
-        solver: Solver,
-        strict: bool,
-    ) -> None:
+    def __init__(self, question: Question, table: ARTable, costs: Costs) -> None:
         self._table = table
-        self._block_costs = block_costs
-        self._depth = depth
-        self._solver = solver
-        self._strict = strict
+        self._block_costs = costs.block_params
+        self._strict = question.strict
+        self._solve = exact_tree if question.solver == "exact" else recursive_tree
         self._notations: dict[Pattern, str] = {}
 
     def notation(self, pattern: Pattern) -> str:
@@ -205,7 +188,14 @@ class _Trees:
         if not self._strict:  # the largest depth is the weight, and nothing else counts
             pattern = tuple(1 << row.bit_length() >> 1 for row in pattern)
         if pattern not in self._notations:
-            self._notations[pattern] = self._solve(pattern).notation(self._table.tasks)
+            table = self._table
+            depths = tuple(
+                tuple(depth for j, depth in enumerate(table.depths) if row >> j & 1)
+                for row in pattern
+            )
+            graph = TaskGraph(table.tasks, depths)
+            tree = self._solve(graph, self._block_costs, table, self._strict)
+            self._notations[pattern] = tree.notation(table.tasks)
         return self._notations[pattern]
 
     def depends(self, pattern: Pattern, pair: int, bit: int) -> bool:
@@ -220,27 +210,15 @@ class _Trees:
         )
         return one != other
 
-    def _solve(self, pattern: Pattern) -> SharingTree:
-        table, costs = self._table, self._block_costs
-        graph = nx.Graph()
-        graph.add_nodes_from(table.tasks)
-        for (a, b), row in zip(table.pairs(), pattern, strict=True):
-            depths = tuple(depth for j, depth in enumerate(table.depths) if row >> j & 1)
-            graph.add_edge(a, b, weight=max(depths, default=0), depths=depths)
-        if self._solver == "exact":
-            return exact_tree(graph, costs, self._depth, table, self._strict)
-        return recursive_tree(graph, table, costs, self._depth, self._strict)
 
-
-def _patterns(table: ARTable, max_ar: float, caps: Caps) -> tuple[Pattern, np.ndarray]:
+def _patterns(question: Question, table: ARTable) -> tuple[Pattern, np.ndarray]:
     """The pattern of the table itself, and for each pair the depths that its cap leaves."""
-    graph = task_graph(table, max_ar, caps)
 
     def bits(depths: Iterable[int]) -> int:
         return sum(1 << table.depths.index(depth) for depth in depths)
 
-    own = tuple(bits(graph.edges[pair]["depths"]) for pair in table.pairs())
-    most = (caps.get(frozenset(pair), math.inf) for pair in table.pairs())
+    own = tuple(map(bits, task_graph(table, question).depths))
+    most = (question.caps.get(frozenset(pair), math.inf) for pair in table.pairs())
     usable = [bits(depth for depth in table.depths if depth <= cap) for cap in most]
     return own, np.array(usable)
 

@@ -6,19 +6,18 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from synergy.errors import TableError
 from synergy.files import write_text_atomically
 from synergy.synthesis.cells import Cell
 
 LONG = ("task_a", "task_b", "shared_depth", "ar_pct")
-COLUMNS = (
-    *(*LONG, "ar_low", "ar_high", "seeds", "status", "reason"),
-    *("single_a", "single_b", "multi_a", "multi_b", "test_ar_pct"),
-)
-"""All attributes of a cell, in the order in which they are written; read in any order."""
+SCORES = ("single_a", "single_b", "multi_a", "multi_b", "test_ar_pct")
+COLUMNS = (*LONG, "ar_low", "ar_high", "seeds", "status", "reason", *SCORES)
+"""The attributes of a cell, in the order in which they are written; read in any order. A column
+``trials`` follows where a cell has some."""
 WIDE = re.compile(r"ar_(-?\d+)_pct")
 
 
@@ -27,19 +26,12 @@ def write_cells(cells: Sequence[Cell], path: Path) -> None:
 
     The same cells give the same bytes; the file appears complete or not at all.
     """
-    named = any(cell.trials for cell in cells)
-    write_rows(
-        path,
-        (*COLUMNS, "trials") if named else COLUMNS,
-        (
-            [*(getattr(cell, name) for name in COLUMNS), *[" ".join(cell.trials)][: int(named)]]
-            for cell in cells
-        ),
-    )
+    columns = (*COLUMNS, "trials") if any(cell.trials for cell in cells) else COLUMNS
+    write_rows(path, columns, ([getattr(cell, name) for name in columns] for cell in cells))
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
-    """Write CSV in which floats read back as the same floats and None is empty."""
+    """Write CSV: floats read back as the same floats, None is empty, tuples have spaces between."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -48,6 +40,8 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[object
 
 
 def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(value)
     if value is None:
         return ""
     return repr(float(value)) if isinstance(value, float) else str(value)
@@ -98,8 +92,10 @@ def read_cells(path: Path) -> tuple[list[tuple[str, Cell]], list[str]]:
                 "complete the line"
             )
             continue
-        row = _Row(where, dict(zip(header, map(str.strip, values), strict=True)), problems)
-        cells = row.wide(depths) if is_wide else row.long()
+        row = dict(zip(header, map(str.strip, values), strict=True))
+        found: list[str] = []
+        cells = _wide(row, depths, found) if is_wide else _long(row, found)
+        problems += [f"{where}: {problem}; correct it" for problem in found]
         located += [(where, cell) for cell in cells]
     return located, problems
 
@@ -123,63 +119,50 @@ def read_lines(path: Path, what: str = "an AR table") -> list[tuple[int, list[st
     raise TableError(f"{path}: expected {what} as CSV text in UTF-8, {problem}")
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One line; what is no number goes to ``problems``."""
+def _wide(row: Mapping[str, str], depths: Mapping[str, int], problems: list[str]) -> list[Cell]:
+    """The cells of a pair, one for each column of ``depths``."""
+    return [
+        Cell(row["task_a"], row["task_b"], depth, _number(row, column, problems, 0.0))
+        for column, depth in depths.items()
+    ]
 
-    where: str
-    values: Mapping[str, str]
-    problems: list[str]
 
-    def wide(self, depths: Mapping[str, int]) -> list[Cell]:
-        """The cells of a pair, one for each column of ``depths``."""
-        pair = self.values["task_a"], self.values["task_b"]
-        return [
-            Cell(*pair, depth, self.number(column, instead=0.0)) for column, depth in depths.items()
-        ]
+def _long(row: Mapping[str, str], problems: list[str]) -> list[Cell]:
+    """The cell of a line, or none when its depth is not readable."""
+    status: Any = row.get("status") or "measured"  # checked with the table
+    usual = 0 if status == "skipped" else 1
+    depth = _whole_number(row, "shared_depth", problems)
+    seeds = _whole_number(row, "seeds", problems) if row.get("seeds") else usual
+    low = _number(row, "ar_low", problems, 0.0)
+    cell = Cell(
+        row["task_a"],
+        row["task_b"],
+        depth or 0,
+        _number(row, "ar_pct", problems, 0.0 if status == "measured" else None),
+        status,
+        row.get("reason", ""),
+        usual if seeds is None else seeds,
+        **{column: _number(row, column, problems) for column in SCORES},
+        ar_low=low,
+        ar_high=_number(row, "ar_high", problems, low),
+        trials=tuple(row.get("trials", "").split()),
+    )
+    return [] if depth is None else [cell]
 
-    def long(self) -> list[Cell]:
-        """The cell of the line, or none when its depth is not readable."""
-        depth = self.integer("shared_depth")
-        status = self.values.get("status") or "measured"
-        usual = 0 if status == "skipped" else 1
-        seeds = self.integer("seeds") if self.values.get("seeds") else usual
-        low = self.number("ar_low", instead=0.0)
-        cell = Cell(
-            self.values["task_a"],
-            self.values["task_b"],
-            depth or 0,
-            self.number("ar_pct", instead=0.0 if status == "measured" else None),
-            status,  # pyright: ignore[reportArgumentType]  # checked with the table
-            self.values.get("reason", ""),
-            usual if seeds is None else seeds,
-            self.number("single_a"),
-            self.number("single_b"),
-            self.number("multi_a"),
-            self.number("multi_b"),
-            self.number("test_ar_pct"),
-            low,
-            self.number("ar_high", instead=low),
-            tuple(self.values.get("trials", "").split()),
-        )
-        return [] if depth is None else [cell]
 
-    def number(self, column: str, instead: float | None = None) -> float | None:
-        text = self.values.get(column)
-        try:
-            return float(text) if text else None
-        except ValueError:
-            self.problems.append(
-                f"{self.where}: expected a number as {column}, found {text!r}; correct it"
-            )
-            return instead
+def _number(
+    row: Mapping[str, str], column: str, problems: list[str], instead: float | None = None
+) -> float | None:
+    try:
+        return float(row[column]) if row.get(column) else None
+    except ValueError:
+        problems.append(f"expected a number as {column}, found {row[column]!r}")
+        return instead
 
-    def integer(self, column: str) -> int | None:
-        text = self.values[column]
-        try:
-            return int(text)
-        except ValueError:
-            self.problems.append(
-                f"{self.where}: expected a whole number as {column}, found {text!r}; correct it"
-            )
-            return None
+
+def _whole_number(row: Mapping[str, str], column: str, problems: list[str]) -> int | None:
+    try:
+        return int(row[column])
+    except ValueError:
+        problems.append(f"expected a whole number as {column}, found {row[column]!r}")
+        return None

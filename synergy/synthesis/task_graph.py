@@ -2,48 +2,109 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from numbers import Integral
 
 import networkx as nx
 
-from synergy.errors import ConfigError
+from synergy.errors import ConfigError, TableError
 from synergy.synthesis.ar_table import ARTable
-
-Caps = Mapping[frozenset[str], int]
-"""Most blocks that a pair may share whatever the table says; pairs that are not named: any."""
-
-NO_CAPS: Caps = MappingProxyType({})
+from synergy.synthesis.question import Question
 
 
-def task_graph(table: ARTable, max_ar: float, caps: Caps = NO_CAPS) -> nx.Graph:
-    """Complete graph of the tasks, weighted with the depths that pairs may share.
+@dataclass(frozen=True)
+class TaskGraph:
+    """The complete graph of some tasks, weighted with the depths that pairs may share.
+
+    Parameters
+    ----------
+    tasks : tuple of str
+        At least one.
+    depths : tuple of tuple of int
+        For every pair, in the order of `pairs`, the depths that pass: at least 1, ascending.
+
+    Raises
+    ------
+    TableError
+        If there is no task, or the depths of a pair are missing or impossible.
+    """
+
+    tasks: tuple[str, ...]
+    depths: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise TableError("expected a task graph with at least one task, found none")
+        pairs = self.pairs()
+        if len(self.depths) != len(pairs):
+            raise TableError(
+                f"expected the depths of {len(pairs)} pairs in the task graph, found those of "
+                f"{len(self.depths)}"
+            )
+        for (a, b), passing in zip(pairs, self.depths, strict=True):
+            whole = all(isinstance(depth, Integral) and depth >= 1 for depth in passing)
+            if not whole or list(passing) != sorted(set(passing)):
+                raise TableError(
+                    f"pair {a}-{b}: expected whole ascending depths of at least 1 in the task "
+                    f"graph, found {passing}"
+                )
+
+    @classmethod
+    def of_weights(cls, tasks: Sequence[str], weights: Mapping[tuple[str, str], int]) -> TaskGraph:
+        """Graph of which only the weights matter, 0 or more, by the pairs in task order."""
+        pairs = itertools.combinations(tasks, 2)
+        return cls(tuple(tasks), tuple((weights[pair],) if weights[pair] else () for pair in pairs))
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """All pairs, in task order."""
+        return tuple(itertools.combinations(self.tasks, 2))
+
+    @cached_property
+    def weights(self) -> tuple[int, ...]:
+        """The largest depth that passes, for every pair; 0 where there is none."""
+        return tuple(int(passing[-1]) if passing else 0 for passing in self.depths)
+
+    def deciding(self, strict: bool) -> tuple[object, ...]:
+        """What a tree follows from: the depths if ``strict``, else the weights."""
+        return self.depths if strict else self.weights
+
+    def to_networkx(self) -> nx.Graph:
+        """The graph with a ``weight`` and the ``depths`` that pass on every edge."""
+        graph = nx.Graph()
+        graph.add_nodes_from(self.tasks)
+        for pair, weight, depths in zip(self.pairs(), self.weights, self.depths, strict=True):
+            graph.add_edge(*pair, weight=weight, depths=depths)
+        return graph
+
+
+def task_graph(table: ARTable, question: Question) -> TaskGraph:
+    """The depths that the pairs of a table may share.
 
     Parameters
     ----------
     table : ARTable
-    max_ar : float
-        Largest AR that passes, in percent; finite and at least 0.
-    caps : mapping of frozenset of two tasks to int, optional
-        Most blocks that a pair may share, 0 or more.
+    question : Question
+        Its threshold and its caps.
 
     Returns
     -------
-    nx.Graph
-        Nodes are the tasks in the order of the table. ``depths`` of an edge are the swept depths
-        that pass and are not above the cap, ascending; ``weight`` is the largest of them, 0 when
-        there is none. A failed or skipped cell does not pass.
+    TaskGraph
+        Of the tasks in the order of the table, with the swept depths that pass and are not above
+        the cap. A failed or skipped cell does not pass.
 
     Raises
     ------
     ConfigError
-        If ``max_ar`` is negative or not finite, or a cap cannot be used.
+        If a cap is of other tasks.
     """
-    return _graph(table, max_ar, caps, assume_skipped=False)
+    return _graph(table, question, assume_skipped=False)
 
 
-def optimistic_graph(table: ARTable, max_ar: float, caps: Caps = NO_CAPS) -> nx.Graph:
+def optimistic_graph(table: ARTable, question: Question) -> TaskGraph:
     """The task graph if every skipped cell passes that can, when AR grows with depth.
 
     That is every skipped depth of a pair, except those above a depth that exceeds the threshold.
@@ -55,41 +116,27 @@ def optimistic_graph(table: ARTable, max_ar: float, caps: Caps = NO_CAPS) -> nx.
     ConfigError
         As `task_graph`.
     """
-    return _graph(table, max_ar, caps, assume_skipped=True)
+    return _graph(table, question, assume_skipped=True)
 
 
-def _graph(table: ARTable, max_ar: float, caps: Caps, *, assume_skipped: bool) -> nx.Graph:
-    if not (math.isfinite(max_ar) and max_ar >= 0):
+def _graph(table: ARTable, question: Question, *, assume_skipped: bool) -> TaskGraph:
+    pairs = table.pairs()
+    unknown = question.caps.keys() - set(map(frozenset, pairs))
+    if unknown:
         raise ConfigError(
-            f"expected a largest AR as a finite percentage of at least 0, found {max_ar}"
+            f"expected caps of pairs of {', '.join(table.tasks)}, "
+            f"found one of {'-'.join(sorted(min(unknown, key=sorted)))}"
         )
-    _check(caps, table)
-    graph = nx.Graph()
-    graph.add_nodes_from(table.tasks)
-    for a, b in table.pairs():
+    found: list[tuple[int, ...]] = []
+    for a, b in pairs:
         row = [table.cell(a, b, depth) for depth in table.depths]
-        depths = {cell.shared_depth for cell in row if cell.passes(max_ar)}
+        depths = {cell.shared_depth for cell in row if cell.passes(question.max_ar)}
         if assume_skipped:
-            exceeding = (c.shared_depth for c in row if c.ar_pct is not None and c.ar_pct > max_ar)
             certain = max(depths, default=0)
-            limit = min((depth for depth in exceeding if depth > certain), default=math.inf)
+            exceeding = (c.shared_depth for c in row if c.ar_pct is not None)
+            limit = min((d for d in exceeding if d > certain), default=math.inf)
             skipped = (c.shared_depth for c in row if c.status == "skipped")
             depths |= {depth for depth in skipped if depth < limit}
-        cap = caps.get(frozenset((a, b)), math.inf)
-        passing = tuple(sorted(depth for depth in depths if depth <= cap))
-        graph.add_edge(a, b, weight=max(passing, default=0), depths=passing)
-    return graph
-
-
-def _check(caps: Caps, table: ARTable) -> None:
-    pairs = {frozenset(pair) for pair in table.pairs()}
-    for pair, cap in caps.items():
-        if pair not in pairs:
-            raise ConfigError(
-                f"expected caps of pairs of {', '.join(table.tasks)}, "
-                f"found one of {'-'.join(sorted(pair))}"
-            )
-        if cap < 0:
-            raise ConfigError(
-                f"pair {'-'.join(sorted(pair))}: expected a cap of at least 0 blocks, found {cap}"
-            )
+        cap = question.caps.get(frozenset((a, b)), math.inf)
+        found.append(tuple(sorted(depth for depth in depths if depth <= cap)))
+    return TaskGraph(table.tasks, tuple(found))

@@ -1,14 +1,11 @@
-"""Sets of tasks as bit masks, and the pair weights inside them: what the solvers compute on."""
+"""Sets of tasks as bit masks, the weights inside them, and the depths that a set may share."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Iterable
-from numbers import Integral
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
-import networkx as nx
-
-from synergy.errors import TableError
+from synergy.synthesis.task_graph import TaskGraph
 
 
 class TaskSets:
@@ -17,66 +14,48 @@ class TaskSets:
     The first task has the highest bit. Of two sets of the same size, the larger number is
     therefore the one that holds the earlier tasks.
 
-    Parameters
-    ----------
-    graph : nx.Graph
-        Complete; every edge has a whole ``weight``, 0 or more.
-
-    Raises
-    ------
-    TableError
-        If there is no task, or a pair has no weight or an impossible one.
-
     Attributes
     ----------
     tasks : tuple of str
     everything : int
         The set of all tasks.
+    bit : dict of str to int
     weights : list of list of int
         Indexed by two bit numbers; 0 on the diagonal.
+    upto : dict of int to list of int
+        For every weight that occurs, ascending, and by bit number: the other tasks with which a
+        task has that weight or less.
     """
 
-    def __init__(self, graph: nx.Graph) -> None:
-        self.tasks: tuple[str, ...] = tuple(graph.nodes)
-        count = len(self.tasks)
-        if not count:
-            raise TableError("expected a task graph with at least one task, found none")
+    def __init__(self, graph: TaskGraph) -> None:
+        count = len(graph.tasks)
+        self.tasks = graph.tasks
         self.everything = (1 << count) - 1
         self.bit = {task: count - 1 - i for i, task in enumerate(self.tasks)}
         self.weights = [[0] * count for _ in range(count)]
-        for a, b in itertools.combinations(self.tasks, 2):
-            weight = graph.edges[a, b].get("weight") if graph.has_edge(a, b) else None
-            if not isinstance(weight, Integral) or weight < 0:
-                raise TableError(
-                    f"pair {a}-{b}: expected a whole weight of at least 0 in the task graph, "
-                    f"found {weight}"
-                )
+        for (a, b), weight in zip(graph.pairs(), graph.weights, strict=True):
             i, j = self.bit[a], self.bit[b]
-            self.weights[i][j] = self.weights[j][i] = int(weight)
-
-    def mask(self, tasks: Collection[str]) -> int:
-        """The set of the named tasks."""
-        unknown = [task for task in tasks if task not in self.bit]
-        if unknown:
-            raise TableError(
-                f"expected tasks out of {', '.join(self.tasks)}, found {', '.join(unknown)}"
-            )
-        return sum(1 << self.bit[task] for task in set(tasks))
+            self.weights[i][j] = self.weights[j][i] = weight
+        self.upto = {
+            weight: [
+                sum(1 << j for j in range(count) if j != i and self.weights[i][j] <= weight)
+                for i in range(count)
+            ]
+            for weight in sorted(set(graph.weights))
+        }
 
     def names(self, mask: int) -> tuple[str, ...]:
         """The tasks of a set, in task order."""
         return tuple(self.tasks[len(self.tasks) - 1 - bit] for bit in members(mask))
 
-    def pairs_by_weight(self, bits: Iterable[int]) -> dict[int, list[tuple[int, int]]]:
-        """Pairs of bit numbers, grouped by their weight in ascending order."""
-        groups: dict[int, list[tuple[int, int]]] = {}
-        rest = list(bits)
-        while rest:
-            i = rest.pop()
-            row = self.weights[i]
-            for j in rest:
-                groups.setdefault(row[j], []).append((i, j))
-        return dict(sorted(groups.items()))
+    def smallest(self, mask: int, bits: Sequence[int]) -> int:
+        """The smallest weight inside a set of at least two tasks."""
+        return next(w for w, near in self.upto.items() if any(near[i] & mask for i in bits))
+
+    def alike(self, mask: int, bits: Sequence[int], weight: int) -> bool:
+        """Whether no pair inside a set has more than a weight."""
+        near = self.upto[weight]
+        return all(near[i] & mask == mask ^ (1 << i) for i in bits)
 
 
 def members(mask: int) -> list[int]:
@@ -86,3 +65,126 @@ def members(mask: int) -> list[int]:
         bits.append(mask.bit_length() - 1)
         mask ^= 1 << bits[-1]
     return bits
+
+
+def splits_between(groups: list[int]) -> list[int]:
+    """The part without the first task, for every split of a set that cuts no group."""
+    parts = [0]
+    for group in groups[1:]:
+        parts += [part | group for part in parts]
+    return parts[1:]
+
+
+class Place(NamedTuple):
+    """A depth that a set may share.
+
+    Attributes
+    ----------
+    level : int
+        Of the depth; the parts of the set share at least that much.
+    depth : int
+    uncut : list of int
+        Sets that no split at that depth may cut.
+    """
+
+    level: int
+    depth: int
+    uncut: list[int]
+
+
+class DepthRule(Protocol):
+    """Which depths a set of tasks may share."""
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """What may be shared above a set as far as it matters to the set, ascending from 0.
+
+        A set is solved once for each of them.
+        """
+        ...
+
+    def groups(self, mask: int, level: int) -> list[int]:
+        """The smallest parts of a set that a split at a level may put apart; by first task."""
+        ...
+
+    def depth(self, smallest: int, level: int) -> int:
+        """What a set of a smallest weight shares at a level."""
+        ...
+
+    def places(self, mask: int, smallest: int, level: int) -> list[Place]:
+        """What a set below a level may share, the deepest first."""
+        ...
+
+
+class AnyDepth:
+    """A pair may share any depth up to its weight.
+
+    A set then shares its smallest weight, since sharing less never makes the rest cheaper, and
+    what is shared above it never matters.
+    """
+
+    levels = (0,)
+
+    def groups(self, mask: int, level: int) -> list[int]:
+        """Every task of its own."""
+        return [1 << bit for bit in members(mask)]
+
+    def depth(self, smallest: int, level: int) -> int:
+        """The smallest weight."""
+        return smallest
+
+    def places(self, mask: int, smallest: int, level: int) -> list[Place]:
+        """The smallest weight."""
+        return [Place(0, smallest, [])]
+
+
+class PassedDepths:
+    """A pair may share nothing, or a depth that passed itself.
+
+    A tree keeps to this exactly when every split at depth d separates only pairs to which d is
+    admissible. A set can then be unable to share as much as its smallest weight, because one of
+    its pairs failed there, and what a part may do depends on how much is shared above it.
+    """
+
+    def __init__(self, graph: TaskGraph, sets: TaskSets) -> None:
+        self.levels = tuple(sorted({0}.union(*graph.depths)))
+        rank = {depth: level for level, depth in enumerate(self.levels)}
+        # By level and bit: the other tasks with which a task may not share exactly that depth.
+        self._conflicts = [
+            [sets.everything ^ (1 << bit) if level else 0 for bit in range(len(sets.tasks))]
+            for level in range(len(self.levels))
+        ]
+        for (a, b), passing in zip(graph.pairs(), graph.depths, strict=True):
+            i, j = sets.bit[a], sets.bit[b]
+            for depth in passing:
+                self._conflicts[rank[depth]][i] &= ~(1 << j)
+                self._conflicts[rank[depth]][j] &= ~(1 << i)
+
+    def groups(self, mask: int, level: int) -> list[int]:
+        """The smallest parts between which the depth is admissible."""
+        conflicts = self._conflicts[level]
+        groups: list[int] = []
+        while mask:
+            group, added = 0, 1 << (mask.bit_length() - 1)
+            while added:
+                group |= added
+                reached = 0
+                while added:
+                    reached |= conflicts[added.bit_length() - 1]
+                    added ^= 1 << (added.bit_length() - 1)
+                added = reached & mask & ~group
+            groups.append(group)
+            mask ^= group
+        return groups
+
+    def depth(self, smallest: int, level: int) -> int:
+        """The depth of the level."""
+        return self.levels[level]
+
+    def places(self, mask: int, smallest: int, level: int) -> list[Place]:
+        """The admissible depths that are not above the smallest weight."""
+        deepest = self.levels.index(smallest)
+        return [
+            Place(place, self.levels[place], [g for g in self.groups(mask, place) if g & (g - 1)])
+            for place in range(deepest, level - 1, -1)
+        ]

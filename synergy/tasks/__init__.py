@@ -1,4 +1,4 @@
-"""Kinds of task: what the decoder looks like, what is minimised, what is scored.
+"""Kinds of task: how labels become targets, what is minimised, what is scored.
 
 ``TASK_KINDS`` maps the ``kind`` of a task in a configuration to its implementation (see
 `synergy.tasks.base.TaskKind`).
@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from synergy.tasks.base import TaskKind, TaskSpec
+from dataclasses import dataclass
+from typing import Any
+
+from synergy.tasks.base import TaskKind
 from synergy.tasks.clip_classification import ClipClassification
 from synergy.tasks.frame_activity import FrameActivity
 
@@ -16,3 +19,35 @@ TASK_KINDS: dict[str, TaskKind] = {
 }
 
 __all__ = ["TASK_KINDS", "TaskKind", "TaskSpec"]
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task as networks and results know it.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        Key in ``TASK_KINDS``.
+    classes : tuple of str
+        Names in the order of the logits; for an activity, the one label that is detected.
+    """
+
+    name: str
+    kind: str
+    classes: tuple[str, ...]
+
+    @property
+    def rules(self) -> TaskKind:
+        """What the kind of the task decides."""
+        return TASK_KINDS[self.kind]
+
+    def to_json(self) -> dict[str, Any]:
+        """The specification as JSON values."""
+        return {"name": self.name, "kind": self.kind, "classes": list(self.classes)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TaskSpec:
+        """Inverse of `to_json`."""
+        return cls(data["name"], data["kind"], tuple(data["classes"]))

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from synergy.tasks.base import Arrays, TaskKind
+from synergy.tasks.predictions import ClassPrediction
+from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource
+from synergy.wording import Split, counted, did_you_mean, short_list
 
 
 class AttentionDecoder(nn.Module):
@@ -37,13 +47,105 @@ class AttentionDecoder(nn.Module):
             weight = weight.masked_fill(beyond, float("-inf"))
         return self.classify((torch.softmax(weight, dim=1).unsqueeze(1) @ h).squeeze(1))
 
+    @staticmethod
+    def source() -> str:
+        """The class as an exported model defines it, for clips without padding."""
+        return Path(__file__).with_name("attention_decoder.py.txt").read_text(encoding="utf-8")
 
-class ClipClassification:
+    def source_arguments(self) -> tuple[int, int]:
+        """What makes the same decoder of that class."""
+        return self.classify.in_features, self.classify.out_features
+
+
+class ClipClassification(TaskKind):
     """Each clip has one class; scored with accuracy."""
 
     name = "clip_classification"
-    per_frame = False
     metric = "accuracy"
+
+    # -- from labels to targets -----------------------------------------------------------
+
+    def source_problem(self, source: TaskSource) -> str | None:
+        """A source of segments."""
+        found = "a classification task needs a column, found segments"
+        return found if source.column is None else None
+
+    def default_classes(self, found: Sequence[Matching]) -> tuple[str, ...]:
+        """Classes that the data has: targets of maps, and values where there is no map; sorted."""
+        classes: set[str] = set()
+        for source, _, clips in found:
+            values = {clip.labels.get(source.column or "") for clip in clips} - {None}
+            classes |= {source.map[value] for value in values & source.map.keys() if value}
+            classes |= {value for value in values if value and not source.map}
+        return tuple(sorted(classes))
+
+    def label(
+        self, found: Matching, classes: tuple[str, ...], findings: Findings
+    ) -> list[LabelledClip]:
+        """Clips whose value is a class or is mapped to one, with the number of the class."""
+        source, corpus, clips = found
+        name, column = corpus.name, source.column or ""
+        number = {label: index for index, label in enumerate(classes)}
+        for target in dict.fromkeys(source.map.values()):
+            if target not in number:
+                findings.problems.append(
+                    f"corpus {name}: the map leads to {target!r}, which is no class"
+                    f"{did_you_mean(target, classes)}; classes are {short_list(classes, 40)}"
+                )
+        result: list[LabelledClip] = []
+        unknown: Counter[str] = Counter()
+        empty = 0
+        for clip in clips:
+            value = clip.labels.get(column)
+            if value is None:
+                empty += 1
+            elif (label := source.map.get(value, value)) in number:
+                result.append(LabelledClip(name, clip, number[label]))
+            elif value not in source.map:
+                unknown[value] += 1
+        if empty:
+            findings.dropped.append(f"{counted(empty, 'clip')} of {name} have no {column}")
+        for value in source.map.keys() - {clip.labels.get(column) for clip in clips}:
+            findings.dropped.append(
+                f"no clip of {name} has the {column} {value!r} that the map names"
+            )
+        for value, count in sorted(unknown.items()):
+            if source.map:
+                findings.dropped.append(
+                    f"{counted(count, 'clip')} of {name} have the {column} {value!r}, "
+                    "which is not in the map"
+                )
+            else:
+                findings.problems.append(
+                    f"corpus {name}: {counted(count, 'clip')} with the {column} {value!r}, which "
+                    f"is no class{did_you_mean(value, classes)}; classes are "
+                    f"{short_list(classes, 40)} (use map or where to leave values out)"
+                )
+        return result
+
+    def split_problems(
+        self, split: Split, clips: Sequence[LabelledClip], classes: tuple[str, ...]
+    ) -> list[str]:
+        """All clips of one class, or a class that cannot be learnt."""
+        found = {clip.target for clip in clips}
+        if len(found) == 1:
+            clips_of_split = counted(len(clips), f"{split} clip")
+            return [f"all {clips_of_split} are {classes[found.pop()]}; expected several classes"]
+        missing = [label for index, label in enumerate(classes) if index not in found]
+        if split == "train" and missing:
+            return [f"no train clip of the class {short_list(missing)}"]
+        return []
+
+    def target(self, label: Any, frames: int, hop_s: float) -> np.ndarray:
+        """The number of the class, int64 []."""
+        return np.asarray(label, dtype=np.int64)
+
+    def counts(self, targets: Arrays, classes: tuple[str, ...]) -> dict[str, int]:
+        """Clips of each class."""
+        numbers = [int(target) for target in targets]
+        return {label: numbers.count(i) for i, label in enumerate(classes)}
+
+    # -- training and scoring -------------------------------------------------------------
 
     def build_head(self, channels: int, mels: int, classes: int) -> nn.Module:
         """An `AttentionDecoder`."""
@@ -60,11 +162,7 @@ class ClipClassification:
         return nn.functional.kl_div(student, expected, reduction="batchmean") * temperature**2
 
     def resampled_scores(
-        self,
-        logits: list[np.ndarray],
-        targets: list[np.ndarray],
-        groups: np.ndarray,
-        weights: np.ndarray,
+        self, logits: Arrays, targets: Arrays, groups: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
         """Accuracy from the hits and the clips of each group."""
         hit = np.array([int(r.argmax()) == int(t) for r, t in zip(logits, targets, strict=True)])
@@ -73,7 +171,7 @@ class ClipClassification:
         with np.errstate(invalid="ignore"):
             return (weights @ hits) / (weights @ clips)
 
-    def scores(self, logits: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, float]:
+    def scores(self, logits: Arrays, targets: Arrays) -> dict[str, float]:
         """Accuracy, balanced accuracy (mean recall) and the share of the largest class."""
         predicted = np.array([int(row.argmax()) for row in logits])
         expected = np.array([int(target) for target in targets])
@@ -84,3 +182,23 @@ class ClipClassification:
             "balanced_accuracy": float(np.mean([hit[expected == k].mean() for k in present])),
             "majority": float(np.bincount(expected).max() / len(expected)),
         }
+
+    threshold = None
+
+    def prediction(
+        self,
+        logits: Tensor,
+        classes: Sequence[str],
+        threshold: float | None,
+        frame_s: float,
+        duration_s: float,
+    ) -> ClassPrediction:
+        """One label for the whole recording; nothing but logits and classes matters."""
+        shares = torch.softmax(logits.double(), dim=0).tolist()
+        return ClassPrediction(
+            classes[int(logits.argmax())], dict(zip(classes, shares, strict=True))
+        )
+
+    def exported_logits(self, logits: str) -> str:
+        """Those of the decoder."""
+        return logits

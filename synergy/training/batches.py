@@ -17,14 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synergy.datasets.bank import ClipBank, TaskData
 from synergy.seeding import uniform
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import SoftLabels
 
 # What a random number is for: the last key of each draw.
 _ORDER, _START, _GAIN, _MEL_WIDTH, _MEL_PLACE, _FRAME_WIDTH, _FRAME_PLACE = range(7)
 _LN_POWER_PER_DB = log(10) / 10
+
+Keys = tuple[int | np.ndarray, ...]
+"""What the draws of a row depend on."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,14 @@ class Batch:
     rows: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
     soft: Mapping[str, Tensor]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on ``device``."""
+        by_task = (
+            {task: values.to(device) for task, values in found.items()}
+            for found in (self.rows, self.targets, self.soft)
+        )
+        return Batch(self.x.to(device), *by_task)
 
 
 class BatchSource:
@@ -89,19 +100,14 @@ class BatchSource:
         repeats = np.array([repeat for _, repeat in row_of], dtype=np.int64)
         keys = (self.seed, step, self.bank.hashes[clips], repeats)
         starts = self._starts(clips, keys)
-        x = self._augment(self._crops(clips, starts), keys)
+        x = self._augment(self.bank.crops(clips, starts, self.frames), keys)
         rows: dict[str, Tensor] = {}
         targets: dict[str, Tensor] = {}
         for task in self.tasks:
-            picks = sorted(drawn[task.task], key=lambda pick: row_of[pick[:2]])
-            own = np.array([row_of[pick[:2]] for pick in picks], dtype=np.int64)
-            values = [task.targets["train"][position] for _, _, position in picks]
-            if values[0].ndim == 1:
-                values = [
-                    _take(value, int(starts[row]), self.frames)
-                    for row, value in zip(own, values, strict=True)
-                ]
-            rows[task.task] = torch.from_numpy(own)
+            picks = sorted((row_of[pick[:2]], pick[2]) for pick in drawn[task.task])
+            crop, whole = task.spec.rules.crop_target, task.targets["train"]
+            values = [crop(whole[place], int(starts[row]), self.frames) for row, place in picks]
+            rows[task.task] = torch.tensor([row for row, _ in picks])
             targets[task.task] = torch.from_numpy(np.stack(values))
         features = torch.from_numpy(x).transpose(1, 2).unsqueeze(1).contiguous()
         return Batch(features, rows, targets, self._soft(clips, starts))
@@ -127,17 +133,14 @@ class BatchSource:
         return drawn
 
     def _epoch_order(self, stream: int, epoch: int, count: int) -> np.ndarray:
-        key = (stream, epoch)
-        if key not in self._order:
-            for stale in [k for k in self._order if k[0] == stream and k[1] < epoch - 1]:
-                del self._order[stale]
-            draws = uniform(
-                self.seed, np.asarray(stream, np.uint64), epoch, np.arange(count), _ORDER
-            )
-            self._order[key] = np.argsort(draws, kind="stable")
-        return self._order[key]
+        if (stream, epoch) not in self._order:
+            self._order.pop((stream, epoch - 2), None)
+            of_stream = np.asarray(stream, np.uint64)
+            draws = uniform(self.seed, of_stream, epoch, np.arange(count), _ORDER)
+            self._order[stream, epoch] = np.argsort(draws, kind="stable")
+        return self._order[stream, epoch]
 
-    def _starts(self, clips: np.ndarray, keys: tuple[int | np.ndarray, ...]) -> np.ndarray:
+    def _starts(self, clips: np.ndarray, keys: Keys) -> np.ndarray:
         """First frame of each crop; may lie outside the clip by the random shift."""
         lengths = np.array([len(self.bank.features[clip]) for clip in clips])
         shift = round(self.config.shift_s / self.bank.hop_s)
@@ -146,61 +149,37 @@ class BatchSource:
         drawn = uniform(*keys, _START) * (highest - lowest + 1)
         return (lowest + np.floor(drawn)).astype(np.int64)
 
-    def _crops(self, clips: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """Normalised crops, float32 [B, F, M]."""
-        crops = np.empty((len(clips), self.frames, self.bank.mels), dtype=np.float32)
-        for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
-            crops[row] = _take(self.bank.features[clip], start, self.frames)
-        crops -= self.bank.mean
-        crops /= self.bank.std
-        return crops
-
     def _soft(self, clips: np.ndarray, starts: np.ndarray) -> dict[str, Tensor]:
         """Teachers' logits of the crops."""
         if self.soft_labels is None:
             return {}
         soft: dict[str, Tensor] = {}
         for task in self.tasks:
-            per_frame = task.targets["train"][0].ndim == 1
+            crop, labels = task.spec.rules.crop_soft_label, self.soft_labels.logits[task.task]
             values = [
-                _take(self.soft_labels.logits[task.task][clip], start, self.frames)
-                if per_frame
-                else self.soft_labels.of_crop(task.task, clip, start)
+                crop(labels[clip], start, self.frames, self.soft_labels.hop)
                 for clip, start in zip(clips.tolist(), starts.tolist(), strict=True)
             ]
             soft[task.task] = torch.from_numpy(np.stack(values))
         return soft
 
-    def _augment(self, x: np.ndarray, keys: tuple[int | np.ndarray, ...]) -> np.ndarray:
+    def _augment(self, x: np.ndarray, keys: Keys) -> np.ndarray:
         """Random level, then masks over mel bands and frames, in place."""
         config = self.config
         if config.gain_db > 0:
             gain = (2 * uniform(*keys, _GAIN) - 1) * config.gain_db * _LN_POWER_PER_DB
-            x += (gain[:, None] / self.bank.std).astype(np.float32)[:, None, :]
+            x += (gain[:, None] / self.bank.normalisation.std).astype(np.float32)[:, None, :]
         for number in range(config.masks):
-            bands = _mask(x.shape[2], config.mel_mask, keys, number, _MEL_WIDTH, _MEL_PLACE)
-            frames = _mask(x.shape[1], config.frame_mask, keys, number, _FRAME_WIDTH, _FRAME_PLACE)
+            own = (*keys, number)
+            bands = _mask(x.shape[2], config.mel_mask, own, _MEL_WIDTH, _MEL_PLACE)
+            frames = _mask(x.shape[1], config.frame_mask, own, _FRAME_WIDTH, _FRAME_PLACE)
             x[np.broadcast_to(bands[:, None, :] | frames[:, :, None], x.shape)] = 0.0
         return x
 
 
-def _take(frames: np.ndarray, start: int, count: int) -> np.ndarray:
-    """``count`` frames from ``start``; beyond the clip its first or last frame repeats."""
-    if start >= 0 and start + count <= len(frames):
-        return frames[start : start + count]
-    return frames[np.clip(np.arange(start, start + count), 0, len(frames) - 1)]
-
-
-def _mask(
-    length: int,
-    share: float,
-    keys: tuple[int | np.ndarray, ...],
-    number: int,
-    for_width: int,
-    for_place: int,
-) -> np.ndarray:
+def _mask(length: int, share: float, keys: Keys, for_width: int, for_place: int) -> np.ndarray:
     """One random span per row of at most ``share`` of the axis; bool [B, length]."""
-    width = np.floor(uniform(*keys, number, for_width) * (share * length + 1))
-    first = np.floor(uniform(*keys, number, for_place) * (length - width + 1))
+    width = np.floor(uniform(*keys, for_width) * (share * length + 1))
+    first = np.floor(uniform(*keys, for_place) * (length - width + 1))
     place = np.arange(length)
     return (place >= first[:, None]) & (place < (first + width)[:, None])

@@ -44,21 +44,10 @@ class SoftLabels:
     hop : int
         Frames from one window to the next.
     logits : dict of task to dict of clip number to float32 array
-        Mean over the teachers of the task: [W, K] for the windows of a clip, or [F] for an
-        activity.
+        Mean over the teachers of the task, of the `synergy.tasks.TaskKind.pieces` of a clip:
+        [W, K] for its windows, or [F] for an activity.
     """
 
     settings: DistillationConfig
     hop: int
     logits: Mapping[str, Mapping[int, np.ndarray]]
-
-    def of_crop(self, task: str, clip: int, start: int) -> np.ndarray:
-        """Logits [K] of the window nearest to a crop that begins at frame ``start``."""
-        windows = self.logits[task][clip]
-        nearest = (2 * start + self.hop) // (2 * self.hop)
-        return windows[min(max(nearest, 0), len(windows) - 1)]
-
-
-def window_starts(frames: int, length: int, hop: int) -> range:
-    """First frames of the windows of a clip; one window for a clip no longer than ``length``."""
-    return range(0, max(1, frames - length + 1), hop)

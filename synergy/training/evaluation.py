@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from synergy.datasets.bank import ClipBank, TaskData
 from synergy.sparsity import Network
-from synergy.tasks import TASK_KINDS
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.wording import Split
 
 # Clips are padded to a multiple of this, so that clips of about one length make a batch.
@@ -57,53 +56,31 @@ def predict(
             lengths = [len(bank.features[clip]) for clip in clips]
             x = np.zeros((len(clips), padded, bank.mels), dtype=np.float32)
             for row, clip in enumerate(clips):
-                x[row, : lengths[row]] = (bank.features[clip] - bank.mean) / bank.std
+                x[row, : lengths[row]] = bank.normalisation(bank.features[clip])
             rows = {
-                task: torch.tensor(
-                    [row for row, clip in enumerate(clips) if task in wanted[clip]],
-                    dtype=torch.int64,
-                )
-                for task in clips_by_task
+                task: [row for row, clip in enumerate(clips) if task in wanted[clip]]
+                for task in network.tree.tasks
             }
-            rows = {task: chosen for task, chosen in rows.items() if len(chosen)}
-            outputs = _run(network, x, lengths, rows, device)
+            outputs = network(
+                torch.from_numpy(x).to(device).transpose(1, 2).unsqueeze(1),
+                torch.tensor(lengths, device=device),
+                {t: torch.tensor(r, dtype=torch.int64, device=device) for t, r in rows.items()},
+            )
             for task, values in outputs.items():
-                for row, value in zip(rows[task].tolist(), values, strict=True):
-                    position = wanted[clips[row]][task]
-                    per_frame = TASK_KINDS[network.specs[task].kind].per_frame
-                    logits[task][position] = value[: lengths[row]] if per_frame else value
+                cut = network.specs[task].rules.unpadded
+                for row, value in zip(rows[task], values.cpu().numpy(), strict=True):
+                    logits[task][wanted[clips[row]][task]] = cut(value, lengths[row])
     network.train(was_training)
     return logits
 
 
 def score(
-    network: Network,
-    tasks: Sequence[TaskData],
-    split: Split,
-    logits: Mapping[str, list[np.ndarray]],
+    tasks: Sequence[TaskData], split: Split, logits: Mapping[str, list[np.ndarray]]
 ) -> dict[str, dict[str, float]]:
     """Metrics of each task; the one that counts is the ``metric`` of its kind."""
     return {
-        task.task: TASK_KINDS[network.specs[task.task].kind].scores(
-            logits[task.task], task.targets[split]
-        )
-        for task in tasks
+        task.task: task.spec.rules.scores(logits[task.task], task.targets[split]) for task in tasks
     }
-
-
-def _run(
-    network: Network,
-    x: np.ndarray,
-    lengths: list[int],
-    rows: dict[str, torch.Tensor],
-    device: torch.device,
-) -> dict[str, np.ndarray]:
-    """Outputs of the tasks in ``rows``; the others get no row."""
-    none = torch.empty(0, dtype=torch.int64, device=device)
-    every = {task: rows.get(task, none).to(device) for task in network.tree.tasks}
-    features = torch.from_numpy(x).to(device).transpose(1, 2).unsqueeze(1)
-    outputs = network(features, torch.tensor(lengths, device=device), every)
-    return {task: outputs[task].cpu().numpy() for task in rows}
 
 
 def _by_length(bank: ClipBank, clips: list[int]) -> list[tuple[int, list[int]]]:

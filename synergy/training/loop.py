@@ -15,10 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synergy.datasets.bank import ClipBank, TaskData
 from synergy.errors import TrainingError
 from synergy.sparsity import Network
-from synergy.tasks import TASK_KINDS
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
@@ -84,39 +83,29 @@ def train(
     optimizer, schedule = build_optimizer(network, config)
     snapshots: dict[int, dict[str, Tensor]] = {}
     history: list[dict[str, float]] = []
-    sums = {task.task: 0.0 for task in tasks}
     rows, seconds = 0, 0.0
-    started = time.perf_counter()
-    for step in range(config.steps):
-        if masking is not None and step == masking.start:
-            masking.begin(optimizer)
-        batch = source.batch(step)
-        losses = training_step(network, batch, optimizer, config, device, distillation)
-        schedule.step()
-        rows += len(batch.x)
-        for task, loss in losses.items():
-            value = float(loss)
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"the loss of {task} became {value} at step {step + 1} of {config.steps}; "
-                    f"lower training.learning_rate (now {config.learning_rate:g}) or "
-                    f"training.clip_norm (now {config.clip_norm:g})"
-                )
-            sums[task] += value
-        if (step + 1) % config.steps_per_epoch == 0:
-            seconds += time.perf_counter() - started
-            scores = score(
-                network, tasks, "valid", predict(network, bank, clips_of(tasks, "valid"))
-            )
-            snapshots[step + 1] = {k: v.detach().clone() for k, v in network.state_dict().items()}
-            row = {"step": float(step + 1), "learning_rate": schedule.get_last_lr()[0]}
-            for task in sums:
-                row[f"{task}_loss"] = sums[task] / config.steps_per_epoch
-                row[f"{task}_score"] = scores[task][metric_of(network, task)]
-            history.append(row)
-            sums = dict.fromkeys(sums, 0.0)
-            report({"step": step + 1, "steps": config.steps, "clips_per_s": rows / seconds, **row})
-            started = time.perf_counter()
+    for epoch in range(1, config.epochs + 1):
+        sums = {task.task: 0.0 for task in tasks}
+        started = time.perf_counter()
+        for step in range((epoch - 1) * config.steps_per_epoch, epoch * config.steps_per_epoch):
+            if masking is not None and step == masking.start:
+                masking.begin(optimizer)
+            batch = source.batch(step).to(device)
+            losses = training_step(network, batch, optimizer, config, distillation)
+            schedule.step()
+            rows += len(batch.x)
+            for task, loss in losses.items():
+                sums[task] += _finite(task, float(loss), step, config)
+        seconds += time.perf_counter() - started
+        done = epoch * config.steps_per_epoch
+        scores = score(tasks, "valid", predict(network, bank, clips_of(tasks, "valid")))
+        snapshots[done] = {k: v.detach().clone() for k, v in network.state_dict().items()}
+        row = {"step": float(done), "learning_rate": schedule.get_last_lr()[0]}
+        for task in sums:
+            row[f"{task}_loss"] = sums[task] / config.steps_per_epoch
+            row[f"{task}_score"] = scores[task][network.specs[task].rules.metric]
+        history.append(row)
+        report({"step": done, "steps": config.steps, "clips_per_s": rows / seconds, **row})
     first = 0 if masking is None else masking.start
     counting = [row for row in history if row["step"] > first]
     best_step = _best_step(counting, [task.task for task in tasks])
@@ -127,11 +116,21 @@ def train(
     }
     return Trained(
         best_step=best_step,
-        scores={split: score(network, tasks, split, logits[split]) for split in REPORTED},
+        scores={split: score(tasks, split, logits[split]) for split in REPORTED},
         logits=logits,
         history=history,
         clips_per_s=rows / seconds,
     )
+
+
+def _finite(task: str, loss: float, step: int, config: TrainingConfig) -> float:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss of {task} became {loss} at step {step + 1} of {config.steps}; "
+            f"lower training.learning_rate (now {config.learning_rate:g}) or "
+            f"training.clip_norm (now {config.clip_norm:g})"
+        )
+    return loss
 
 
 def training_step(
@@ -139,28 +138,25 @@ def training_step(
     batch: Batch,
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
-    device: torch.device,
     distillation: DistillationConfig | None = None,
 ) -> dict[str, Tensor]:
     """One optimiser step; returns the detached losses.
 
-    With ``distillation`` the batch must hold soft labels.
+    The batch lies on the network's device; with ``distillation`` it must hold soft labels.
     """
-    x = batch.x.to(device)
-    if config.precision == "bfloat16":
+    x, rough = batch.x, config.precision == "bfloat16"
+    if rough:
         x = x.to(memory_format=torch.channels_last)
-    rows = {task: chosen.to(device) for task, chosen in batch.rows.items()}
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        logits = network(x, rows=None if distillation else rows)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=rough):
+        logits = network(x, rows=None if distillation else batch.rows)
     losses: dict[str, Tensor] = {}
     for task, targets in batch.targets.items():
-        kind = TASK_KINDS[network.specs[task].kind]
+        kind = network.specs[task].rules
         if distillation is None:
-            losses[task] = kind.loss(logits[task], targets.to(device))
+            losses[task] = kind.loss(logits[task], targets)
             continue
-        own = kind.loss(logits[task].index_select(0, rows[task]), targets.to(device))
-        soft = batch.soft[task].to(device)
-        distance = kind.distillation_loss(logits[task], soft, distillation.temperature)
+        own = kind.loss(logits[task].index_select(0, batch.rows[task]), targets)
+        distance = kind.distillation_loss(logits[task], batch.soft[task], distillation.temperature)
         losses[task] = (1 - distillation.weight) * own + distillation.weight * distance
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()
@@ -184,7 +180,13 @@ def build_optimizer(
     network: Network, config: TrainingConfig
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """The optimiser of every training and the schedule of its rate, stepped after each step."""
-    optimizer = torch.optim.AdamW(_parameter_groups(network, config), lr=config.learning_rate)
+    decayed = [p for p in network.parameters() if p.ndim > 1]  # matrices and kernels only
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate(s, config))
     return optimizer, schedule
 
@@ -195,21 +197,6 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
     if step < warmup:
         return (step + 1) / (warmup + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, config.steps - warmup)))
-
-
-def metric_of(network: Network, task: str) -> str:
-    """Name of the metric that counts for ``task``."""
-    return TASK_KINDS[network.specs[task].kind].metric
-
-
-def _parameter_groups(network: Network, config: TrainingConfig) -> list[dict[str, Any]]:
-    """Weight decay for matrices and kernels only."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    return [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
 
 
 def _best_step(history: list[dict[str, float]], tasks: list[str]) -> int:

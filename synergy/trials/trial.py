@@ -9,21 +9,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 
-from synergy.datasets.bank import ClipBank, TaskData
 from synergy.encoders import Encoder
 from synergy.files import StrictModel
 from synergy.network import build_network
 from synergy.seeding import digest
 from synergy.sparsity import TaskMaskedNetwork
-from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks import TaskSpec
+from synergy.tasks.clips import ClipBank, TaskData
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.loop import train
 from synergy.training.pruning import Pruning, build_pruned
 from synergy.tree import SharingTree
+from synergy.trials.record import TrialResult, TrialRun
 
 # Raised when the same settings would no longer lead to the same result.
 FORMAT_VERSION = 1
@@ -89,28 +89,6 @@ class Trial:
         return digest(self.to_json())
 
 
-@dataclass(frozen=True)
-class TrialResult:
-    """What one training gave.
-
-    Attributes
-    ----------
-    result : dict
-        Scores and metrics per split and task, the chosen step, sizes, speed, versions.
-    history : list of dict
-        One row per validation.
-    weights : dict of str to Tensor
-    predictions : dict of str to array
-        ``split/task``: logits of all clips of the task, in the order of its clips; those of
-        activities are joined, float16.
-    """
-
-    result: dict[str, Any]
-    history: list[dict[str, float]]
-    weights: dict[str, torch.Tensor]
-    predictions: dict[str, np.ndarray]
-
-
 def run_trial(
     trial: Trial,
     bank: ClipBank,
@@ -118,7 +96,7 @@ def run_trial(
     report: Callable[[Mapping[str, Any]], None] = lambda message: None,
     soft_labels: SoftLabels | None = None,
     parents: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
-) -> TrialResult:
+) -> TrialRun:
     """Train and measure; on the first CUDA device when there is one.
 
     Parameters
@@ -151,32 +129,30 @@ def run_trial(
     network.to(device)
     tasks = [data[task.name] for task in trial.tasks]
     trained = train(network, bank, tasks, trial.training, trial.seed, report, soft_labels, masking)
-    kinds = {task.name: TASK_KINDS[task.kind] for task in trial.tasks}
+    kinds = {task.name: task.rules for task in trial.tasks}
     predictions = {
-        f"{split}/{task}": np.concatenate(values).astype(np.float16)
-        if kinds[task].per_frame
-        else np.stack(values)
+        f"{split}/{task}": kinds[task].join(values).astype(kinds[task].kept_as)
         for split, by_task in trained.logits.items()
         for task, values in by_task.items()
     }
-    result = {
-        "digest": trial.digest,
-        "notation": trial.tree.notation(),
-        "seed": trial.seed,
-        "scores": {
+    result = TrialResult(
+        digest=trial.digest,
+        notation=trial.tree.notation(),
+        seed=trial.seed,
+        scores={
             split: {task: metrics[kinds[task].metric] for task, metrics in by_task.items()}
             for split, by_task in trained.scores.items()
         },
-        "metrics": trained.scores,
-        "best_step": trained.best_step,
-        "steps": trial.training.steps,
-        "params": sum(p.numel() for p in network.parameters()) - (masking.pruned if masking else 0),
-        "clips_per_s": trained.clips_per_s,
-        "seconds": time.perf_counter() - started,
-        "device": str(device),
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
-    }
+        metrics={**trained.scores},
+        best_step=trained.best_step,
+        steps=trial.training.steps,
+        params=sum(p.numel() for p in network.parameters()) - (masking.pruned if masking else 0),
+        clips_per_s=trained.clips_per_s,
+        seconds=time.perf_counter() - started,
+        device=str(device),
+        versions={"torch": torch.__version__, "python": platform.python_version()},
+    )
     masked = isinstance(network, TaskMaskedNetwork)
     state = network.task_weights() if masked else network.state_dict()
     weights = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    return TrialResult(result, trained.history, weights, predictions)
+    return TrialRun(result, trained.history, weights, predictions)

@@ -7,14 +7,15 @@ alone, so a stopped command goes on from what is on disk, and cells of an earlie
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from synergy.costs import Costs
 from synergy.errors import ConfigError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import Cell, CellKey
+from synergy.synthesis.question import Question
 
 Known = Mapping[CellKey, Cell]
 """Cells that were trained, measured or failed; see `known_cells`."""
@@ -22,7 +23,7 @@ Known = Mapping[CellKey, Cell]
 
 @dataclass(frozen=True)
 class SweepGoal:
-    """What the cells are wanted for: the tree of some tasks at one threshold.
+    """What the cells are wanted for: the tree of some tasks under one question.
 
     Parameters
     ----------
@@ -30,24 +31,21 @@ class SweepGoal:
         At least two.
     depths : tuple of int
         Depths that may be trained, ascending, at least 1.
-    max_ar : float
-        The threshold, in percent; finite and at least 0.
-    block_costs : tuple of float, length ``depth``
-        Parameters, MACs or any other cost of the blocks 1..``depth``.
-    depth : int
-        Number of blocks of the encoder.
+    question : Question
+        Of it, sweeps look at the threshold only.
+    costs : Costs
+        Of an encoder of at least so many blocks.
 
     Raises
     ------
     ConfigError
-        If there are fewer than two tasks, no or impossible depths, or an impossible threshold.
+        If there are fewer than two tasks, or no or impossible depths.
     """
 
     tasks: tuple[str, ...]
     depths: tuple[int, ...]
-    max_ar: float
-    block_costs: tuple[float, ...]
-    depth: int = 8
+    question: Question
+    costs: Costs
 
     def __post_init__(self) -> None:
         if len(set(self.tasks)) != len(self.tasks) or len(self.tasks) < 2:
@@ -55,17 +53,18 @@ class SweepGoal:
                 "expected at least two different tasks to sweep, found "
                 f"{', '.join(self.tasks) or 'none'}; name each task once"
             )
+        most = self.costs.depth
         ascending = sorted(set(self.depths)) == list(self.depths)
-        if not (self.depths and ascending and 1 <= self.depths[0] <= self.depths[-1] <= self.depth):
+        if not (self.depths and ascending and 1 <= self.depths[0] <= self.depths[-1] <= most):
             raise ConfigError(
-                f"expected ascending depths of 1 to {self.depth} to sweep, found "
+                f"expected ascending depths of 1 to {most} to sweep, found "
                 f"{', '.join(map(str, self.depths)) or 'none'}; correct the depths"
             )
-        if not (math.isfinite(self.max_ar) and self.max_ar >= 0):
-            raise ConfigError(
-                "expected a largest AR as a finite percentage of at least 0, found "
-                f"{self.max_ar}; correct the threshold"
-            )
+
+    @property
+    def max_ar(self) -> float:
+        """The threshold, in percent."""
+        return self.question.max_ar
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """All pairs, in task order."""

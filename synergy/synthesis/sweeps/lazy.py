@@ -18,7 +18,8 @@ from synergy.synthesis.cells import Cell, CellKey
 from synergy.synthesis.exact import MAX_TASKS, exact_tree
 from synergy.synthesis.recursive import recursive_tree
 from synergy.synthesis.sweeps.base import Known, SweepGoal
-from synergy.tree import SharingTree
+from synergy.synthesis.task_graph import TaskGraph
+from synergy.wording import counted
 
 # Chance of passing of the cells that are chosen, at best. A pass settles more than a failure, and
 # where noise breaks the assumption, a deep cell is more likely to show the weight. Measured by
@@ -54,7 +55,7 @@ class PairRange:
         row = {depth: known[*pair, depth] for depth in goal.depths if (*pair, depth) in known}
         least = max((d for d, cell in row.items() if cell.passes(goal.max_ar)), default=0)
         exceeding = [d for d, cell in row.items() if d > least and cell.ar_pct is not None]
-        limit = min(exceeding, default=goal.depth + 1)
+        limit = min(exceeding, default=goal.costs.depth + 1)
         above = (d for d in goal.depths if least < d < limit and d not in row)
         return cls(pair, (least, *above), len(row))
 
@@ -133,10 +134,20 @@ class LazySweep:
         return least, min(most, len(goal.cells()) - len(known))
 
     def notes(self, goal: SweepGoal, table: ARTable) -> tuple[str, ...]:
-        """The assumption, and every measured pair of cells that contradicts it."""
+        """The assumption, how much of the table could show it, and all that contradicts it."""
+        couples, violations = table.couples(), table.violations()
+        skipped = sum(cell.status == "skipped" for cell in table.cells)
+        seen = "no pair has two measured cells, so nothing could show whether it does"
+        if couples:
+            among = counted(len(couples), "couple")
+            seen = (
+                f"AR fell with depth in {len(violations)} of {among} of measured cells of one pair"
+            )
+        if skipped:
+            seen += f", and {counted(skipped, 'skipped cell')} could contradict it unseen"
         notes = [
             "The sweep lazy assumes that AR grows with depth; then no tree of the full table is "
-            "smaller than the one that the solver exact finds.",
+            f"smaller than the one that the solver exact finds. So far, {seen}.",
             "The recursion and strict solving depend on more cells than the sweep lazy trains; for "
             "them, sweep with scan or full.",
         ]
@@ -145,12 +156,13 @@ class LazySweep:
                 f"With more than {MAX_TASKS} tasks the sweep lazy follows the recursion, so its "
                 "tree need not be the smallest."
             )
-        for seen in table.violations():
-            told = " and the threshold lies between" if seen.crosses(goal.max_ar) else ""
+        for shallow, deep in violations:
+            between = deep.passes(goal.max_ar) and not shallow.passes(goal.max_ar)
+            told = " and the threshold lies between" if between else ""
             notes.append(
-                f"Against this, {seen.task_a} and {seen.task_b} have an AR of "
-                f"{seen.shallower_ar_pct:g} % with {seen.shallower} shared blocks and "
-                f"{seen.deeper_ar_pct:g} % with {seen.deeper}{told}."
+                f"Against this, {deep.task_a} and {deep.task_b} have an AR of "
+                f"{shallow.ar_pct:g} % with {shallow.shared_depth} shared blocks and "
+                f"{deep.ar_pct:g} % with {deep.shared_depth}{told}."
             )
         return tuple(notes)
 
@@ -161,24 +173,16 @@ def _ranges(goal: SweepGoal, known: Known) -> list[PairRange]:
 
 def _optimistic(goal: SweepGoal, ranges: Sequence[PairRange]) -> list[tuple[PairRange, int]]:
     """Every pair with its shared depth in the best tree for the largest possible weights."""
-    graph = nx.Graph()
-    graph.add_nodes_from(goal.tasks)
-    graph.add_weighted_edges_from((*r.pair, r.most) for r in ranges)
+    graph = TaskGraph.of_weights(goal.tasks, {r.pair: r.most for r in ranges})
     # Among trees of equal cost, solvers take the one with the lowest AR; here, trainings to go.
     to_go = ARTable.from_cells(
         Cell(*r.pair, depth, _halvings(_position(r, depth) + 1))
         for r in ranges
         for depth in goal.depths
     )
-    solver = exact_tree if len(goal.tasks) <= MAX_TASKS else _recursive
-    tree = solver(graph, goal.block_costs, goal.depth, to_go)
+    solve = exact_tree if len(goal.tasks) <= MAX_TASKS else recursive_tree
+    tree = solve(graph, goal.costs.block_params, to_go)
     return [(r, tree.shared_depth(*r.pair)) for r in ranges]
-
-
-def _recursive(
-    graph: nx.Graph, block_costs: Sequence[float], depth: int, table: ARTable
-) -> SharingTree:
-    return recursive_tree(graph, table, block_costs, depth)
 
 
 def _position(pair: PairRange, depth: int) -> int:

@@ -1,0 +1,87 @@
+"""Which options contradict each other: all rules in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from synergy.errors import ConfigError
+
+
+class Conflict(NamedTuple):
+    """Options that must not stand beside others; with its value, only that value is meant.
+
+    ``expected`` is what a message says: "expected a threshold or a budget, found ...". Without a
+    ``command`` the rule holds for all of them.
+    """
+
+    ones: tuple[str, ...]
+    others: tuple[str, ...]
+    expected: str
+    command: str = ""
+
+
+_BUDGETS = ("--max-params", "--max-macs")
+
+CONFLICTS = (
+    Conflict(("--max-ar",), _BUDGETS, "a threshold or a budget"),
+    Conflict(("--solver", "--strict"), _BUDGETS, "a way to keep a threshold, or a budget"),
+    Conflict(("--repair",), _BUDGETS, "a repair, which needs a threshold, or a budget"),
+    Conflict(
+        ("--frontier", "--train-frontier"),
+        ("--max-ar", *_BUDGETS),
+        "the trees of all thresholds, or one threshold or budget",
+    ),
+    Conflict(("--train-frontier",), ("--no-train", "--frontier"), "to train trees, or none"),
+    Conflict(("--train-frontier",), ("--repair",), "trees as they are numbered, or a repair"),
+    Conflict(
+        ("--no-train", "--frontier"),
+        ("--repair", "--final-epochs", "--seed", "--seeds", "--replace"),
+        "a search that trains nothing, or settings of a training",
+    ),
+    Conflict(
+        ("--strict",),
+        ("--sweep scan", "--sweep lazy"),
+        "a tree that needs every cell, or a sweep that skips some",
+    ),
+    Conflict(
+        ("--table",),
+        ("--workspace", "--distill"),
+        "a table from a file, or one of a workspace",
+        "search",
+    ),
+)
+
+# Command, option, and the one without which it means nothing.
+NEEDS = (("pairwise", "--solver", "--refine"), ("pairwise", "--strict", "--refine"))
+
+
+def refuse_conflicts(command: str, given: Mapping[str, Any]) -> None:
+    """Refuse options that contradict each other.
+
+    Parameters
+    ----------
+    command : str
+        Such as ``pairwise``.
+    given : dict of option to value
+        What stands on the command line; defaults are no part of it.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each rule that is broken.
+    """
+    told = {*given, *(f"{option} {value}" for option, value in given.items())}
+    problems: list[str] = []
+    for ones, others, expected, only in CONFLICTS:
+        found = [[option for option in options if option in told] for options in (ones, others)]
+        if all(found) and only in ("", command):
+            names = " and ".join(found[0] + found[1])
+            problems.append(f"expected {expected}, found {names}; leave one of them out")
+    problems += [
+        f"{option}: expected {needed} beside it, found none; add it or leave {option} out"
+        for only, option, needed in NEEDS
+        if only == command and option in told and needed not in told
+    ]
+    if problems:
+        raise ConfigError("\n".join(problems))

@@ -1,0 +1,141 @@
+"""The AR table and the trees that follow from it, for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from synergy.cli.tables import Table, in_full, in_millions, rendered
+from synergy.wording import REPORTED, counted
+
+if TYPE_CHECKING:
+    from synergy.records import Certainty, FrontierFile, TreeFile
+    from synergy.synthesis.ar_table import ARTable
+    from synergy.synthesis.cells import Cell
+
+_SKIPPED = "-"
+_SHOWN_TREES = 3
+_SHOWN_CELLS = 4
+# Below this share of resampled tables a tree is worth more trainings before it is relied on.
+_SURE = 0.8
+
+
+def ar_table(found: ARTable) -> Table:
+    """Table 3: the AR of each pair at each shared depth, with its interval where it has one."""
+    spread = any(cell.ar_low is not None for cell in found.cells)
+    title = "AR % on validation, by number of shared blocks"
+    rows = [
+        [f"{a}, {b}", *(_shown(found.cell(a, b, depth)) for depth in found.depths)]
+        for a, b in found.pairs()
+    ]
+    columns = ["pair", *map(str, found.depths)]
+    return Table(title + (" [95 % interval]" if spread else ""), columns, rows)
+
+
+def cell_notes(found: ARTable) -> list[str]:
+    """What the table does not show: failed, skipped and refined cells."""
+    failed = [
+        f"failed: {cell.label}: {cell.reason}" for cell in found.cells if cell.status == "failed"
+    ]
+    if failed:
+        failed.append("Run the same command again to try the failed trainings once more.")
+    reasons = Counter(cell.reason for cell in found.cells if cell.status == "skipped")
+    skipped = [f"{_SKIPPED}: {counted(n, 'cell')} {reason}" for reason, n in reasons.items()]
+    measured = [cell for cell in found.cells if cell.status == "measured"]
+    fewest = min((cell.seeds for cell in measured), default=0)
+    refined = [
+        f"{cell.label}: {cell.seeds} seeds, the others {fewest}"
+        for cell in measured
+        if cell.seeds > fewest
+    ]
+    return [*failed, *skipped, *refined]
+
+
+def tree_text(found: TreeFile, tasks: Sequence[str]) -> str:
+    """Task graph, tree and sizes."""
+    weights = Table(
+        f"Blocks that a pair may share at AR <= {found.max_ar:g} %",
+        ["pair", "blocks"],
+        [[f"{pair.task_a}, {pair.task_b}", str(pair.blocks)] for pair in found.weights],
+    )
+    optimal = " (provably optimal: no tree under these weights is smaller)"
+    exact = found.exact_params
+    lines = [
+        *([f"AR table: {found.table}"] if found.table else []),
+        f"tree: {found.notation}",
+        f"encoder parameters: {found.encoder_params:,}"
+        + (optimal if found.provably_optimal else ""),
+        f"  solver recursive: {in_full(found.recursive_params)}",
+        "  solver exact: " + ("too many tasks for it" if exact is None else f"{exact:,}"),
+        *([] if found.params is None else [f"parameters with decoders: {found.params:,}"]),
+        f"predicted AR: {found.predicted_ar_pct:.1f} % (threshold {found.max_ar:g} %)",
+    ]
+    return "\n\n".join([rendered(weights), found.tree.ascii(tuple(tasks)), "\n".join(lines)])
+
+
+def frontier_table(found: FrontierFile) -> Table:
+    """Every tree that some threshold leads to, the least sharing first."""
+    whole = all(row.params is not None for row in found.frontier)
+    sizes = ["params", "MACs/s"] if whole else ["encoder params", "encoder MACs/s"]
+    columns = ["number", "tree", "max AR %", *sizes, "predicted AR %"]
+    measured = any(row.measured for row in found.frontier)
+    if measured:
+        columns += [f"AR % {split}" for split in REPORTED]
+    rows: list[list[str]] = []
+    for row in found.frontier:
+        until = "and more" if row.max_ar_to is None else f"to {row.max_ar_to:.2f}"
+        cells = [
+            str(row.number),
+            row.notation,
+            f"{row.max_ar_from:.2f} {until}",
+            in_full(row.params if whole else row.encoder_params),
+            in_millions(row.macs if whole else row.encoder_macs),
+            f"{row.predicted_ar_pct:.2f}",
+        ]
+        if measured:
+            own = row.measured
+            cells += [f"{own.ar_pct[split]:.1f}" if own else "-" for split in REPORTED]
+        rows.append(cells)
+    return Table("Trees of all thresholds", columns, rows, words=(1,))
+
+
+def stability_text(found: Certainty) -> str:
+    """How often the tree comes out of resampled tables, and what to repeat."""
+    lines = [
+        f"stability: the same tree comes out of {100 * found.tree_share:.0f} % of "
+        f"{found.samples:,} resampled tables"
+    ]
+    for pair in found.pairs:
+        chances = ", ".join(f"{d}: {100 * share:.0f} %" for d, share in pair.admissible.items())
+        passes = f"passes at {chances}" if chances else "not measured"
+        lines.append(f"  {pair.task_a}, {pair.task_b} (shares up to {pair.weight}): {passes}")
+    if found.skipped:
+        lines.append(
+            f"  Cells that the sweep skipped ({found.skipped}) count as not passing, so a pair "
+            "that misses falls further here than in a full table."
+        )
+    if found.tree_share >= _SURE:
+        return "\n".join(lines)
+    lines += [f"  {100 * tree.share:.0f} %: {tree.notation}" for tree in found.trees[:_SHOWN_TREES]]
+    if found.repeat:
+        cells = [
+            f"{cell.task_a}-{cell.task_b} at depth {cell.shared_depth} "
+            f"({100 * cell.passes:.0f} % pass)"
+            for cell in found.repeat[:_SHOWN_CELLS]
+        ]
+        lines.append(
+            f"repeat first: {', '.join(cells)}; `synergy pairwise --refine N` spends N trainings "
+            "on such cells"
+        )
+    return "\n".join(lines)
+
+
+def _shown(cell: Cell) -> str:
+    if cell.status == "skipped":
+        return _SKIPPED
+    if cell.ar_pct is None:
+        return "failed"
+    if cell.ar_low is None or cell.ar_high is None:
+        return f"{cell.ar_pct:.1f}"
+    return f"{cell.ar_pct:.1f} [{cell.ar_low:.0f}, {cell.ar_high:.0f}]"

@@ -1,0 +1,127 @@
+"""What trained models score and cost: tables of `synergy.records.Row`. Scores and AR in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from synergy.cli.tables import Table, in_full, in_millions
+from synergy.wording import REPORTED, Split, duration
+
+if TYPE_CHECKING:
+    from synergy.records import Attempt, ComparedRow, Difference, Row
+
+
+def baseline_table(rows: Mapping[str, Row]) -> Table:
+    """Table 1: the score of each task alone."""
+    lines = [
+        [task, *(_score(row.scores[split][task]) for split in REPORTED), in_full(row.params)]
+        for task, row in rows.items()
+    ]
+    columns = ["task", "validation", "test", "params"]
+    return Table("Each task alone (score %)", columns, lines)
+
+
+def score_table(
+    rows: Sequence[Row], tasks: Sequence[str], *, intervals: bool = False, sizes: bool = False
+) -> Table:
+    """Table 2: what each model scores, and its AR, on both splits.
+
+    With ``sizes`` also its parameters; scores are the means alone then, to leave room for them.
+    """
+    lines: list[list[str] | None] = []
+    for split in REPORTED:
+        lines += [None] if lines else []
+        for row in rows:
+            means, each = row.mean_scores[split], row.scores.get(split, {})
+            scores = [_score([means[task]] if sizes else each[task]) for task in tasks]
+            params = [in_full(row.params)] if sizes else []
+            lines.append([row.name, split, *scores, _reduction(row, split, intervals), *params])
+    columns = ["model", "split", *tasks, "AR %", *(["params"] if sizes else [])]
+    return Table("Scores %", columns, lines, words=(0, 1))
+
+
+def interval_table(rows: Sequence[Row]) -> Table:
+    """AR with the bootstrap interval over seeds and speakers."""
+    lines = [[row.name, *(_reduction(row, split, True) for split in REPORTED)] for row in rows]
+    return Table("AR % with its 95 % interval", ["model", *REPORTED], lines)
+
+
+def attempts_table(attempts: Sequence[Attempt]) -> Table:
+    """All trees that were tried, and what was changed after each."""
+    lines: list[list[str]] = []
+    for number, attempt in enumerate(attempts, 1):
+        then = "keeps the threshold" if attempt.keeps else "-"
+        if attempt.lowered:
+            then = "{}, {} share at most {}".format(*attempt.lowered)
+        ar = f"{attempt.ar_pct['valid']:.1f}"
+        lines.append([str(number), attempt.notation, in_full(attempt.params), ar, then])
+    columns = ["attempt", "tree", "params", "AR % valid", "then"]
+    return Table("Attempts", columns, lines, words=(0, 1, 4))
+
+
+def size_table(rows: Sequence[Row]) -> Table:
+    """What each model costs."""
+    whole = rows[0].params or 1
+    lines = [
+        [
+            row.name,
+            in_full(row.params),
+            f"{100 * (row.params or 0) / whole:.0f} %",
+            in_millions(row.macs),
+            str(row.epochs),
+        ]
+        for row in rows
+    ]
+    return Table("Sizes", ["model", "params", "of independent", "MACs/s", "epochs"], lines)
+
+
+def difference_table(rows: Sequence[ComparedRow]) -> Table | None:
+    """How far the AR of each model lies above that of the tree; None where no tree is trained."""
+    names = list(dict.fromkeys(name for row in rows for name in row.above))
+    if not names:
+        return None
+    lines = [
+        [row.name, *(_difference(row.above.get(name), s) for s in REPORTED for name in names)]
+        for row in rows
+    ]
+    columns = ["model", *(f"{split}, {name}" for split in REPORTED for name in names)]
+    return Table("AR above that of the tree, %", columns, lines)
+
+
+def cost_table(rows: Sequence[ComparedRow]) -> Table:
+    """What each model costs, and what it costs to come to it."""
+    lines = [
+        [
+            row.name,
+            in_full(row.params),
+            in_full(row.stored_params),
+            f"{row.share_pct or 0:.0f} %",
+            in_millions(row.macs),
+            str(row.trainings),
+            duration(row.seconds or 0),
+            row.notation or "-",
+        ]
+        for row in rows
+    ]
+    columns = ["model", "params", "with masks", "of independent", "MACs/s", "trainings", "time"]
+    return Table("Costs", [*columns, "tree"], lines, words=(0, -1))
+
+
+def _score(values: Sequence[float]) -> str:
+    """Mean over the seeds, with their standard deviation where there are several."""
+    mean = f"{100 * fmean(values):.1f}"
+    return mean if len(values) < 2 else f"{mean}±{100 * stdev(values):.1f}"
+
+
+def _reduction(row: Row, split: Split, interval: bool = False) -> str:
+    ar = f"{row.ar_pct[split]:.1f}"
+    return f"{ar} [{row.ar_low[split]:.1f}, {row.ar_high[split]:.1f}]" if interval else ar
+
+
+def _difference(found: dict[str, Difference] | None, split: Split) -> str:
+    if found is None:
+        return "-"
+    lies = found[split]
+    return f"{lies.ar_pct:+.1f} [{lies.ar_low:+.1f}, {lies.ar_high:+.1f}]"

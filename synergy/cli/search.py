@@ -1,0 +1,80 @@
+"""``synergy search``: the tree of an AR table, or all of them, without training."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from synergy.cli.options import Data, Output, Search, Training
+from synergy.cli.output import document, say, write
+from synergy.cli.pair_tables import frontier_table, stability_text, tree_text
+from synergy.cli.setup import asked, configured, existing, locked, table_of
+from synergy.cli.tables import rendered
+from synergy.errors import ShortfallError
+
+if TYPE_CHECKING:
+    from synergy.records import FrontierFile
+    from synergy.stages.search import Found
+    from synergy.workspace import PairTable
+
+
+def search(data: Data, search: Search, training: Training, output: Output) -> None:
+    """Find the sharing tree of an AR table; no training, no recordings.
+
+    Writes tree.json into the workspace, and tells how sure the tree is. With --table this needs no
+    workspace and writes nothing; block sizes are those of --config's encoder, or of the default
+    one. With --distill the table is ar_table_distilled.csv where it is there.
+
+    Exit code 1 when no pair keeps --max-ar.
+
+    \b
+    Example:
+      synergy search --max-ar 2.0
+      synergy search --frontier
+      synergy search --table ar_table.csv --solver exact --json
+    """
+    found = table_of(data, training.distill)
+    alone = data.table is not None
+    config = None
+    if alone and data.config is None:
+        say("note: no --config: using the block sizes of the default encoder cnn8")
+    else:
+        config = configured(data, search)
+    from synergy.stages.search import all_trees, check_tasks
+    from synergy.stages.search import search as stage
+
+    if config is not None and not alone:
+        check_tasks(found.table, config.tasks)
+    question = asked(config, search, training)
+    if search.frontier:
+        held = None if alone else existing(data.workspace)
+        _write_frontier(all_trees(found, question, config, held), output)
+        return
+    with nullcontext() if alone else locked("search", data.workspace) as workspace:
+        tree = stage(found, question, config, workspace)
+    _write_tree(tree, found, output)
+    if tree.shortfall:
+        raise ShortfallError(tree.shortfall)
+
+
+def _write_tree(found: Found, table: PairTable, output: Output) -> None:
+    told, sure = found.tree.to_json(), found.certainty
+    if output.as_json:
+        if told["params"] is None:  # of the whole network, or not at all
+            del told["params"]
+        of_samples = {"certainty": sure and sure.model_dump(mode="json")} if table.kind else {}
+        write(document({**told, **of_samples}))
+        return
+    parts = [tree_text(found.tree, table.table.tasks)]
+    parts += [f"note: {note}" for note in found.tree.notes]
+    write("\n".join([*parts, *([] if sure is None else ["", stability_text(sure)])]))
+
+
+def _write_frontier(found: FrontierFile, output: Output) -> None:
+    whole = all(row.params is not None for row in found.frontier)
+    if output.as_json:
+        write(document({"frontier": found.to_json()["frontier"], "decoders_counted": whole}))
+        return
+    write(rendered(frontier_table(found)))
+    if not whole:
+        say("note: sizes are of the encoder; with a --config that has all classes, of the network")

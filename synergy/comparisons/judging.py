@@ -1,0 +1,94 @@
+"""Contenders trained and measured on the same terms: the lines of the comparison."""
+
+from __future__ import annotations
+
+from synergy.comparisons.base import Contender, Field
+from synergy.errors import SynergyError
+from synergy.experiment import Recipe
+from synergy.measuring.outcome import Outcome, reduction
+from synergy.records import ComparedRow, Difference
+from synergy.running.session import Results
+from synergy.wording import REPORTED
+
+TREE, TAUGHT = "tree", "tree, distilled"
+"""What differences of AR are taken from: the synthesised tree, without and with teachers."""
+
+
+class Judge:
+    """Holds trained contenders against the single-task models.
+
+    Parameters
+    ----------
+    field : Field
+    results : Results
+        Of the trials of all contenders.
+    """
+
+    def __init__(self, field: Field, results: Results) -> None:
+        self.field = field
+        self.results = results
+        self.references = self._references()
+
+    def row(self, method: str, entry: Contender | SynergyError) -> ComparedRow:
+        """The line of a contender, or of a method that named none."""
+        if isinstance(entry, SynergyError):
+            return ComparedRow(method=method, name=method, error=str(entry))
+        experiment, tasks = self.field.experiment, self.field.tasks
+        trials = [trial for of_seed in entry.trials for trial in of_seed]
+        errors = self.results.errors
+        reasons = dict.fromkeys(errors[t.digest] for t in trials if t.digest in errors)
+        digests = entry.search.union(trial.digest for trial in trials)
+        independent = experiment.costs.params(experiment.flat(tasks, 0))
+        row = ComparedRow(
+            method=method,
+            name=entry.name,
+            notation=trials[0].tree.notation(tasks) if len(entry.trials[0]) == 1 else None,
+            params=entry.params,
+            stored_params=entry.stored_params,
+            macs=entry.macs,
+            share_pct=100.0 * entry.params / independent,
+            trainings=len(digests),
+            seconds=entry.search_seconds + sum(map(self._seconds, sorted(digests))),
+            digests=tuple(trial.digest for trial in trials),
+            note=entry.note,
+            error="; ".join(reasons) or None,
+        )
+        if reasons:
+            return row
+        return row.model_copy(update=self._measured(Outcome.of(self.results, trials)))
+
+    def _measured(self, outcome: Outcome) -> dict[str, object]:
+        """Scores, AR and differences of AR, as fields of a row."""
+        singles, resampler = self.field.bench.singles, self.field.bench.resampler
+        ar_pct = {split: reduction(singles, outcome, split) for split in REPORTED}
+        bounds = {split: resampler.interval(singles, outcome, split) for split in REPORTED}
+        above: dict[str, dict[str, Difference]] = {}
+        for name, other in self.references.items():
+            above[name] = {}
+            for split in REPORTED:
+                low, high = resampler.difference(singles, outcome, other, split)
+                apart = ar_pct[split] - reduction(singles, other, split)
+                above[name][split] = Difference(ar_pct=apart, ar_low=low, ar_high=high)
+        return {
+            "scores": outcome.scores,
+            "mean_scores": outcome.means,
+            "ar_pct": ar_pct,
+            "ar_low": {split: low for split, (low, _) in bounds.items()},
+            "ar_high": {split: high for split, (_, high) in bounds.items()},
+            "above": above,
+        }
+
+    def _references(self) -> dict[str, Outcome]:
+        """The synthesised tree, plain and distilled, where all its seeds are trained."""
+        store, found = self.field.session.workspace.trials, {}
+        for name, recipe in ((TREE, Recipe()), (TAUGHT, Recipe(distilled=True))):
+            trials = self.field.experiment.trials([self.field.tree], recipe)
+            if all(store.is_done(trial.digest) for trial in trials):
+                done = {trial.digest: store.result(trial.digest) for trial in trials}
+                found[name] = Outcome.of(Results(done, {}), trials)
+        return found
+
+    def _seconds(self, digest: str) -> float:
+        """Of a training; 0 for what is no trial, or of another workspace."""
+        store = self.field.session.workspace.trials
+        return store.result(digest).seconds if store.is_done(digest) else 0.0

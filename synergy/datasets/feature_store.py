@@ -1,0 +1,253 @@
+"""The feature store: log-mel features of a corpus, computed once, float16, memory-mapped.
+
+A store is a folder of the cache, named by corpus and feature configuration::
+
+    features.f16   all frames of all clips, one after the other, [frames, M] little-endian float16
+    index.csv      path, first_frame, frames
+    meta.json      format, shape, configuration and the sums over the train split
+
+It is built beside its place and moved there when complete, under a lock that the system lets go
+when the process dies: a killed build leaves nothing that counts, and of two builds one waits.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from synergy.audio.features import FeatureConfig, Normalisation
+from synergy.audio.reading import cache_folder
+from synergy.datasets.base import Corpus, Progress
+from synergy.datasets.extraction import extract
+from synergy.errors import DataError
+from synergy.wording import problem_message
+
+FORMAT_VERSION = 1
+_DTYPE = np.dtype("<f2")
+_BUILDING = ".building"
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStore:
+    """Features of one corpus, read from disk as they are used.
+
+    Attributes
+    ----------
+    folder : Path
+    digest : str
+        Of the corpus fingerprint and the feature configuration.
+    features : memmap, shape (all frames, M)
+        float16, read-only.
+    offsets : mapping of str to (int, int)
+        Path of a clip to its first frame and its number of frames.
+    train_sum, train_squares : ndarray, shape (M,)
+        float64 sums over the frames of the train split, of values and of their squares.
+    train_frames : int
+    """
+
+    folder: Path
+    digest: str
+    features: np.memmap
+    offsets: Mapping[str, tuple[int, int]] = field(repr=False)
+    train_sum: np.ndarray = field(repr=False)
+    train_squares: np.ndarray = field(repr=False)
+    train_frames: int
+
+    def clip(self, path: str) -> np.ndarray:
+        """Features of one clip, [F, M] float16, as a view of the file."""
+        first, frames = self.offsets[path]
+        return self.features[first : first + frames]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A worker maps the same file; the features themselves never travel.
+        return _load, (self.folder,)
+
+
+def open_store(
+    corpus: Corpus,
+    features: FeatureConfig,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> FeatureStore:
+    """Open the features of a corpus, and compute them first where they are missing.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    features : FeatureConfig
+    workers : int
+        Processes that compute; a small corpus is computed in this one. At least 1.
+    progress : callable, optional
+        Called with the number of clips done and of all clips, only while computing.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read (names all of them) or the cache cannot be written.
+    """
+    key = [FORMAT_VERSION, corpus.fingerprint, features.model_dump(mode="json")]
+    text = json.dumps(key, sort_keys=True)
+    parent = cache_folder() / "features"
+    folder = parent / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    store = _try_load(folder)
+    if store is not None:
+        return store
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            store = _try_load(folder)  # another process may have built it while this one waited
+            if store is None:
+                _remove_abandoned(folder)
+                results = extract(corpus, features, workers)
+                _build(folder, corpus, features, results, progress)
+                store = _load(folder)
+    except OSError as error:
+        raise DataError(
+            f"the features of corpus {corpus.name} cannot be kept in {parent} "
+            f"({error.strerror or error}); set SYNERGY_CACHE to a folder that can be written"
+        ) from error
+    return store
+
+
+def normalisation(stores: Mapping[str, FeatureStore], corpora: Iterable[str]) -> Normalisation:
+    """Mean and standard deviation, at least 1e-3, over the train splits of some corpora.
+
+    Each corpus weighs the same, whatever its size.
+
+    Parameters
+    ----------
+    stores : mapping of str to FeatureStore
+        By name of the corpus.
+    corpora : iterable of str
+        Names of the corpora that count; order and repetition play no part.
+
+    Raises
+    ------
+    DataError
+        If no corpus is given or one has no train clips.
+    """
+    chosen = {name: stores[name] for name in corpora}
+    empty = sorted(name for name, store in chosen.items() if not store.train_frames)
+    if empty or not chosen:
+        raise DataError(
+            f"expected train clips to normalise by, found none in {', '.join(empty) or 'no corpus'}"
+        )
+    # Sums in the order of the digests are the same bits whatever the corpora are called.
+    ordered = sorted(chosen.values(), key=lambda store: store.digest)
+    mean = sum(store.train_sum / store.train_frames for store in ordered) / len(ordered)
+    square = sum(store.train_squares / store.train_frames for store in ordered) / len(ordered)
+    std = np.sqrt(np.maximum(square - mean**2, 1e-6))
+    return Normalisation(np.asarray(mean, np.float32), np.asarray(std, np.float32))
+
+
+def _build(
+    folder: Path,
+    corpus: Corpus,
+    config: FeatureConfig,
+    results: Iterable[np.ndarray | str],
+    progress: Progress | None,
+) -> None:
+    """Write what `extract` gives beside ``folder`` and move it there; call with the lock held."""
+    building = folder.with_name(folder.name + _BUILDING)
+    shutil.rmtree(building, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)  # damaged, else it would have been opened
+    building.mkdir()
+    unreadable: list[str] = []
+    total, squares = np.zeros((2, config.mels))
+    train_frames = frames = 0
+    try:
+        with (
+            (building / "features.f16").open("wb") as stream,
+            (building / "index.csv").open("w", newline="", encoding="utf-8") as table,
+        ):
+            index = csv.writer(table, lineterminator="\n")
+            index.writerow(("path", "first_frame", "frames"))
+            for done, (clip, result) in enumerate(zip(corpus.clips, results, strict=True), 1):
+                if isinstance(result, str):
+                    unreadable.append(result)
+                else:
+                    stream.write(result.astype(_DTYPE, copy=False).tobytes())
+                    index.writerow((clip.path, frames, len(result)))
+                    frames += len(result)
+                    if clip.split == "train":
+                        exact = result.astype(np.float64)
+                        total += exact.sum(axis=0)
+                        squares += np.square(exact).sum(axis=0)
+                        train_frames += len(result)
+                if progress is not None:
+                    progress(done, len(corpus.clips))
+        if unreadable:
+            heading = f"corpus {corpus.name}: {len(unreadable)} audio files cannot be used"
+            raise DataError(problem_message(heading, unreadable, limit=len(unreadable)))
+        meta = {
+            "format": FORMAT_VERSION,
+            "digest": folder.name,
+            "corpus_fingerprint": corpus.fingerprint,
+            "features": config.model_dump(mode="json"),
+            "frames": frames,
+            "mels": config.mels,
+            "clips": len(corpus.clips),
+            "train": {
+                "frames": train_frames,
+                "sum": total.tolist(),
+                "sum_of_squares": squares.tolist(),
+            },
+        }
+        (building / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+        for file in building.iterdir():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+        building.replace(folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed builds of other stores left; a live build holds its lock."""
+    for building in folder.parent.glob(f"*{_BUILDING}"):
+        if building.stem != folder.name:  # that one is removed by `_build`, and its lock held here
+            with suppress(Timeout), FileLock(building.with_suffix(".lock"), timeout=0):
+                shutil.rmtree(building, ignore_errors=True)
+
+
+def _try_load(folder: Path) -> FeatureStore | None:
+    """The store, or None where there is none or it is damaged."""
+    try:
+        return _load(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _load(folder: Path) -> FeatureStore:
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    shape = (int(meta["frames"]), int(meta["mels"]))
+    file = folder / "features.f16"
+    if file.stat().st_size != shape[0] * shape[1] * _DTYPE.itemsize:
+        raise ValueError(f"{file}: expected {shape[0]} frames of {shape[1]} values")
+    with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
+        offsets = {
+            row["path"]: (int(row["first_frame"]), int(row["frames"]))
+            for row in csv.DictReader(stream)
+        }
+    if len(offsets) != meta["clips"]:
+        raise ValueError(f"{folder / 'index.csv'}: expected {meta['clips']} clips")
+    return FeatureStore(
+        folder=folder,
+        digest=str(meta["digest"]),
+        features=np.memmap(file, dtype=_DTYPE, mode="r", shape=shape),
+        offsets=offsets,
+        train_sum=np.asarray(meta["train"]["sum"], np.float64),
+        train_squares=np.asarray(meta["train"]["sum_of_squares"], np.float64),
+        train_frames=int(meta["train"]["frames"]),
+    )

@@ -1,0 +1,26 @@
+"""Ways to get jobs done; a new executor is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from synergy.executors.base import Executor, Job, Outcome, Report, Work, core_count
+from synergy.executors.process import ProcessExecutor
+from synergy.executors.serial import SerialExecutor
+
+EXECUTORS: dict[str, Callable[[int | None], Executor]] = {
+    "process": ProcessExecutor,
+    "serial": SerialExecutor,
+}
+
+__all__ = [
+    "EXECUTORS",
+    "Executor",
+    "Job",
+    "Outcome",
+    "ProcessExecutor",
+    "Report",
+    "SerialExecutor",
+    "Work",
+    "core_count",
+]

@@ -1,0 +1,103 @@
+"""What an executor is: it turns jobs into outcomes and knows nothing of what they are about."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from synergy.errors import SynergyError
+
+Report = Callable[[Any], None]
+"""Sends a message from a running job to the process that started it."""
+
+Work = Callable[[Any, Report], Any]
+"""A function at the top level of a module: ``work(payload, report) -> value``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call of the work function.
+
+    Attributes
+    ----------
+    key : str
+        Comes back with reports and the outcome.
+    payload : object
+        First argument of the work function; can be pickled.
+    """
+
+    key: str
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes
+    ----------
+    key : str
+        Key of the job.
+    value : object
+        What the work function returned; None when it failed.
+    error : str, optional
+        Why it failed, in one sentence; None when it did not.
+    detail : str
+        Traceback of the failure, empty where there is none.
+    """
+
+    key: str
+    value: Any | None = None
+    error: str | None = None
+    detail: str = ""
+
+
+class Executor(Protocol):
+    """Runs jobs, in this process or elsewhere."""
+
+    def run(
+        self, work: Work, jobs: Iterable[Job], on_report: Callable[[str, Any], None]
+    ) -> Generator[Outcome, None, None]:
+        """Start the jobs in the given order and yield outcomes as they finish.
+
+        Closing the generator ends what still runs; `contextlib.closing` does so for certain.
+        An exception inside a job becomes an outcome with an error; KeyboardInterrupt in the
+        calling process goes through.
+
+        Parameters
+        ----------
+        work : callable
+            A function at the top level of a module.
+        jobs : iterable of Job
+        on_report : callable
+            Called in this process with the key of a job and each message that it reports, in
+            the order of the reports and before the job's outcome.
+
+        Raises
+        ------
+        SynergyError
+            If the work cannot be handed to where it should run.
+        """
+        ...
+
+
+def attempt(work: Work, job: Job, report: Report) -> Outcome:
+    """Run one job here; whatever it raises, but KeyboardInterrupt, becomes the outcome."""
+    try:
+        return Outcome(job.key, work(job.payload, report))
+    except SynergyError as error:
+        return Outcome(job.key, error=str(error), detail=traceback.format_exc())
+    except (Exception, SystemExit) as error:  # sys.exit in one job does not end the others
+        first_line = next(iter(str(error).strip().splitlines()), "")
+        sentence = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
+        return Outcome(job.key, error=sentence, detail=traceback.format_exc())
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,41 @@
+"""One job after the other, in this process: for debugging and for a single core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+from synergy.executors.base import Job, Outcome, Work, attempt
+
+
+class SerialExecutor:
+    """Runs jobs in this process, with the threads that it has.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Accepted like in every executor; there is always one.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = 1
+
+    def run(
+        self, work: Work, jobs: Iterable[Job], on_report: Callable[[str, Any], None]
+    ) -> Generator[Outcome, None, None]:
+        """Yield the outcome of each job, in order; see `Executor.run`."""
+        failures: list[Exception] = []
+
+        for job in jobs:
+
+            def report(message: Any, key: str = job.key) -> None:
+                try:
+                    on_report(key, message)
+                except Exception as error:
+                    failures.append(error)
+                    raise
+
+            outcome = attempt(work, job, report)
+            if failures:  # of the caller's function, not of the job
+                raise failures[0]
+            yield outcome

@@ -1,0 +1,114 @@
+"""Trained trees held against the single-task models: one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from synergy.errors import ShortfallError
+from synergy.experiment import Recipe
+from synergy.measuring.bootstrap import Resampler
+from synergy.measuring.outcome import Outcome, reduction
+from synergy.records import Row
+from synergy.running.session import Session
+from synergy.tree import SharingTree
+from synergy.wording import REPORTED
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A tree to be trained and measured, and how; ``name`` is that of its row."""
+
+    name: str
+    tree: SharingTree
+    recipe: Recipe
+
+
+def train_singles(session: Session, tasks: Sequence[str]) -> Outcome:
+    """Train what is missing of the single-task models of ``tasks``.
+
+    Raises
+    ------
+    ShortfallError
+        If a task has no single-task model because all its seeds failed.
+    """
+    experiment = session.experiment
+    trials = experiment.trials(experiment.alone(task) for task in tasks)
+    singles = Outcome.of(session.train("single-task models", trials), trials)
+    problems = [f"{t}: {_first(singles.errors[t])}" for t in tasks if not singles.runs[t]]
+    if problems:
+        raise ShortfallError("no single-task model to compare with: " + "; ".join(problems))
+    return singles
+
+
+class Bench:
+    """Where trees are measured: a session and the single-task models that all are held against.
+
+    Parameters
+    ----------
+    session : Session
+    tasks : sequence of str
+        Of which the single-task models are trained where they are missing.
+
+    Raises
+    ------
+    ShortfallError
+        If a task has no single-task model.
+    """
+
+    def __init__(self, session: Session, tasks: Sequence[str]) -> None:
+        self.session = session
+        self.tasks = tuple(task for task in session.experiment.tasks if task in tasks)
+        self.singles = train_singles(session, self.tasks)
+        self.resampler = Resampler(session.experiment, session.workspace.trials)
+
+    def measure(self, title: str, planned: Sequence[Planned]) -> list[Row]:
+        """Train what is missing of some trees and hold them against the single-task models.
+
+        Raises
+        ------
+        ShortfallError
+            If a model could not be trained with any seed.
+        """
+        experiment = self.session.experiment
+        trials = [experiment.trials([each.tree], each.recipe) for each in planned]
+        results = self.session.train(title, [trial for own in trials for trial in own])
+        outcomes = [Outcome.of(results, own) for own in trials]
+        problems = [
+            f"{each.tree.notation()}: {_first(outcome.reasons)}"
+            for each, outcome in zip(planned, outcomes, strict=True)
+            if not outcome.seeds
+        ]
+        if problems:
+            raise ShortfallError("; ".join(problems))
+        return [self._row(each, found) for each, found in zip(planned, outcomes, strict=True)]
+
+    def independent(self) -> Row:
+        """All single-task models side by side: the tree in which nothing is shared."""
+        nothing_shared = self.session.experiment.flat(self.tasks, 0)
+        return self._row(Planned("independent", nothing_shared, Recipe()), self.singles)
+
+    def _row(self, planned: Planned, outcome: Outcome) -> Row:
+        experiment, recipe = self.session.experiment, planned.recipe
+        costs = experiment.costs_at(recipe.width)
+        bounds = {s: self.resampler.interval(self.singles, outcome, s) for s in REPORTED}
+        return Row(
+            name=planned.name,
+            notation=planned.tree.notation(),
+            params=costs.params(planned.tree),
+            macs=costs.macs(planned.tree),
+            epochs=(recipe.training or experiment.config.training).epochs,
+            distilled=recipe.distilled,
+            width=recipe.width,
+            digests=outcome.digests,
+            scores=outcome.scores,
+            mean_scores=outcome.means,
+            errors=outcome.reasons,
+            ar_pct={s: reduction(self.singles, outcome, s) for s in REPORTED},
+            ar_low={split: low for split, (low, _) in bounds.items()},
+            ar_high={split: high for split, (_, high) in bounds.items()},
+        )
+
+
+def _first(errors: Sequence[str]) -> str:
+    return errors[0] if errors else "not trained"

@@ -1,0 +1,146 @@
+"""Bootstrap of scores and accuracy reductions over seeds and speakers.
+
+Every model is resampled with the same draws: seeds are drawn in pairs of single and multi-task
+model, and where tasks are measured on the same clips, so are these. What the interval does not
+hold: that epochs, depths and trees were chosen on the same validation clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from synergy.errors import WorkspaceError
+from synergy.experiment import Experiment
+from synergy.measuring.outcome import Outcome
+from synergy.seeding import hash64, uniform
+from synergy.trials.record import TrialResult
+from synergy.trials.trial_store import TrialStore
+from synergy.wording import Split
+
+DRAWS = 1000
+LEVEL = 0.95
+_SEEDS, _GROUPS = range(2)
+
+
+class Resampler:
+    """Scores of finished trials in resampled splits.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    store : TrialStore
+        Has the predictions of every trial that is asked for.
+    draws : int
+        Number of resampled splits, R.
+    """
+
+    def __init__(self, experiment: Experiment, store: TrialStore, draws: int = DRAWS) -> None:
+        self.experiment = experiment
+        self.store = store
+        self.draws = draws
+        self._scores: dict[tuple[str, Split, str], np.ndarray] = {}
+        self._weights: dict[tuple[Split, str], np.ndarray] = {}
+
+    def reductions(self, singles: Outcome, multi: Outcome, split: Split) -> np.ndarray:
+        """AR of a model in every resampled split, in percent; float64 [R].
+
+        It is held against the single-task models of the same seeds; where they have no seed in
+        common, in the order of the seeds.
+        """
+        lost = [np.zeros(self.draws)]
+        for task in multi.runs:
+            alone, together = _paired(singles.runs[task], multi.runs[task])
+            single, ours = (self._mean(chosen, split, task) for chosen in (alone, together))
+            relative = np.divide(single - ours, single, out=np.zeros_like(single), where=single > 0)
+            lost.append(100.0 * relative)
+        return np.max(lost, axis=0)
+
+    def interval(self, singles: Outcome, multi: Outcome, split: Split) -> tuple[float, float]:
+        """Percentile interval of the AR that holds 95 % of the resampled splits."""
+        return _interval(self.reductions(singles, multi, split))
+
+    def difference(
+        self, singles: Outcome, multi: Outcome, other: Outcome, split: Split
+    ) -> tuple[float, float]:
+        """Percentile interval of the AR of ``multi`` minus that of ``other``, in percent.
+
+        Both are resampled with the same draws, so what makes a split hard for both cancels out.
+        """
+        ours, theirs = (self.reductions(singles, model, split) for model in (multi, other))
+        return _interval(ours - theirs)
+
+    def _mean(self, digests: Sequence[str], split: Split, task: str) -> np.ndarray:
+        """Mean score over resampled seeds; float64 [R]."""
+        count = len(digests)
+        scores = np.stack([self._resampled(digest, split, task) for digest in digests], axis=1)
+        places = self._places(count)
+        return np.take_along_axis(scores, places, axis=1).mean(axis=1)
+
+    def _places(self, count: int) -> np.ndarray:
+        """Which of ``count`` seeds are drawn; int64 [R, count]."""
+        draw, place = np.arange(self.draws)[:, None], np.arange(count)[None, :]
+        return np.floor(uniform(self._stream, draw, place, _SEEDS) * count).astype(np.int64)
+
+    def _resampled(self, digest: str, split: Split, task: str) -> np.ndarray:
+        """Score of one trial in every resampled split; float64 [R]."""
+        key = (digest, split, task)
+        if key not in self._scores:
+            data = self.experiment.data[task]
+            kind, targets = data.spec.rules, data.targets[split]
+            kept = self._predictions(digest, f"{split}/{task}").astype(np.float32)
+            features = self.experiment.bank.features
+            logits = kind.split(kept, [len(features[clip]) for clip in data.clips[split]])
+            weights = self._group_weights(split, task)
+            scores = kind.resampled_scores(logits, targets, data.groups[split], weights)
+            # a resampled split in which the score is not defined stands for the whole one
+            whole = kind.scores(logits, targets)[kind.metric] if np.isnan(scores).any() else 0.0
+            self._scores[key] = np.where(np.isnan(scores), whole, scores)
+        return self._scores[key]
+
+    def _predictions(self, digest: str, key: str) -> np.ndarray:
+        kept = self.store.predictions(digest)
+        if key not in kept:
+            raise WorkspaceError(
+                f"expected the predictions {key} in {self.store.path(digest)}, which intervals are "
+                "made of, found none; delete the folder and run the same command again to repeat "
+                "this trial"
+            )
+        return kept[key]
+
+    def _group_weights(self, split: Split, task: str) -> np.ndarray:
+        """How often each group of the task's clips is drawn; float64 [R, G]."""
+        key = (split, task)
+        if key not in self._weights:
+            data = self.experiment.data[task]
+            count = int(data.groups[split].max()) + 1
+            clips = hash64(*(self.experiment.bank.keys[int(n)] for n in data.clips[split]))
+            draw, place = np.arange(self.draws)[:, None], np.arange(count)[None, :]
+            drawn = uniform(self._stream, np.asarray(clips, np.uint64), draw, place, _GROUPS)
+            groups = np.floor(drawn * count).astype(np.int64) + count * draw
+            weights = np.bincount(groups.ravel(), minlength=self.draws * count)
+            self._weights[key] = weights.reshape(self.draws, count).astype(np.float64)
+        return self._weights[key]
+
+    @cached_property
+    def _stream(self) -> int:
+        return self.experiment.config.seed
+
+
+def _paired(
+    singles: Mapping[int, TrialResult], multi: Mapping[int, TrialResult]
+) -> tuple[list[str], list[str]]:
+    """Digests of the same seeds, side by side."""
+    common = sorted(singles.keys() & multi.keys())
+    if common:
+        return [singles[s].digest for s in common], [multi[s].digest for s in common]
+    pairs = list(zip(singles.values(), multi.values(), strict=False))
+    return [single.digest for single, _ in pairs], [run.digest for _, run in pairs]
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    tail = 50.0 * (1.0 - LEVEL)
+    low, high = np.percentile(values, [tail, 100.0 - tail], method="linear")
+    return float(low), float(high)

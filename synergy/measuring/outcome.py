@@ -1,0 +1,96 @@
+"""A model over its seeds, and its accuracy reduction against the single-task models."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from synergy.records import Scores
+from synergy.running.session import Results
+from synergy.synthesis import accuracy_reduction
+from synergy.trials.record import TrialResult
+from synergy.trials.trial import Trial
+from synergy.wording import REPORTED
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A model of some tasks after all its seeds.
+
+    Attributes
+    ----------
+    runs : dict of task to dict of seed to TrialResult
+        The finished training of each seed that holds the task: one and the same for all tasks of
+        a tree, one for each task of independent models.
+    errors : dict of task to tuple of str
+        Why seeds are missing.
+    """
+
+    runs: Mapping[str, Mapping[int, TrialResult]]
+    errors: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, results: Results, trials: Sequence[Trial]) -> Outcome:
+        """Collect the trials of a model from what was trained."""
+        tasks = dict.fromkeys(task for trial in trials for task in trial.tree.tasks)
+        runs: dict[str, dict[int, TrialResult]] = {task: {} for task in tasks}
+        errors: dict[str, tuple[str, ...]] = dict.fromkeys(tasks, ())
+        for trial in trials:
+            for task in trial.tree.tasks:
+                if trial.digest in results.done:
+                    runs[task][trial.seed] = results.done[trial.digest]
+                elif trial.digest in results.errors:
+                    errors[task] = (*errors[task], results.errors[trial.digest])
+        return cls(runs, errors)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Its trials, task by task and each once, in the order of the seeds."""
+        results = (result for by_seed in self.runs.values() for result in by_seed.values())
+        return tuple(dict.fromkeys(result.digest for result in results))
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why seeds are missing, each reason once."""
+        return tuple(dict.fromkeys(error for errors in self.errors.values() for error in errors))
+
+    @property
+    def seeds(self) -> int:
+        """Number of seeds that finished."""
+        return min(map(len, self.runs.values()))
+
+    @property
+    def scores(self) -> Scores:
+        """One score for each seed, by split and task."""
+        return {s: {t: tuple(self.scored(s, t).values()) for t in self.runs} for s in REPORTED}
+
+    @property
+    def means(self) -> dict[str, dict[str, float]]:
+        """Mean over the seeds, by split and task."""
+        return {split: {t: fmean(v) for t, v in by.items()} for split, by in self.scores.items()}
+
+    def scored(self, split: str, task: str) -> dict[int, float]:
+        """Score of each seed."""
+        return {seed: run.scores[split][task] for seed, run in self.runs[task].items()}
+
+    def mean(self, split: str, task: str, seeds: Collection[int] = ()) -> float:
+        """Mean score over the seeds, or over those of them that are in ``seeds`` if any is."""
+        scores = self.scored(split, task)
+        return fmean([score for seed, score in scores.items() if seed in seeds] or scores.values())
+
+    def only(self, tasks: Iterable[str], seeds: Collection[int]) -> Outcome:
+        """The same model, of some tasks and seeds."""
+        runs = {t: {seed: r for seed, r in self.runs[t].items() if seed in seeds} for t in tasks}
+        return Outcome(runs, {task: self.errors[task] for task in runs})
+
+
+def reduction(singles: Outcome, multi: Outcome, split: str) -> float:
+    """AR of ``multi`` in percent: scores are averaged over seeds first, then compared.
+
+    Where one of the two lacks a seed, neither has it, as in the intervals.
+    """
+    return accuracy_reduction(
+        {task: singles.mean(split, task, multi.runs[task]) for task in multi.runs},
+        {task: multi.mean(split, task, singles.runs[task]) for task in multi.runs},
+    )

@@ -1,0 +1,4 @@
+"""The session of a command: it trains and measures what is missing, with progress.
+
+`session` has the session, `probes` what is measured besides trials, `progress` what it tells.
+"""

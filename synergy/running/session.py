@@ -1,0 +1,240 @@
+"""Trains what is missing of some trials and measures what is missing of some probes.
+
+What is done is not done again; the rest runs in an executor, and whatever is finished is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import yaml
+
+from synergy.config import RunConfig
+from synergy.errors import ShortfallError, WorkspaceError
+from synergy.executors import EXECUTORS, Job, Outcome
+from synergy.experiment import Experiment, prepare
+from synergy.files import write_text_atomically
+from synergy.records import ProbeFile
+from synergy.running.probes import Probe
+from synergy.running.progress import Progress
+from synergy.trials.record import TrialResult
+from synergy.trials.teachers import load_soft_labels
+from synergy.trials.trial import Trial, run_trial
+from synergy.trials.trial_store import TrialStore
+from synergy.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Results:
+    """Trials that are done, by digest, and why the others are not.
+
+    Attributes
+    ----------
+    done : dict of digest to TrialResult
+    errors : dict of digest to str
+    """
+
+    done: Mapping[str, TrialResult]
+    errors: Mapping[str, str]
+
+
+@dataclass
+class Session:
+    """Where and how stages work.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    workspace : Workspace
+        Locked by the caller.
+    executor : str
+        Key in ``EXECUTORS``.
+    workers : int
+        Jobs at the same time, at least 1.
+    progress : Progress
+    trained : int
+        Trainings so far, those of probes included.
+    """
+
+    experiment: Experiment
+    workspace: Workspace
+    executor: str
+    workers: int
+    progress: Progress
+    trained: int = 0
+
+    def train(self, title: str, trials: Sequence[Trial]) -> Results:
+        """Make sure that every trial is done, in the given order.
+
+        A trial that fails is reported and does not stop the others; its traceback goes to
+        ``errors/`` in the workspace.
+        """
+        store, progress = self.workspace.trials, self.progress
+        jobs = {trial.digest: TrialJob(trial) for trial in trials}
+        done = {digest: store.result(digest) for digest in jobs if store.is_done(digest)}
+        missing = {digest: job for digest, job in jobs.items() if digest not in done}
+        errors: dict[str, str] = {}
+        progress.begin(title, len(jobs), len(done))
+
+        def on_report(digest: str, message: Mapping[str, Any]) -> None:
+            progress.training(jobs[digest].label, message)
+
+        for outcome in self._run(missing, on_report):
+            digest = outcome.key
+            if outcome.error is None:
+                done[digest] = store.result(digest)
+                self.trained += 1
+            else:
+                errors[digest] = outcome.error
+            progress.finished(jobs[digest].label, done.get(digest), errors.get(digest))
+        progress.end()
+        return Results(done, errors)
+
+    def measure(self, title: str, probes: Sequence[Probe]) -> tuple[ProbeFile, ...]:
+        """Make sure that every probe is measured; the results, in their order.
+
+        Raises
+        ------
+        ShortfallError
+            If a probe failed; the others were measured all the same.
+        """
+        folder = self.workspace.folder / "probes"
+        kept = {probe.digest: _kept(folder / probe.file) for probe in probes}
+        known = {digest: found for digest, found in kept.items() if found is not None}
+        missing = {probe.digest: probe for probe in probes if probe.digest not in known}
+        units = dict.fromkeys(missing, 0)
+        total = sum(probe.units for probe in missing.values())
+        errors: list[str] = []
+
+        def on_report(digest: str, done: int) -> None:
+            units[digest] = done
+            self.progress.preparing(title, sum(units.values()), total)
+
+        if missing:
+            folder.mkdir(exist_ok=True)
+            self.progress.preparing(title, 0, total)
+        for outcome in self._run(missing, on_report):
+            probe = missing[outcome.key]
+            if outcome.error is not None:
+                errors.append(f"{title}: {outcome.error}")
+                continue
+            assert isinstance(outcome.value, ProbeFile)
+            known[outcome.key] = outcome.value
+            outcome.value.write(folder / probe.file)
+            self.trained += probe.trains
+            on_report(outcome.key, probe.units)
+        if missing:
+            self.progress.end()
+        if errors:
+            raise ShortfallError("; ".join(dict.fromkeys(errors)))
+        return tuple(known[probe.digest] for probe in probes)
+
+    def _run(
+        self, jobs: Mapping[str, Runnable], on_report: Callable[[str, Any], None]
+    ) -> Iterator[Outcome]:
+        """Outcomes as they come; what is known of a failure is kept in ``errors/``."""
+        if not jobs:
+            return
+        config = self.experiment.config.to_yaml()
+        executor = EXECUTORS[self.executor](min(self.workers, len(jobs)))
+        packed = [
+            Job(key, Payload(config, self.workspace.folder, job)) for key, job in jobs.items()
+        ]
+        with closing(executor.run(run_one, packed, on_report)) as outcomes:
+            for outcome in outcomes:
+                if outcome.detail:
+                    folder = self.workspace.folder / "errors"
+                    folder.mkdir(exist_ok=True)
+                    text = f"{jobs[outcome.key].label}\n{outcome.detail}"
+                    write_text_atomically(folder / f"{outcome.key}.txt", text)
+                yield outcome
+
+
+def _kept(file: Path) -> ProbeFile | None:
+    """A kept result; None where there is none, or a damaged one, which is measured again."""
+    try:
+        return ProbeFile.read(file)
+    except WorkspaceError:
+        return None
+
+
+# -- inside a worker --------------------------------------------------------------------------
+
+
+class Runnable(Protocol):
+    """What a session hands to a worker: a trial or a probe."""
+
+    @property
+    def label(self) -> str:
+        """Short name for progress and messages."""
+        ...
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """What it was planned for."""
+        ...
+
+    def run(self, experiment: Experiment, store: TrialStore, report: Callable[[Any], None]) -> Any:
+        """Do it."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrialJob:
+    """A trial to be trained and stored."""
+
+    trial: Trial
+
+    @property
+    def label(self) -> str:
+        """Tree and seed."""
+        return f"{self.trial.tree.notation()} seed {self.trial.seed}"
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trial."""
+        return (self.trial,)
+
+    def run(self, experiment: Experiment, store: TrialStore, report: Callable[[Any], None]) -> None:
+        """Train and store it."""
+        trial = self.trial
+        soft_labels = load_soft_labels(trial, store, experiment.bank, experiment.data)
+        digests = trial.pruning.digests if trial.pruning else ()
+        parents = {digest: store.weights(digest) for digest in digests}
+        done = run_trial(trial, experiment.bank, experiment.data, report, soft_labels, parents)
+        store.write(trial.to_json(), done)
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What a worker gets: it prepares the experiment itself, once."""
+
+    config: str
+    workspace: Path
+    job: Runnable
+
+
+def run_one(payload: Payload, report: Callable[[Any], None]) -> Any:
+    """Run one job of a session.
+
+    Raises
+    ------
+    WorkspaceError
+        If the data is no longer what the job was planned for.
+    """
+    torch.set_num_threads(1)
+    experiment = _prepared(payload.config)
+    if any(trial.bank != experiment.bank.fingerprint for trial in payload.job.trials):
+        raise WorkspaceError("a corpus changed while the command ran; start the command again")
+    return payload.job.run(experiment, Workspace(payload.workspace).trials, report)
+
+
+@lru_cache(maxsize=1)
+def _prepared(config: str) -> Experiment:
+    return prepare(RunConfig.model_validate(yaml.safe_load(config)))

@@ -1,0 +1,85 @@
+"""The end of stage 3: the trained network as a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import fmean
+
+from synergy.encoders import encoder_at
+from synergy.errors import WorkspaceError
+from synergy.experiment import Experiment
+from synergy.export import EXPORTERS, About
+from synergy.export.spec import CorpusEntry
+from synergy.export.torch_model import meta_network
+from synergy.measuring.outcome import Outcome
+from synergy.records import SummaryFile
+from synergy.running.session import Session
+from synergy.wording import REPORTED
+
+
+def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Path:
+    """Export the last row of ``summary`` with the weights of its best seed.
+
+    The best seed is the one with the highest mean over the tasks of the validation score,
+    divided by the mean of the single-task models.
+
+    Returns
+    -------
+    Path
+        The folder of the model.
+
+    Raises
+    ------
+    WorkspaceError
+        If the weights of the trial are damaged.
+    ModelError
+        If the folder holds something else.
+    """
+    experiment, workspace = session.experiment, session.workspace
+    config, row, tree = experiment.config, summary.rows[-1], summary.synthesis.tree
+
+    def relative(place: int) -> float:
+        scores = row.scores["valid"]
+        return fmean(scores[t][place] / (singles.mean("valid", t) or 1.0) for t in summary.tasks)
+
+    best = max(range(len(row.digests)), key=lambda place: (relative(place), -place))
+    digest = row.digests[best]
+    encoder = encoder_at(config.encoder, row.width)
+    result = workspace.trials.result(digest)
+    specs = [experiment.specs[task] for task in tree.tasks]
+    network = meta_network(tree, encoder, specs, config.features)
+    try:
+        network.load_state_dict(workspace.trials.weights(digest), assign=True)
+    except RuntimeError as error:
+        folder = workspace.trials.path(digest)
+        raise WorkspaceError(
+            f"{folder} holds the weights of another network; delete the folder and run the same "
+            "command again to repeat this trial"
+        ) from error
+    used = sorted({corpus for task in summary.tasks for corpus in config.tasks[task].corpora})
+    about = About(
+        tasks={task: config.tasks[task].corpora for task in summary.tasks},
+        corpora={name: _corpus_entry(experiment, name) for name in used},
+        scores=row.scores,
+        single_scores=singles.scores,
+        weights_scores={split: result.scores[split] for split in REPORTED},
+        weights_seed=result.seed,
+        weights_trial=digest,
+        seeds=config.all_seeds,
+        training={**config.training.model_dump(mode="json"), "epochs": row.epochs},
+        versions=summary.versions,
+        predicted_ar_pct=summary.synthesis.predicted_ar_pct,
+        max_ar=summary.synthesis.max_ar,
+        notes=summary.synthesis.notes,
+    )
+    mean, std = experiment.bank.normalisation
+    EXPORTERS["torch"](workspace.model, network.eval(), encoder, config.features, mean, std, about)
+    return workspace.model
+
+
+def _corpus_entry(experiment: Experiment, name: str) -> CorpusEntry:
+    corpus = experiment.corpora[name]
+    synthetic = experiment.config.corpora[name].format == "demo_speech"
+    return CorpusEntry(
+        fingerprint=corpus.fingerprint, licences=corpus.licences, synthetic=synthetic
+    )

@@ -1,0 +1,90 @@
+"""What a tree is wanted for: the terms under which the search answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from synergy.errors import ConfigError
+
+Solver = Literal["recursive", "exact"]
+SOLVERS: tuple[Solver, ...] = ("recursive", "exact")
+
+Caps = Mapping[frozenset[str], int]
+"""Most blocks that a pair may share whatever the table says; pairs that are not named: any."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What stage 3 is asked for: under which terms a tree is searched and how it is trained.
+
+    Parameters
+    ----------
+    max_ar : float
+        Largest AR that a pair may have, in percent; finite and at least 0. With a budget it is
+        not looked at.
+    max_params, max_macs : int, optional
+        Budgets of the whole network, decoders included, 0 or more: trainable parameters, and
+        multiply-accumulates for one second of audio. They replace threshold, solver, strict and
+        caps: wanted is the strict tree of lowest AR within them.
+    solver : {"recursive", "exact"}
+        The paper's recursion, or the smallest tree (up to 14 tasks).
+    strict : bool
+        Pairs share only depths that passed themselves, or nothing. Otherwise a pair may share
+        any depth up to the largest that passed, also one at which it did not.
+    caps : mapping of two tasks to int
+        Most blocks that a pair may share, whatever the table says; 0 or more.
+    width : float
+        By which the channels of the tree's encoder are multiplied, above 0; the single-task
+        models and the pairs of the table keep theirs.
+    distilled : bool
+        Train the tree with the single-task models as teachers, beside the plain training.
+    repair : int
+        Rounds of lowering a cap and searching again while the trained tree misses the threshold,
+        0 or more.
+    final_epochs : int, optional
+        Train the tree once more for this many epochs, 1 or more, shown as a row of its own.
+
+    Raises
+    ------
+    ConfigError
+        If the threshold, a budget, the solver or a cap cannot be used.
+    """
+
+    max_ar: float = 2.0
+    max_params: int | None = None
+    max_macs: int | None = None
+    solver: Solver = "recursive"
+    strict: bool = False
+    caps: Caps = field(default_factory=dict)
+    width: float = 1.0
+    distilled: bool = False
+    repair: int = 0
+    final_epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.solver not in SOLVERS:
+            raise ConfigError(f"expected the solver {' or '.join(SOLVERS)}, found {self.solver!r}")
+        if not (math.isfinite(self.max_ar) and self.max_ar >= 0):
+            raise ConfigError(
+                "expected a largest AR as a finite percentage of at least 0, found "
+                f"{self.max_ar}; correct the threshold"
+            )
+        for name, most in (("parameters", self.max_params), ("MACs", self.max_macs)):
+            if most is not None and not (math.isfinite(most) and most >= 0):
+                raise ConfigError(f"{name}: expected a finite budget of at least 0, found {most}")
+        caps = {frozenset(pair): cap for pair, cap in self.caps.items()}
+        for pair, cap in caps.items():
+            if cap < 0:
+                raise ConfigError(
+                    f"pair {'-'.join(sorted(pair))}: expected a cap of at least 0 blocks, "
+                    f"found {cap}"
+                )
+        object.__setattr__(self, "caps", caps)
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether budgets replace the threshold."""
+        return self.max_params is not None or self.max_macs is not None

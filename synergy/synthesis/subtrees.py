@@ -1,0 +1,171 @@
+"""What trees are put together from, and what decides between two of them.
+
+A tree follows from how task sets are split, and of two trees the one with the larger *saving* is
+smaller: every split of a set that shares L blocks saves the cost of the blocks 1..L once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate
+
+from synergy.errors import TableError, TreeError
+from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.task_graph import TaskGraph
+from synergy.synthesis.task_sets import TaskSets, members
+from synergy.tree import Branch, SharingTree
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A finished subtree: the tasks as a bit mask, what they share and how they are split.
+
+    ``saving`` and ``reduction`` (the AR of all pairs inside, at the depths used) are whole
+    multiples of units that one search fixes.
+    """
+
+    mask: int
+    saving: int
+    reduction: int
+    shared: int
+    parts: tuple[Solution, ...]
+
+
+class Subtrees:
+    """Makes the subtrees of a task graph. Costs and AR are kept as exact decimals.
+
+    Parameters
+    ----------
+    graph : TaskGraph
+        With weights of 0..D.
+    block_costs : sequence of float, length D
+        Of the blocks 1..D; finite, 0 or more.
+    table : ARTable, optional
+        Has the AR of the pairs; without it, all reductions are 0.
+
+    Raises
+    ------
+    TableError
+        If a pair has a weight above D, or the table is one of other tasks.
+    TreeError
+        If a cost cannot be used.
+
+    Attributes
+    ----------
+    sets : TaskSets
+    saved : list of int
+        Cost of the blocks 1..n, for n = 0..D.
+    """
+
+    def __init__(
+        self, graph: TaskGraph, block_costs: Sequence[float], table: ARTable | None = None
+    ) -> None:
+        self.sets = TaskSets(graph)
+        self.saved = exact_prefix_sums(block_costs)
+        self._depth = len(block_costs)
+        for (a, b), weight in zip(graph.pairs(), graph.weights, strict=True):
+            if weight > self._depth:
+                raise TableError(
+                    f"pair {a}-{b}: expected to share at most the {self._depth} blocks of the "
+                    f"encoder, found a weight of {weight}"
+                )
+        self._reductions = None if table is None else _reductions(self.sets, table)
+
+    def alone(self, bit: int) -> Solution:
+        """The subtree of one task."""
+        return Solution(1 << bit, 0, 0, self._depth, ())
+
+    def alike(self, bits: Sequence[int], shared: int) -> Solution:
+        """The subtree of tasks that share the same depth with each other."""
+        reduction = sum(self._reduction(i, j, shared) for i, j in itertools.combinations(bits, 2))
+        parts = tuple(self.alone(bit) for bit in bits)
+        mask = sum(part.mask for part in parts)
+        return Solution(mask, (len(parts) - 1) * self.saved[shared], reduction, shared, parts)
+
+    def joined(self, one: Solution, other: Solution, shared: int) -> Solution:
+        """The subtree of two parts that share a depth with each other."""
+        across = 0
+        if shared and self._reductions is not None:
+            bits = members(other.mask)
+            across = sum(self._reduction(i, j, shared) for i in members(one.mask) for j in bits)
+        return Solution(
+            one.mask | other.mask,
+            self.saved[shared] + one.saving + other.saving,
+            across + one.reduction + other.reduction,
+            shared,
+            (one, other),
+        )
+
+    def tree(self, solution: Solution) -> SharingTree:
+        """The tree of a solution for all tasks."""
+        return SharingTree(self._branch(solution, 0), self._depth)
+
+    def _reduction(self, i: int, j: int, shared: int) -> int:
+        """AR of a pair of bits at the depth used; 0 where nothing is shared."""
+        if not shared or self._reductions is None:
+            return 0
+        try:
+            return self._reductions[i, j, shared]
+        except KeyError:
+            a, b = self.sets.names(1 << i) + self.sets.names(1 << j)
+            raise TableError(
+                f"pair {a}-{b}: expected its AR at depth {shared} in the table, found none"
+            ) from None
+
+    def _branch(self, solution: Solution, placed: int) -> Branch:
+        blocks = (placed + 1, solution.shared) if solution.shared > placed else None
+        children = tuple(self._branch(part, solution.shared) for part in solution.parts)
+        return Branch(blocks, tuple(sorted(self.sets.names(solution.mask))), children)
+
+
+def preference(split: tuple[Solution, Solution]) -> tuple[int, int, int]:
+    """What decides between splits that save the same, least first.
+
+    The lowest sum of the AR of the pairs that stay together, then the most even sizes, then the
+    earliest tasks beside the first one.
+    """
+    one, other = split
+    uneven = abs(one.mask.bit_count() - other.mask.bit_count())
+    return one.reduction + other.reduction, uneven, -one.mask
+
+
+def exact_prefix_sums(block_costs: Sequence[float]) -> list[int]:
+    """Cost of the blocks 1..n for n = 0..D, as whole multiples of one small unit.
+
+    Raises
+    ------
+    TreeError
+        If a cost is negative or not finite.
+    """
+    for number, cost in enumerate(block_costs, 1):
+        if not (math.isfinite(cost) and cost >= 0):
+            raise TreeError(f"block {number}: expected a finite cost of at least 0, found {cost}")
+    return list(accumulate(_whole(block_costs), initial=0))
+
+
+def _reductions(sets: TaskSets, table: ARTable) -> dict[tuple[int, int, int], int]:
+    """Whole AR by two bit numbers and depth; a cell without one counts more than all others."""
+    if set(table.tasks) != set(sets.tasks):
+        raise TableError(
+            f"expected a table of the tasks {', '.join(sets.tasks)} as in the task graph, "
+            f"found {', '.join(table.tasks)}"
+        )
+    values = _whole([0.0 if cell.ar_pct is None else cell.ar_pct for cell in table.cells])
+    worst = sum(values) + 1
+    reductions: dict[tuple[int, int, int], int] = {}
+    for cell, value in zip(table.cells, values, strict=True):
+        i, j = sets.bit[cell.task_a], sets.bit[cell.task_b]
+        value = worst if cell.ar_pct is None else value
+        reductions[i, j, cell.shared_depth] = reductions[j, i, cell.shared_depth] = value
+    return reductions
+
+
+def _whole(values: Iterable[float]) -> list[int]:
+    """Numbers, read as the decimals that they print as, as multiples of their common unit."""
+    exact = [Fraction(v) if isinstance(v, int) else Fraction(repr(float(v))) for v in values]
+    unit = math.lcm(*(number.denominator for number in exact))
+    return [int(number * unit) for number in exact]

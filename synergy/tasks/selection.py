@@ -1,0 +1,107 @@
+"""From the labels of corpora to the clips of one task, with a count of what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from synergy.datasets.base import Corpus
+from synergy.errors import DataError
+from synergy.tasks import TaskKind, TaskSpec
+from synergy.tasks.task_source import (
+    Findings,
+    LabelledClip,
+    Matching,
+    TaskSource,
+    matching_clips,
+)
+from synergy.wording import SPLITS, Split, did_you_mean, problem_message, short_list
+
+
+@dataclass(frozen=True)
+class TaskSelection:
+    """All clips of one task.
+
+    Attributes
+    ----------
+    spec : TaskSpec
+    clips : tuple of LabelledClip
+        By corpus in the order of the sources, then by path.
+    dropped : tuple of str
+        What was left out and why, with counts, one sentence each.
+    """
+
+    spec: TaskSpec
+    clips: tuple[LabelledClip, ...]
+    dropped: tuple[str, ...]
+
+    def of_split(self, split: Split) -> tuple[LabelledClip, ...]:
+        """The clips of one split, in order."""
+        return tuple(labelled for labelled in self.clips if labelled.clip.split == split)
+
+
+def select_clips(
+    task_name: str,
+    classes: tuple[str, ...] | None,
+    kind: TaskKind,
+    sources: Mapping[str, TaskSource],
+    corpora: Mapping[str, Corpus],
+) -> TaskSelection:
+    """Find every clip that carries a target of a task.
+
+    Parameters
+    ----------
+    task_name : str
+    classes : tuple of str, or None
+        Classes in the order of the targets; None takes those of the data.
+    kind : TaskKind
+    sources : mapping of str to TaskSource
+        By name of the corpus.
+    corpora : mapping of str to Corpus
+
+    Raises
+    ------
+    DataError
+        If a corpus, column, class or segment label does not exist, or a split is empty or has
+        one class (or only active or only inactive frames); names all problems together.
+    """
+    findings = Findings()
+    problems, dropped = findings.problems, findings.dropped
+    if not sources:
+        problems.append("expected at least one corpus, found none")
+    matching: list[Matching] = []
+    for name, source in sources.items():
+        if name not in corpora:
+            problems.append(
+                f"there is no corpus {name!r}{did_you_mean(name, corpora)}; "
+                f"there are {short_list(corpora)}"
+            )
+        elif problem := kind.source_problem(source):
+            problems.append(f"corpus {name}: {problem}")
+        elif unknown := _unknown_columns(source, corpora[name]):
+            problems.extend(unknown)
+        else:
+            matching.append(matching_clips(source, corpora[name], findings))
+    classes = classes or kind.default_classes(matching)
+    clips = [each for found in matching for each in kind.label(found, classes, findings)]
+    if not problems:
+        for split in SPLITS:
+            own = [labelled for labelled in clips if labelled.clip.split == split]
+            problems += (
+                kind.split_problems(split, own, classes) if own else [f"no {split} clip is left"]
+            )
+        if problems:
+            problems += dropped
+    if problems:
+        raise DataError(problem_message(f"task {task_name}", problems))
+    return TaskSelection(TaskSpec(task_name, kind.name, classes), tuple(clips), tuple(dropped))
+
+
+def _unknown_columns(source: TaskSource, corpus: Corpus) -> list[str]:
+    wanted = [*([source.column] if source.column else []), *source.where]
+    return [
+        f"corpus {corpus.name} has no column {column!r}{did_you_mean(column, corpus.columns)}; "
+        f"it has {short_list(corpus.columns, 20)}"
+        for column in dict.fromkeys(wanted)
+        if column not in corpus.columns
+    ]

@@ -1,0 +1,132 @@
+"""What the JSON files of a finished trial hold; no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, Field
+
+from synergy.files import Artefact, StrictModel
+from synergy.tree import SharingTree
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from synergy.tasks import TaskSpec
+
+
+class TaskRecord(StrictModel):
+    """A task of a trial, see `synergy.tasks.TaskSpec`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    kind: str
+    classes: tuple[str, ...]
+
+    @property
+    def spec(self) -> TaskSpec:
+        """The task as networks know it; imports torch."""
+        from synergy.tasks import TaskSpec
+
+        return TaskSpec(self.name, self.kind, self.classes)
+
+
+class TrialRecord(StrictModel):
+    """``trial.json``: a `synergy.trials.trial.Trial` in its JSON form.
+
+    Files of before there were teachers and masks lack ``distillation``, ``teachers`` and
+    ``pruning``.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    format_version: int
+    tree: dict[str, Any]
+    notation: str
+    tasks: tuple[TaskRecord, ...]
+    data: dict[str, str]
+    bank: str
+    encoder: dict[str, Any]
+    training: dict[str, Any]
+    seed: int
+    distillation: dict[str, Any] | None = None
+    teachers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    pruning: dict[str, Any] | None = None
+
+    @property
+    def sharing_tree(self) -> SharingTree:
+        """The tree.
+
+        Raises
+        ------
+        TreeError
+            If the file describes none.
+        """
+        return SharingTree.from_json(self.tree)
+
+
+class TrialResult(Artefact):
+    """``result.json``: what one training gave.
+
+    Attributes
+    ----------
+    digest, notation : str
+    seed : int
+    scores : dict of split to dict of task to float
+        The metric that AR is taken of, on validation and test, in [0, 1].
+    metrics : dict of split to dict of task to dict of str to float
+        All metrics.
+    best_step : int
+        Optimiser steps after which the kept weights were reached.
+    steps : int
+        Optimiser steps of the whole training.
+    params : int
+        Weights that are not pruned.
+    clips_per_s, seconds : float
+        Speed of the training, and time with everything around it.
+    device : str
+    versions : dict of str to str
+        Of torch and Python.
+    """
+
+    # What a later version adds does not make a training unreadable; writing refuses NaN.
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=True)
+
+    digest: str
+    notation: str
+    seed: int
+    scores: Mapping[str, Mapping[str, float]]
+    metrics: Mapping[str, Mapping[str, Mapping[str, float]]]
+    best_step: int
+    steps: int
+    params: int
+    clips_per_s: float
+    seconds: float
+    device: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """What one training gave.
+
+    Attributes
+    ----------
+    result : TrialResult
+    history : list of dict
+        One row per validation; a column may be absent in some.
+    weights : dict of str to Tensor
+        State dict of the best step.
+    predictions : dict of str to array
+        ``split/task``: logits of all clips of the task, in the order of its clips; those of
+        activities are joined, float16.
+    """
+
+    result: TrialResult
+    history: list[dict[str, float]]
+    weights: dict[str, torch.Tensor]
+    predictions: dict[str, np.ndarray] = field(default_factory=dict)
