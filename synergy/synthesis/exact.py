@@ -43,8 +43,8 @@ def exact_tree(
     block_costs : sequence of float, length D
         Parameters, MACs or any other cost of the blocks 1..D.
     table : ARTable, optional
-        Decides between trees of equal cost by the AR of the pairs, as in `recursive_tree`.
-        Without it the more even split wins, then task order.
+        Decides between trees of equal cost by the AR of the pairs. Without it the more even
+        split wins, then task order.
     strict : bool
         Pairs share only depths that passed themselves, or nothing; otherwise any depth up to
         their weight.
@@ -94,29 +94,25 @@ class ExactSplits:
 
 
 def best_savings(sets: TaskSets, saved: Sequence[int], depths: DepthRule) -> list[list[int]]:
-    """Largest saving of every task set, below every level of the depths.
+    """Largest saving of every task set below every level of the depths, by level and bit mask.
 
-    Parameters
-    ----------
-    sets : TaskSets
-    saved : sequence of int
-        Cost of the blocks 1..n, by n.
-    depths : DepthRule
-
-    Returns
-    -------
-    list of list of int
-        Indexed by the level, then by the bit mask of the set; 0 for the empty set and for single
-        tasks, negative where the set cannot share so much.
+    It is 0 for the empty set and for single tasks, and negative where a set cannot share so much.
+    ``saved`` has the cost of the blocks 1..n, by n.
     """
     size = sets.everything + 1
     infeasible = -2 * len(sets.tasks) * saved[-1] - 1  # still negative beside any saving
     rows = [[0] * size for _ in depths.levels]
-    smallest = smallest_weights(sets)
+    smallest = [len(saved)] * size  # no weight is that large
     for mask in range(size):
         count = mask.bit_count()
         if count < 2:
             continue
+        first = mask.bit_length() - 1
+        rest = mask ^ (1 << first)
+        second = rest.bit_length() - 1
+        # Every other pair lacks the first or the second task.
+        others = smallest[rest], smallest[mask ^ (1 << second)]
+        smallest[mask] = min(sets.weights[first][second], *others)
         best = infeasible
         for level in reversed(range(len(rows))):
             row = rows[level]
@@ -126,7 +122,7 @@ def best_savings(sets: TaskSets, saved: Sequence[int], depths: DepthRule) -> lis
             groups = depths.groups(mask, level)
             inside = -1
             if len(groups) == count:  # admissible to all pairs
-                part = rest = mask ^ groups[0]
+                part = rest
                 while part:
                     if (saving := row[mask ^ part] + row[part]) > inside:
                         inside = saving
@@ -143,22 +139,6 @@ def best_savings(sets: TaskSets, saved: Sequence[int], depths: DepthRule) -> lis
     return rows
 
 
-def smallest_weights(sets: TaskSets) -> list[int]:
-    """Smallest weight inside every task set, by its bit mask; 0 for fewer than two tasks."""
-    smallest = [0] * (sets.everything + 1)
-    for mask in range(len(smallest)):
-        if mask.bit_count() < 2:
-            continue
-        first = 1 << (mask.bit_length() - 1)
-        rest = mask ^ first
-        second = 1 << (rest.bit_length() - 1)
-        weight = sets.weights[first.bit_length() - 1][second.bit_length() - 1]
-        if rest != second:  # every other pair lacks the first or the second task
-            weight = min(weight, smallest[rest], smallest[mask ^ second])
-        smallest[mask] = weight
-    return smallest
-
-
 def spanning_tree_bound(graph: TaskGraph, block_costs: Sequence[float]) -> float:
     """Upper bound on what any sharing tree saves against independent encoders.
 
@@ -166,17 +146,6 @@ def spanning_tree_bound(graph: TaskGraph, block_costs: Sequence[float]) -> float
     summed up, that is at most a maximum spanning tree with the weight n counted as the cost of
     the blocks 1..n. A tree that reaches the bound is optimal, which is the case, for example,
     whenever the smallest weight of every three tasks occurs twice among them.
-
-    Parameters
-    ----------
-    graph : TaskGraph
-    block_costs : sequence of float
-        Cost of each block, 0 or more.
-
-    Returns
-    -------
-    float
-        In the unit of ``block_costs``.
     """
     edges = nx.maximum_spanning_edges(graph.to_networkx(), data=True)
     return float(sum(sum(block_costs[: edge["weight"]]) for _, _, edge in edges))

@@ -47,31 +47,19 @@ def recursive_tree(
 ) -> SharingTree:
     """Sharing tree of a task graph by the paper's recursion.
 
+    Up to 14 tasks every tie is followed; of a larger set with more than 8,192 optimal splits one
+    is taken, see `close_split`. Strict solving is not in the paper, which assumes that a pair
+    passes at every depth below its weight.
+
     Parameters
     ----------
-    graph : TaskGraph
-        The order of its tasks is the task order.
-    block_costs : sequence of float, length D
-        Parameters, MACs or any other cost of the blocks 1..D.
-    table : ARTable, optional
-        Decides between splits of equal cost by the AR of the pairs; None skips that rule.
-    strict : bool
-        Pairs share only depths that passed themselves, or nothing; otherwise any depth up to
-        their weight. Not in the paper, which assumes that a pair passes at every depth below
-        its weight.
-
-    Returns
-    -------
-    SharingTree
-        No pair shares more blocks than its weight. Up to 14 tasks every tie is followed; of a
-        larger set with more than 8,192 optimal splits one is taken, see `close_split`.
+    graph, block_costs, table, strict
+        As in `synergy.synthesis.exact.exact_tree`, but of any number of tasks.
 
     Raises
     ------
-    TableError
-        If a pair has a weight above D or no AR at a depth in use.
-    TreeError
-        If a block cost cannot be used or a task name cannot be used in a tree.
+    TableError, TreeError
+        As `exact_tree`.
     """
     return TreeSearch(PaperSplits, graph, block_costs, table, strict).tree()
 

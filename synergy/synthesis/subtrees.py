@@ -79,25 +79,19 @@ class Subtrees:
         """The subtree of one task."""
         return Solution(1 << bit, 0, 0, self._depth, ())
 
-    def alike(self, bits: Sequence[int], shared: int) -> Solution:
-        """The subtree of tasks that share the same depth with each other."""
-        reduction = sum(self._reduction(i, j, shared) for i, j in itertools.combinations(bits, 2))
-        parts = tuple(self.alone(bit) for bit in bits)
-        mask = sum(part.mask for part in parts)
-        return Solution(mask, (len(parts) - 1) * self.saved[shared], reduction, shared, parts)
-
-    def joined(self, one: Solution, other: Solution, shared: int) -> Solution:
-        """The subtree of two parts that share a depth with each other."""
+    def joined(self, parts: Sequence[Solution], shared: int) -> Solution:
+        """The subtree of several parts that share a depth with each other."""
         across = 0
         if shared and self._reductions is not None:
-            bits = members(other.mask)
-            across = sum(self._reduction(i, j, shared) for i in members(one.mask) for j in bits)
+            inside = [members(part.mask) for part in parts]
+            for one, other in itertools.combinations(inside, 2):
+                across += sum(self._reduction(i, j, shared) for i in one for j in other)
         return Solution(
-            one.mask | other.mask,
-            self.saved[shared] + one.saving + other.saving,
-            across + one.reduction + other.reduction,
+            sum(part.mask for part in parts),
+            sum(part.saving for part in parts) + (len(parts) - 1) * self.saved[shared],
+            sum(part.reduction for part in parts) + across,
             shared,
-            (one, other),
+            tuple(parts),
         )
 
     def tree(self, solution: Solution) -> SharingTree:
@@ -105,9 +99,8 @@ class Subtrees:
         return SharingTree(self._branch(solution, 0), self._depth)
 
     def _reduction(self, i: int, j: int, shared: int) -> int:
-        """AR of a pair of bits at the depth used; 0 where nothing is shared."""
-        if not shared or self._reductions is None:
-            return 0
+        """AR of a pair of bits at the depth used."""
+        assert self._reductions is not None
         try:
             return self._reductions[i, j, shared]
         except KeyError:

@@ -41,10 +41,8 @@ class TaskGraph:
             raise TableError("expected a task graph with at least one task, found none")
         pairs = self.pairs()
         if len(self.depths) != len(pairs):
-            raise TableError(
-                f"expected the depths of {len(pairs)} pairs in the task graph, found those of "
-                f"{len(self.depths)}"
-            )
+            found = len(self.depths)
+            raise TableError(f"task graph: expected depths of {len(pairs)} pairs, found {found}")
         for (a, b), passing in zip(pairs, self.depths, strict=True):
             whole = all(isinstance(depth, Integral) and depth >= 1 for depth in passing)
             if not whole or list(passing) != sorted(set(passing)):
@@ -81,7 +79,7 @@ class TaskGraph:
         return graph
 
 
-def task_graph(table: ARTable, question: Question) -> TaskGraph:
+def task_graph(table: ARTable, question: Question, *, optimistic: bool = False) -> TaskGraph:
     """The depths that the pairs of a table may share.
 
     Parameters
@@ -89,37 +87,23 @@ def task_graph(table: ARTable, question: Question) -> TaskGraph:
     table : ARTable
     question : Question
         Its threshold and its caps.
+    optimistic : bool
+        Whether every skipped cell passes that can, when AR grows with depth: every skipped depth
+        of a pair, except those above a depth that exceeds the threshold. A depth below the
+        largest that passes does not count as exceeding it: there the row itself contradicts the
+        assumption. A failed training says nothing of other depths.
 
     Returns
     -------
     TaskGraph
         Of the tasks in the order of the table, with the swept depths that pass and are not above
-        the cap. A failed or skipped cell does not pass.
+        the cap. A failed cell does not pass, and otherwise a skipped one neither.
 
     Raises
     ------
     ConfigError
         If a cap is of other tasks.
     """
-    return _graph(table, question, assume_skipped=False)
-
-
-def optimistic_graph(table: ARTable, question: Question) -> TaskGraph:
-    """The task graph if every skipped cell passes that can, when AR grows with depth.
-
-    That is every skipped depth of a pair, except those above a depth that exceeds the threshold.
-    A depth below the largest that passes does not count as exceeding it: there the row itself
-    contradicts the assumption. A failed training says nothing of other depths.
-
-    Raises
-    ------
-    ConfigError
-        As `task_graph`.
-    """
-    return _graph(table, question, assume_skipped=True)
-
-
-def _graph(table: ARTable, question: Question, *, assume_skipped: bool) -> TaskGraph:
     pairs = table.pairs()
     unknown = question.caps.keys() - set(map(frozenset, pairs))
     if unknown:
@@ -131,11 +115,10 @@ def _graph(table: ARTable, question: Question, *, assume_skipped: bool) -> TaskG
     for a, b in pairs:
         row = [table.cell(a, b, depth) for depth in table.depths]
         depths = {cell.shared_depth for cell in row if cell.passes(question.max_ar)}
-        if assume_skipped:
-            certain = max(depths, default=0)
-            exceeding = (c.shared_depth for c in row if c.ar_pct is not None)
-            limit = min((d for d in exceeding if d > certain), default=math.inf)
-            skipped = (c.shared_depth for c in row if c.status == "skipped")
+        if optimistic:
+            measured = (cell.shared_depth for cell in row if cell.ar_pct is not None)
+            limit = min((d for d in measured if d > max(depths, default=0)), default=math.inf)
+            skipped = (cell.shared_depth for cell in row if cell.status == "skipped")
             depths |= {depth for depth in skipped if depth < limit}
         cap = question.caps.get(frozenset((a, b)), math.inf)
         found.append(tuple(sorted(depth for depth in depths if depth <= cap)))

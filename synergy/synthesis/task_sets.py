@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from synergy.synthesis.task_graph import TaskGraph
 
@@ -92,41 +92,17 @@ class Place(NamedTuple):
     uncut: list[int]
 
 
-class DepthRule(Protocol):
-    """Which depths a set of tasks may share."""
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """What may be shared above a set as far as it matters to the set, ascending from 0.
-
-        A set is solved once for each of them.
-        """
-        ...
-
-    def groups(self, mask: int, level: int) -> list[int]:
-        """The smallest parts of a set that a split at a level may put apart; by first task."""
-        ...
-
-    def depth(self, smallest: int, level: int) -> int:
-        """What a set of a smallest weight shares at a level."""
-        ...
-
-    def places(self, mask: int, smallest: int, level: int) -> list[Place]:
-        """What a set below a level may share, the deepest first."""
-        ...
-
-
 class AnyDepth:
     """A pair may share any depth up to its weight.
 
     A set then shares its smallest weight, since sharing less never makes the rest cheaper, and
-    what is shared above it never matters.
+    what is shared above it never matters. The names are those of `PassedDepths`.
     """
 
-    levels = (0,)
+    levels: tuple[int, ...] = (0,)
 
     def groups(self, mask: int, level: int) -> list[int]:
-        """Every task of its own."""
+        """Every task on its own."""
         return [1 << bit for bit in members(mask)]
 
     def depth(self, smallest: int, level: int) -> int:
@@ -144,6 +120,12 @@ class PassedDepths:
     A tree keeps to this exactly when every split at depth d separates only pairs to which d is
     admissible. A set can then be unable to share as much as its smallest weight, because one of
     its pairs failed there, and what a part may do depends on how much is shared above it.
+
+    Attributes
+    ----------
+    levels : tuple of int
+        What may be shared above a set as far as it matters to the set, ascending from 0. A set
+        is solved once for each of them.
     """
 
     def __init__(self, graph: TaskGraph, sets: TaskSets) -> None:
@@ -161,7 +143,7 @@ class PassedDepths:
                 self._conflicts[rank[depth]][j] &= ~(1 << i)
 
     def groups(self, mask: int, level: int) -> list[int]:
-        """The smallest parts between which the depth is admissible."""
+        """The smallest parts of a set that a split at a level may put apart, by first task."""
         conflicts = self._conflicts[level]
         groups: list[int] = []
         while mask:
@@ -178,13 +160,17 @@ class PassedDepths:
         return groups
 
     def depth(self, smallest: int, level: int) -> int:
-        """The depth of the level."""
+        """What a set of a smallest weight shares at a level."""
         return self.levels[level]
 
     def places(self, mask: int, smallest: int, level: int) -> list[Place]:
-        """The admissible depths that are not above the smallest weight."""
+        """What a set below a level may share, the deepest first."""
         deepest = self.levels.index(smallest)
         return [
             Place(place, self.levels[place], [g for g in self.groups(mask, place) if g & (g - 1)])
             for place in range(deepest, level - 1, -1)
         ]
+
+
+DepthRule = AnyDepth | PassedDepths
+"""Which depths a set of tasks may share."""

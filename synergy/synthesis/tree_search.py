@@ -13,14 +13,7 @@ from typing import NamedTuple, Protocol
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.subtrees import Solution, Subtrees, preference
 from synergy.synthesis.task_graph import TaskGraph
-from synergy.synthesis.task_sets import (
-    AnyDepth,
-    DepthRule,
-    PassedDepths,
-    Place,
-    TaskSets,
-    members,
-)
+from synergy.synthesis.task_sets import AnyDepth, DepthRule, PassedDepths, Place, members
 from synergy.tree import SharingTree
 
 
@@ -57,19 +50,7 @@ class Splits(Protocol):
     def __init__(self, subtrees: Subtrees, depths: DepthRule) -> None: ...
 
     def propose(self, mask: int, smallest: int, level: int, *, hurried: bool) -> Proposal:
-        """How to split a set that is worth splitting.
-
-        Parameters
-        ----------
-        mask : int
-            The set, with pairs of different weights.
-        smallest : int
-            The smallest weight inside.
-        level : int
-            What is shared above, a place among the ``levels`` of the depths.
-        hurried : bool
-            Whether one split is enough.
-        """
+        """How to split a set with different weights; ``hurried``, one split is enough."""
         ...
 
 
@@ -112,7 +93,7 @@ class TreeSearch:
         strict: bool = False,
     ) -> None:
         self._subtrees = Subtrees(graph, block_costs, table)
-        self._depths = depth_rule(graph, self._subtrees.sets, strict)
+        self._depths = PassedDepths(graph, self._subtrees.sets) if strict else AnyDepth()
         self._solved: list[dict[int, Solution | None]] = [{} for _ in self._depths.levels]
         self.splits = kind(self._subtrees, self._depths)
         self.effort = 0
@@ -142,7 +123,7 @@ class TreeSearch:
         if smallest < self._depths.levels[level]:
             return None
         if sets.alike(mask, bits, smallest):  # every way to split comes to the same tree
-            return self._subtrees.alike(bits, smallest)
+            return self._subtrees.joined([self._subtrees.alone(bit) for bit in bits], smallest)
         hurried = self.effort > max_effort
         splits, places, complete = self.splits.propose(mask, smallest, level, hurried=hurried)
         ways = [(p.level, self._solved[p.level], p.depth, saved[p.depth], p.uncut) for p in places]
@@ -170,9 +151,4 @@ class TreeSearch:
                 complete = False
                 break
         self.complete &= complete
-        return self._subtrees.joined(*min(ties, key=preference), deepest) if ties else None
-
-
-def depth_rule(graph: TaskGraph, sets: TaskSets, strict: bool) -> DepthRule:
-    """The depths that sets of tasks may share."""
-    return PassedDepths(graph, sets) if strict else AnyDepth()
+        return self._subtrees.joined(min(ties, key=preference), deepest) if ties else None
