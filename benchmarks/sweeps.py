@@ -72,7 +72,9 @@ def ends(sweep: Sweep, batch: int) -> Iterator[tuple[Ranges, int, int]]:
 
 
 def _range(known: dict[CellKey, Cell], pair: tuple[str, str]) -> tuple[int, int]:
-    row = {key[2]: cell.passes(GOAL.max_ar) for key, cell in known.items() if key[:2] == pair}
+    row = {
+        key[2]: cell.passes(GOAL.question.max_ar) for key, cell in known.items() if key[:2] == pair
+    }
     least = max((depth for depth, passed in row.items() if passed), default=0)
     limit = min((depth for depth, passed in row.items() if not passed), default=9)
     return least, max((weight for weight in WEIGHTS if weight < limit), default=0)
