@@ -295,7 +295,7 @@ def test_too_many_tasks():
 
 
 def test_graphs_without_usable_depths():
-    with pytest.raises(TableError, match=r"depths of 3 pairs, found 1"):
+    with pytest.raises(ValueError, match="shorter"):
         TaskGraph(("a", "b", "c"), ((4,),))
     for depths in ((6, 4), (4, 4), (-1, 6), (0, 6)):
         with pytest.raises(TableError, match="pair b-c: expected whole ascending depths"):

@@ -47,22 +47,9 @@ class _Limit:
 def within_budgets(
     question: Question, table: ARTable, costs: Costs
 ) -> tuple[SharingTree, float, list[str]]:
-    """The tree with the lowest predicted AR within the budgets of a question.
+    """The tree with the lowest predicted AR within the budgets of a question, that AR, and notes.
 
-    Of several, the one with the fewest parameters.
-
-    Returns
-    -------
-    tree : SharingTree
-    max_ar : float
-        The lowest AR within the budgets, in percent.
-    notes : list of str
-        What a reader should know, one sentence each.
-
-    Raises
-    ------
-    ConfigError, ShortfallError, TableError, TreeError
-        As `synergy.synthesis.search.search`.
+    Of several, it is the one with the fewest parameters. Raises what `search` does.
     """
     if len(table.tasks) > MAX_TASKS:
         raise ConfigError(

@@ -21,7 +21,7 @@ from synergy.errors import ConfigError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.subtrees import Subtrees
 from synergy.synthesis.task_graph import TaskGraph
-from synergy.synthesis.task_sets import DepthRule, Place, TaskSets, splits_between
+from synergy.synthesis.task_sets import DepthRule, TaskSets, splits_between
 from synergy.synthesis.tree_search import Proposal, TreeSearch
 from synergy.tree import SharingTree
 
@@ -54,9 +54,9 @@ def exact_tree(
     ConfigError
         If there are more than 14 tasks.
     TableError
-        If a pair has a weight above D or no AR at a depth in use.
+        If a pair has a weight above D or no AR at a depth in use, or the table has other tasks.
     TreeError
-        If a block cost cannot be used or a task name cannot be used in a tree.
+        If a block cost or a task name cannot be used.
     """
     if len(graph.tasks) > MAX_TASKS:
         raise ConfigError(
@@ -80,7 +80,7 @@ class ExactSplits:
         """All of them."""
         best = self._savings[level][mask]
         if best < 0:
-            return Proposal([], [])
+            return [], [], True
         while level + 1 < len(self._savings) and self._savings[level + 1][mask] == best:
             level += 1
         row, shared = self._savings[level], self._depths.depth(smallest, level)
@@ -90,7 +90,7 @@ class ExactSplits:
             for rest in splits_between(self._depths.groups(mask, level))
             if row[mask ^ rest] + row[rest] == inside
         ]
-        return Proposal(splits, [Place(level, shared, [])])
+        return splits, [(level, shared, [])], True
 
 
 def best_savings(sets: TaskSets, saved: Sequence[int], depths: DepthRule) -> list[list[int]]:

@@ -58,7 +58,8 @@ def frontier(question: Question, table: ARTable, costs: Costs) -> tuple[Frontier
     before: object = None
     for max_ar in sorted({0.0} | measured):
         terms = replace(question, max_ar=max_ar, max_params=None, max_macs=None)
-        allowed = task_graph(table, terms).deciding(terms.strict)
+        graph = task_graph(table, terms)
+        allowed = graph.depths if terms.strict else graph.weights
         if allowed == before:
             continue
         before = allowed

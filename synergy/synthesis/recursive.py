@@ -79,5 +79,5 @@ class PaperSplits:
         places = self._depths.places(mask, smallest, level)
         groups = conflict_groups(self._sets, mask)
         if len(groups) <= MAX_GROUPS and not hurried:
-            return Proposal(optimal_splits(mask, groups), places)
-        return Proposal([close_split(self._sets, groups)], places, complete=False)
+            return optimal_splits(mask, groups), places, True
+        return [close_split(self._sets, groups)], places, False

@@ -35,16 +35,13 @@ class Synthesis:
     encoder_cost : float
         Parameters of the blocks of `tree`; decoders are not counted.
     predicted_ar_pct : float
-        Largest AR that the table has for a pair at the depth that `tree` shares for it; 0 for a
-        pair that shares nothing. Cells without an AR are left out and named in `notes`. With
-        `strict` it never exceeds `max_ar`.
+        Largest AR that the table has for a pair at the depth that `tree` shares for it. Cells
+        without an AR are left out and named in `notes`. If `strict`, `max_ar` at most.
     weights : tuple of (str, str, int)
         Every pair and the largest number of blocks that it may share.
-    recursive_cost : float
-        Encoder cost of the recursion's tree.
-    exact_cost : float, or None
-        Encoder cost of the smallest tree; None above 14 tasks. Where MACs are limited, the tree
-        of a budget may cost more.
+    recursive_cost, exact_cost : float
+        Encoder costs of the recursion's and of the smallest tree; the latter is None above 14
+        tasks. Where MACs are limited, the tree of a budget may cost more than it.
     provably_optimal : bool
         True when no tree under these weights, or these depths if `strict`, costs less than
         `tree`.
@@ -91,10 +88,8 @@ def search(question: Question, table: ARTable, costs: Costs) -> Synthesis:
         even one encoder that all tasks share.
     ShortfallError
         If no tree of measured depths is within the budgets.
-    TableError
-        If a pair may share more blocks than the encoder has.
-    TreeError
-        If a cost cannot be used or a task name cannot be used in a tree.
+    TableError, TreeError
+        If a pair may share more blocks than there are, or a cost or a task name cannot be used.
     """
     if not question.has_budget:
         return _synthesis(question, table, costs.block_params)
@@ -205,7 +200,7 @@ def _skipped_notes(
 ) -> list[str]:
     """Says when skipped cells could allow a smaller tree, should AR grow with depth."""
     hoped, strict = task_graph(table, question, optimistic=True), question.strict
-    if hoped.deciding(strict) == graph.deciding(strict):
+    if hoped.depths == graph.depths or (not strict and hoped.weights == graph.weights):
         return []
     cost = exact_tree(hoped, costs, strict=strict).cost(costs)
     if cost >= exact_cost or math.isclose(cost, exact_cost, rel_tol=1e-9):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,12 +34,11 @@ class Repeat:
     key : CellKey
     seeds : int
         Number of trainings so far.
-    passes : float
-        Share of the resampled tables in which it passes.
-    decides : float
-        Share of the resampled tables whose tree depends on whether it passes.
+    passes, decides : float
+        Shares of the resampled tables in which it passes, and whose tree depends on whether it
+        does.
     decides_now : bool
-        Whether the tree of the table itself does.
+        Whether the tree of the table itself depends on it.
     """
 
     key: CellKey
@@ -122,12 +121,16 @@ def stability(
     """
     tail = tail_of(level)
     table, count = samples.table, len(samples.ar)
+    pairs, depths = table.pairs(), table.depths
     trees = _Trees(question, table, costs)
-    own, usable = _patterns(question, table)
+    own = tuple(sum(1 << depths.index(d) for d in p) for p in task_graph(table, question).depths)
+    caps = np.array([question.caps.get(frozenset(pair), math.inf) for pair in pairs])
+    usable = np.array(depths) <= caps[:, None]
     # cells are kept by pair, then by depth
-    passes = (samples.ar <= question.max_ar).reshape(count, len(usable), len(table.depths))
-    bits = 1 << np.arange(len(table.depths))
-    patterns, counts = np.unique(passes @ bits & usable, axis=0, return_counts=True)
+    passes = (samples.ar <= question.max_ar).reshape(count, *usable.shape)
+    patterns, counts = np.unique(
+        (passes & usable) @ (1 << np.arange(len(depths))), axis=0, return_counts=True
+    )
     weighted = [(tuple(row), int(n)) for row, n in zip(patterns.tolist(), counts, strict=True)]
 
     found: Counter[str] = Counter()
@@ -135,25 +138,30 @@ def stability(
         found[trees.notation(pattern)] += times
     repeat: list[Repeat] = []
     shares = passes.mean(axis=0)
-    for place, (i, j) in enumerate(np.ndindex(shares.shape)):
-        if tail < shares[i, j] < 1 - tail and usable[i] >> j & 1:
+    for cell, (i, j) in zip(table.cells, np.ndindex(shares.shape), strict=True):
+        if tail < shares[i, j] < 1 - tail and usable[i, j]:
             deciding = sum(times for row, times in weighted if trees.depends(row, i, 1 << j))
             now = trees.depends(own, i, 1 << j)
             if deciding or now:
-                cell = table.cells[place]
                 share = float(shares[i, j])
                 repeat.append(Repeat(cell.key, cell.seeds, share, deciding / count, now))
+    # Where a depth or a larger one passes.
+    reached = np.logical_or.accumulate((passes & usable)[..., ::-1], axis=-1)[..., ::-1]
+    admissible: dict[Pair, dict[int, float]] = {pair: {} for pair in pairs}
+    for cell, share in zip(table.cells, shares.ravel().tolist(), strict=True):
+        if cell.ar_pct is not None:
+            admissible[cell.task_a, cell.task_b][cell.shared_depth] = share
     return Stability(
         tree_share=found[trees.notation(own)] / count,
         trees=tuple(
             (notation, times / count)
             for notation, times in sorted(found.items(), key=lambda item: (-item[1], item[0]))
         ),
-        admissible={
-            (a, b): {d: share for d, share in by.items() if table.cell(a, b, d).ar_pct is not None}
-            for (a, b), by in _by_pair(table, shares).items()
+        admissible=admissible,
+        at_least={
+            pair: dict(zip(depths, row, strict=True))
+            for pair, row in zip(pairs, reached.mean(axis=0).tolist(), strict=True)
         },
-        at_least=_by_pair(table, _at_least(passes & (usable[:, None] & bits > 0)).mean(axis=0)),
         repeat=tuple(sorted(repeat, key=lambda cell: -cell.score)),
         skipped=sum(cell.status == "skipped" for cell in table.cells),
     )
@@ -189,11 +197,10 @@ class _Trees:
             pattern = tuple(1 << row.bit_length() >> 1 for row in pattern)
         if pattern not in self._notations:
             table = self._table
-            depths = tuple(
-                tuple(depth for j, depth in enumerate(table.depths) if row >> j & 1)
-                for row in pattern
+            depths = (
+                tuple(d for j, d in enumerate(table.depths) if row >> j & 1) for row in pattern
             )
-            graph = TaskGraph(table.tasks, depths)
+            graph = TaskGraph(table.tasks, tuple(depths))
             tree = self._solve(graph, self._block_costs, table, self._strict)
             self._notations[pattern] = tree.notation(table.tasks)
         return self._notations[pattern]
@@ -204,32 +211,7 @@ class _Trees:
         with_it, without = row | bit, row & ~bit
         if not self._strict and with_it.bit_length() == without.bit_length():
             return False
-        one, other = (
-            self.notation((*pattern[:pair], changed, *pattern[pair + 1 :]))
-            for changed in (with_it, without)
+        before, after = pattern[:pair], pattern[pair + 1 :]
+        return self.notation((*before, with_it, *after)) != self.notation(
+            (*before, without, *after)
         )
-        return one != other
-
-
-def _patterns(question: Question, table: ARTable) -> tuple[Pattern, np.ndarray]:
-    """The pattern of the table itself, and for each pair the depths that its cap leaves."""
-
-    def bits(depths: Iterable[int]) -> int:
-        return sum(1 << table.depths.index(depth) for depth in depths)
-
-    own = tuple(map(bits, task_graph(table, question).depths))
-    most = (question.caps.get(frozenset(pair), math.inf) for pair in table.pairs())
-    usable = [bits(depth for depth in table.depths if depth <= cap) for cap in most]
-    return own, np.array(usable)
-
-
-def _at_least(passes: np.ndarray) -> np.ndarray:
-    """Where a depth or a larger one passes, along the last axis."""
-    return np.logical_or.accumulate(passes[..., ::-1], axis=-1)[..., ::-1]
-
-
-def _by_pair(table: ARTable, shares: np.ndarray) -> dict[Pair, dict[int, float]]:
-    return {
-        pair: dict(zip(table.depths, row, strict=True))
-        for pair, row in zip(table.pairs(), shares.tolist(), strict=True)
-    }

@@ -36,23 +36,12 @@ class Solution:
 
 
 class Subtrees:
-    """Makes the subtrees of a task graph. Costs and AR are kept as exact decimals.
+    """Makes the subtrees of a task graph; costs and AR are kept as exact decimals.
 
     Parameters
     ----------
-    graph : TaskGraph
-        With weights of 0..D.
-    block_costs : sequence of float, length D
-        Of the blocks 1..D; finite, 0 or more.
-    table : ARTable, optional
-        Has the AR of the pairs; without it, all reductions are 0.
-
-    Raises
-    ------
-    TableError
-        If a pair has a weight above D, or the table is one of other tasks.
-    TreeError
-        If a cost cannot be used.
+    graph, block_costs, table
+        As in `synergy.synthesis.exact.exact_tree`; without a table, all reductions are 0.
 
     Attributes
     ----------
@@ -127,13 +116,7 @@ def preference(split: tuple[Solution, Solution]) -> tuple[int, int, int]:
 
 
 def exact_prefix_sums(block_costs: Sequence[float]) -> list[int]:
-    """Cost of the blocks 1..n for n = 0..D, as whole multiples of one small unit.
-
-    Raises
-    ------
-    TreeError
-        If a cost is negative or not finite.
-    """
+    """Cost of the blocks 1..n for n = 0..D, as whole multiples of one small unit."""
     for number, cost in enumerate(block_costs, 1):
         if not (math.isfinite(cost) and cost >= 0):
             raise TreeError(f"block {number}: expected a finite cost of at least 0, found {cost}")

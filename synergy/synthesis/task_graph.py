@@ -30,7 +30,7 @@ class TaskGraph:
     Raises
     ------
     TableError
-        If there is no task, or the depths of a pair are missing or impossible.
+        If there is no task, or the depths of a pair are impossible.
     """
 
     tasks: tuple[str, ...]
@@ -39,11 +39,7 @@ class TaskGraph:
     def __post_init__(self) -> None:
         if not self.tasks:
             raise TableError("expected a task graph with at least one task, found none")
-        pairs = self.pairs()
-        if len(self.depths) != len(pairs):
-            found = len(self.depths)
-            raise TableError(f"task graph: expected depths of {len(pairs)} pairs, found {found}")
-        for (a, b), passing in zip(pairs, self.depths, strict=True):
+        for (a, b), passing in zip(self.pairs(), self.depths, strict=True):
             whole = all(isinstance(depth, Integral) and depth >= 1 for depth in passing)
             if not whole or list(passing) != sorted(set(passing)):
                 raise TableError(
@@ -65,10 +61,6 @@ class TaskGraph:
     def weights(self) -> tuple[int, ...]:
         """The largest depth that passes, for every pair; 0 where there is none."""
         return tuple(int(passing[-1]) if passing else 0 for passing in self.depths)
-
-    def deciding(self, strict: bool) -> tuple[object, ...]:
-        """What a tree follows from: the depths if ``strict``, else the weights."""
-        return self.depths if strict else self.weights
 
     def to_networkx(self) -> nx.Graph:
         """The graph with a ``weight`` and the ``depths`` that pass on every edge."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from synergy.synthesis.task_graph import TaskGraph
 
@@ -75,21 +74,8 @@ def splits_between(groups: list[int]) -> list[int]:
     return parts[1:]
 
 
-class Place(NamedTuple):
-    """A depth that a set may share.
-
-    Attributes
-    ----------
-    level : int
-        Of the depth; the parts of the set share at least that much.
-    depth : int
-    uncut : list of int
-        Sets that no split at that depth may cut.
-    """
-
-    level: int
-    depth: int
-    uncut: list[int]
+Place = tuple[int, int, list[int]]
+"""A depth that a set may share: its level, the depth, and sets that no split there may cut."""
 
 
 class AnyDepth:
@@ -111,7 +97,7 @@ class AnyDepth:
 
     def places(self, mask: int, smallest: int, level: int) -> list[Place]:
         """The smallest weight."""
-        return [Place(0, smallest, [])]
+        return [(0, smallest, [])]
 
 
 class PassedDepths:
@@ -167,7 +153,7 @@ class PassedDepths:
         """What a set below a level may share, the deepest first."""
         deepest = self.levels.index(smallest)
         return [
-            Place(place, self.levels[place], [g for g in self.groups(mask, place) if g & (g - 1)])
+            (place, self.levels[place], [g for g in self.groups(mask, place) if g & (g - 1)])
             for place in range(deepest, level - 1, -1)
         ]
 

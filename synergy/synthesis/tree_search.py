@@ -8,7 +8,7 @@ smallest tree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.subtrees import Solution, Subtrees, preference
@@ -16,23 +16,9 @@ from synergy.synthesis.task_graph import TaskGraph
 from synergy.synthesis.task_sets import AnyDepth, DepthRule, PassedDepths, Place, members
 from synergy.tree import SharingTree
 
-
-class Proposal(NamedTuple):
-    """How a set may be split.
-
-    Attributes
-    ----------
-    splits : sequence of int
-        Each as the part with the first task.
-    places : sequence of Place
-        Depths that the set may share, the deepest first; a split uses the first one that it can.
-    complete : bool
-        False when these are not all splits that ought to be followed.
-    """
-
-    splits: Sequence[int]
-    places: Sequence[Place]
-    complete: bool = True
+Proposal = tuple[Sequence[int], Sequence[Place], bool]
+"""Splits of a set, each as the part with the first task; depths that the set may share, of which
+a split uses the first one that it can; and whether these are all splits to follow."""
 
 
 class Splits(Protocol):
@@ -66,14 +52,8 @@ class TreeSearch:
     Parameters
     ----------
     kind : type of Splits
-    graph : TaskGraph
-        With weights of 0..D.
-    block_costs : sequence of float, length D
-        Finite, 0 or more.
-    table : ARTable, optional
-    strict : bool
-        Pairs share only depths that passed themselves, or nothing; otherwise any depth up to
-        their weight.
+    graph, block_costs, table, strict
+        As in `synergy.synthesis.exact.exact_tree`.
 
     Attributes
     ----------
@@ -126,7 +106,10 @@ class TreeSearch:
             return self._subtrees.joined([self._subtrees.alone(bit) for bit in bits], smallest)
         hurried = self.effort > max_effort
         splits, places, complete = self.splits.propose(mask, smallest, level, hurried=hurried)
-        ways = [(p.level, self._solved[p.level], p.depth, saved[p.depth], p.uncut) for p in places]
+        ways = [
+            (place, self._solved[place], shared, saved[shared], cut)
+            for place, shared, cut in places
+        ]
         best = deepest = -1
         ties: list[tuple[Solution, Solution]] = []
         for part in splits:

@@ -129,8 +129,7 @@ def run_sweep(
 
     Parameters
     ----------
-    sweep : Sweep
-    goal : SweepGoal
+    sweep, goal
     train : callable
         Takes keys and returns their cells, measured or failed, in any order.
     known : iterable of Cell
