@@ -11,18 +11,19 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tables import PAPER_BLOCKS, ar_tables, block_costs, reordered, searched
+from small_tables import (
+    PAPER_BLOCKS,
+    ar_tables,
+    block_costs,
+    exact_tree,
+    recursive_tree,
+    reordered,
+    searched,
+)
 from small_trees import all_shapes, shape_of, strict_shapes
 
 from synergy.errors import ConfigError, TableError
-from synergy.synthesis import (
-    SOLVERS,
-    Question,
-    TaskGraph,
-    exact_tree,
-    recursive_tree,
-    task_graph,
-)
+from synergy.synthesis import SOLVERS, Question, TaskGraph, task_graph
 from synergy.synthesis.exact import MAX_TASKS, spanning_tree_bound
 from synergy.synthesis.recursive import PaperSplits
 from synergy.synthesis.tree_search import TreeSearch

@@ -22,10 +22,11 @@ from functools import cached_property
 from synergy.costs import Costs
 from synergy.errors import ConfigError, ShortfallError
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.exact import MAX_TASKS, exact_tree
+from synergy.synthesis.exact import MAX_TASKS, ExactSplits
 from synergy.synthesis.pareto import MAX_PARETO_TASKS, ParetoSearch
 from synergy.synthesis.question import Question
 from synergy.synthesis.task_graph import TaskGraph, task_graph
+from synergy.synthesis.tree_search import TreeSearch
 from synergy.tree import SharingTree
 
 
@@ -114,7 +115,7 @@ class _Trees:
     def smallest(self) -> list[SharingTree]:
         """The smallest tree by each of the costs."""
         found = {
-            costs: exact_tree(self.graph, costs, self.table, strict=True)
+            costs: TreeSearch(ExactSplits, self.graph, costs, self.table, strict=True).tree()
             for costs in dict.fromkeys(self.costs)
         }
         return [found[costs] for costs in self.costs]

@@ -18,60 +18,31 @@ from collections.abc import Sequence
 import networkx as nx
 
 from synergy.errors import ConfigError
-from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.subtrees import Subtrees
 from synergy.synthesis.task_graph import TaskGraph
 from synergy.synthesis.task_sets import DepthRule, TaskSets, splits_between
-from synergy.synthesis.tree_search import Proposal, TreeSearch
-from synergy.tree import SharingTree
+from synergy.synthesis.tree_search import Proposal
 
 MAX_TASKS = 14
 
 
-def exact_tree(
-    graph: TaskGraph,
-    block_costs: Sequence[float],
-    table: ARTable | None = None,
-    strict: bool = False,
-) -> SharingTree:
-    """Sharing tree of least cost under the weights of a task graph.
-
-    Parameters
-    ----------
-    graph : TaskGraph
-        Of at most 14 tasks.
-    block_costs : sequence of float, length D
-        Parameters, MACs or any other cost of the blocks 1..D.
-    table : ARTable, optional
-        Decides between trees of equal cost by the AR of the pairs. Without it the more even
-        split wins, then task order.
-    strict : bool
-        Pairs share only depths that passed themselves, or nothing; otherwise any depth up to
-        their weight.
+class ExactSplits:
+    """Splits of a set that reach its largest saving, at the largest depth that does.
 
     Raises
     ------
     ConfigError
         If there are more than 14 tasks.
-    TableError
-        If a pair has a weight above D or no AR at a depth in use, or the table has other tasks.
-    TreeError
-        If a block cost or a task name cannot be used.
     """
-    if len(graph.tasks) > MAX_TASKS:
-        raise ConfigError(
-            f"expected at most {MAX_TASKS} tasks for the solver exact, found {len(graph.tasks)}; "
-            "use the solver recursive"
-        )
-    return TreeSearch(ExactSplits, graph, block_costs, table, strict).tree()
-
-
-class ExactSplits:
-    """Splits of a set that reach its largest saving, at the largest depth that does."""
 
     max_effort = float("inf")
 
     def __init__(self, subtrees: Subtrees, depths: DepthRule) -> None:
+        if (count := len(subtrees.sets.tasks)) > MAX_TASKS:
+            raise ConfigError(
+                f"expected at most {MAX_TASKS} tasks for the solver exact, found {count}; "
+                "use the solver recursive"
+            )
         self._saved = subtrees.saved
         self._depths = depths
         self._savings = best_savings(subtrees.sets, self._saved, depths)

@@ -23,9 +23,6 @@ always a tree. It need not be the smallest strict one either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.bipartition import (
     MAX_GROUPS,
     close_split,
@@ -33,39 +30,17 @@ from synergy.synthesis.bipartition import (
     optimal_splits,
 )
 from synergy.synthesis.subtrees import Subtrees
-from synergy.synthesis.task_graph import TaskGraph
 from synergy.synthesis.task_sets import DepthRule
-from synergy.synthesis.tree_search import Proposal, TreeSearch
-from synergy.tree import SharingTree
+from synergy.synthesis.tree_search import Proposal
 
 
-def recursive_tree(
-    graph: TaskGraph,
-    block_costs: Sequence[float],
-    table: ARTable | None = None,
-    strict: bool = False,
-) -> SharingTree:
-    """Sharing tree of a task graph by the paper's recursion.
+class PaperSplits:
+    """Splits of a set that make the smallest weight inside the parts largest.
 
     Up to 14 tasks every tie is followed; of a larger set with more than 8,192 optimal splits one
     is taken, see `close_split`. Strict solving is not in the paper, which assumes that a pair
     passes at every depth below its weight.
-
-    Parameters
-    ----------
-    graph, block_costs, table, strict
-        As in `synergy.synthesis.exact.exact_tree`, but of any number of tasks.
-
-    Raises
-    ------
-    TableError, TreeError
-        As `exact_tree`.
     """
-    return TreeSearch(PaperSplits, graph, block_costs, table, strict).tree()
-
-
-class PaperSplits:
-    """Splits of a set that make the smallest weight inside the parts largest."""
 
     # Some seconds. Fourteen tasks need less, whatever their weights.
     max_effort: float = 3_000_000

@@ -11,7 +11,7 @@ from synergy.costs import Costs
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.budget import within_budgets
 from synergy.synthesis.cells import Cell
-from synergy.synthesis.exact import MAX_TASKS, exact_tree, spanning_tree_bound
+from synergy.synthesis.exact import MAX_TASKS, ExactSplits, spanning_tree_bound
 from synergy.synthesis.question import Question, Solver
 from synergy.synthesis.recursive import PaperSplits
 from synergy.synthesis.task_graph import TaskGraph, task_graph
@@ -109,7 +109,7 @@ def _synthesis(
     graph = task_graph(table, question)
     smallest = None
     if len(graph.tasks) <= MAX_TASKS or question.solver == "exact":
-        smallest = exact_tree(graph, costs, table, question.strict)
+        smallest = TreeSearch(ExactSplits, graph, costs, table, question.strict).tree()
     recursion = TreeSearch(PaperSplits, graph, costs, table, question.strict)
     recursive = recursion.tree()
     by_recursion = question.solver == "recursive"
@@ -202,7 +202,7 @@ def _skipped_notes(
     hoped, strict = task_graph(table, question, optimistic=True), question.strict
     if hoped.depths == graph.depths or (not strict and hoped.weights == graph.weights):
         return []
-    cost = exact_tree(hoped, costs, strict=strict).cost(costs)
+    cost = TreeSearch(ExactSplits, hoped, costs, strict=strict).tree().cost(costs)
     if cost >= exact_cost or math.isclose(cost, exact_cost, rel_tol=1e-9):
         return []
     # Strict also needs the cells that a sweep for weights has no use for.

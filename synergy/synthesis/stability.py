@@ -16,11 +16,12 @@ import numpy as np
 from synergy.costs import Costs
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import CellKey
-from synergy.synthesis.exact import exact_tree
+from synergy.synthesis.exact import ExactSplits
 from synergy.synthesis.question import Question
-from synergy.synthesis.recursive import recursive_tree
+from synergy.synthesis.recursive import PaperSplits
 from synergy.synthesis.resampling import TableSamples, tail_of
 from synergy.synthesis.task_graph import TaskGraph, task_graph
+from synergy.synthesis.tree_search import TreeSearch
 
 Pair = tuple[str, str]
 
@@ -188,7 +189,7 @@ class _Trees:
         self._table = table
         self._block_costs = costs.block_params
         self._strict = question.strict
-        self._solve = exact_tree if question.solver == "exact" else recursive_tree
+        self._kind = ExactSplits if question.solver == "exact" else PaperSplits
         self._notations: dict[Pattern, str] = {}
 
     def notation(self, pattern: Pattern) -> str:
@@ -201,7 +202,7 @@ class _Trees:
                 tuple(d for j, d in enumerate(table.depths) if row >> j & 1) for row in pattern
             )
             graph = TaskGraph(table.tasks, tuple(depths))
-            tree = self._solve(graph, self._block_costs, table, self._strict)
+            tree = TreeSearch(self._kind, graph, self._block_costs, table, self._strict).tree()
             self._notations[pattern] = tree.notation(table.tasks)
         return self._notations[pattern]
 

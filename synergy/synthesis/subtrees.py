@@ -41,7 +41,7 @@ class Subtrees:
     Parameters
     ----------
     graph, block_costs, table
-        As in `synergy.synthesis.exact.exact_tree`; without a table, all reductions are 0.
+        As in `synergy.synthesis.tree_search.TreeSearch`; without a table, all reductions are 0.
 
     Attributes
     ----------

@@ -52,8 +52,24 @@ class TreeSearch:
     Parameters
     ----------
     kind : type of Splits
-    graph, block_costs, table, strict
-        As in `synergy.synthesis.exact.exact_tree`.
+    graph : TaskGraph
+        With weights of 0..D; the order of its tasks is the task order.
+    block_costs : sequence of float, length D
+        Parameters, MACs or any other cost of the blocks 1..D; finite, 0 or more.
+    table : ARTable, optional
+        Of the same tasks, with an AR at every depth that may come into use.
+    strict : bool
+        Pairs share only depths that passed themselves, or nothing; otherwise any depth up to
+        their weight.
+
+    Raises
+    ------
+    ConfigError
+        If there are too many tasks for the kind of splits.
+    TableError
+        If a pair has a weight above D, or the table lacks what it ought to have.
+    TreeError
+        If a block cost, or a task name in a tree, cannot be used.
 
     Attributes
     ----------

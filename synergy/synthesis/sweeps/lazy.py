@@ -15,10 +15,11 @@ import networkx as nx
 
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import Cell, CellKey
-from synergy.synthesis.exact import MAX_TASKS, exact_tree
-from synergy.synthesis.recursive import recursive_tree
+from synergy.synthesis.exact import MAX_TASKS, ExactSplits
+from synergy.synthesis.recursive import PaperSplits
 from synergy.synthesis.sweeps.base import Known, Sweep, SweepGoal
 from synergy.synthesis.task_graph import TaskGraph
+from synergy.synthesis.tree_search import TreeSearch
 from synergy.wording import counted
 
 # Chance of passing of the cells that are chosen, at best. A pass settles more than a failure, and
@@ -175,8 +176,8 @@ def _optimistic(goal: SweepGoal, ranges: Sequence[PairRange]) -> list[tuple[Pair
     to_go = ARTable.from_cells(
         Cell(*r.pair, depth, _halvings(r.above(depth) + 1)) for r in ranges for depth in goal.depths
     )
-    solve = exact_tree if len(goal.tasks) <= MAX_TASKS else recursive_tree
-    tree = solve(graph, goal.costs.block_params, to_go)
+    kind = ExactSplits if len(goal.tasks) <= MAX_TASKS else PaperSplits
+    tree = TreeSearch(kind, graph, goal.costs.block_params, to_go).tree()
     return [(r, tree.shared_depth(*r.pair)) for r in ranges]
 
 
