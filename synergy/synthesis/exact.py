@@ -73,40 +73,36 @@ def best_savings(sets: TaskSets, saved: Sequence[int], depths: DepthRule) -> lis
     size = sets.everything + 1
     infeasible = -2 * len(sets.tasks) * saved[-1] - 1  # still negative beside any saving
     rows = [[0] * size for _ in depths.levels]
+    deepest_first = list(enumerate(zip(rows, depths.levels, strict=True)))[::-1]
     smallest = [len(saved)] * size  # no weight is that large
     for mask in range(size):
-        count = mask.bit_count()
-        if count < 2:
+        if not mask & (mask - 1):
             continue
         first = mask.bit_length() - 1
         rest = mask ^ (1 << first)
         second = rest.bit_length() - 1
         # Every other pair lacks the first or the second task.
         others = smallest[rest], smallest[mask ^ (1 << second)]
-        smallest[mask] = min(sets.weights[first][second], *others)
+        smallest[mask] = least = min(sets.weights[first][second], *others)
         best = infeasible
-        for level in reversed(range(len(rows))):
-            row = rows[level]
+        for level, (row, above) in deepest_first:
             row[mask] = best
-            if smallest[mask] < depths.levels[level]:
+            if least < above:
                 continue
-            groups = depths.groups(mask, level)
-            inside = -1
-            if len(groups) == count:  # admissible to all pairs
-                part = rest
+            if depths.all_apart(mask, level):
+                inside, part = 0, rest
                 while part:
                     if (saving := row[mask ^ part] + row[part]) > inside:
                         inside = saving
                     part = (part - 1) & rest
-            else:
-                for part in splits_between(groups):
-                    inside = max(inside, row[mask ^ part] + row[part])
-            if inside >= 0:
-                row[mask] = best = max(best, inside + saved[depths.depth(smallest[mask], level)])
-            if len(groups) == count:  # nothing below saves more
-                for lower in rows[:level]:
+                best = max(best, inside + saved[depths.depth(least, level)])
+                for lower in rows[: level + 1]:  # nothing below saves more
                     lower[mask] = best
                 break
+            splits = splits_between(depths.groups(mask, level))
+            inside = max([row[mask ^ part] + row[part] for part in splits], default=-1)
+            if inside >= 0:
+                row[mask] = best = max(best, inside + saved[above])
     return rows
 
 

@@ -50,15 +50,12 @@ class ParetoSearch:
         """Subtrees of a set that shares at least the depth of a level, by what they save."""
         key = mask, level
         if key not in self._solved:
-            bits = members(mask)
-            if len(bits) == 1:
-                alone = self._subtrees.alone(*bits)
-                self._solved[key] = {(0,) * len(self._gains[0]): alone}
-            else:
-                self._solved[key] = self._solve_several(mask, level)
+            self._solved[key] = self._solve_anew(mask, level)
         return self._solved[key]
 
-    def _solve_several(self, mask: int, level: int) -> dict[Savings, Solution]:
+    def _solve_anew(self, mask: int, level: int) -> dict[Savings, Solution]:
+        if mask.bit_count() == 1:
+            return {(0,) * len(self._gains[0]): self._subtrees.alone(*members(mask))}
         found: dict[Savings, tuple[Split, int]] = {}
         for place in range(len(self._depths.levels) - 1, level - 1, -1):
             groups = self._depths.groups(mask, place)

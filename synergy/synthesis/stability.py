@@ -124,25 +124,30 @@ def stability(
     table, count = samples.table, len(samples.ar)
     pairs, depths = table.pairs(), table.depths
     trees = _Trees(question, table, costs)
-    own = tuple(sum(1 << depths.index(d) for d in p) for p in task_graph(table, question).depths)
+    own = task_graph(table, question).depths
     caps = np.array([question.caps.get(frozenset(pair), math.inf) for pair in pairs])
     usable = np.array(depths) <= caps[:, None]
     # cells are kept by pair, then by depth
     passes = (samples.ar <= question.max_ar).reshape(count, *usable.shape)
-    patterns, counts = np.unique(
-        (passes & usable) @ (1 << np.arange(len(depths))), axis=0, return_counts=True
-    )
-    weighted = [(tuple(row), int(n)) for row, n in zip(patterns.tolist(), counts, strict=True)]
+    bits = 1 << np.arange(len(depths))
+    patterns, counts = np.unique((passes & usable) @ bits, axis=0, return_counts=True)
+    rows_of = {n: tuple(d for j, d in enumerate(depths) if n >> j & 1) for n in set(patterns.flat)}
+    weighted = [
+        (tuple(rows_of[n] for n in pattern), times)
+        for pattern, times in zip(patterns.tolist(), counts.tolist(), strict=True)
+    ]
 
     found: Counter[str] = Counter()
-    for pattern, times in weighted:
-        found[trees.notation(pattern)] += times
+    for rows, times in weighted:
+        found[trees.notation(rows)] += times
     repeat: list[Repeat] = []
     shares = passes.mean(axis=0)
     for cell, (i, j) in zip(table.cells, np.ndindex(shares.shape), strict=True):
         if tail < shares[i, j] < 1 - tail and usable[i, j]:
-            deciding = sum(times for row, times in weighted if trees.depends(row, i, 1 << j))
-            now = trees.depends(own, i, 1 << j)
+            deciding = sum(
+                times for rows, times in weighted if trees.depends(rows, i, cell.shared_depth)
+            )
+            now = trees.depends(own, i, cell.shared_depth)
             if deciding or now:
                 share = float(shares[i, j])
                 repeat.append(Repeat(cell.key, cell.seeds, share, deciding / count, now))
@@ -178,41 +183,36 @@ def refine_next(found: Stability) -> CellKey | None:
     return None if best is None else best.key
 
 
-Pattern = tuple[int, ...]
-"""For each pair, in task order: the swept depths that it may use, as bits, the first lowest."""
+Depths = tuple[tuple[int, ...], ...]
+"""What every pair may share, as in a `TaskGraph`."""
 
 
 class _Trees:
-    """The trees of patterns, each solved once."""
+    """The trees of resampled tables, each solved once."""
 
     def __init__(self, question: Question, table: ARTable, costs: Costs) -> None:
         self._table = table
         self._block_costs = costs.block_params
         self._strict = question.strict
         self._kind = ExactSplits if question.solver == "exact" else PaperSplits
-        self._notations: dict[Pattern, str] = {}
+        self._notations: dict[Depths, str] = {}
 
-    def notation(self, pattern: Pattern) -> str:
-        """The tree of a pattern."""
+    def notation(self, depths: Depths) -> str:
+        """The tree of some depths."""
         if not self._strict:  # the largest depth is the weight, and nothing else counts
-            pattern = tuple(1 << row.bit_length() >> 1 for row in pattern)
-        if pattern not in self._notations:
-            table = self._table
-            depths = (
-                tuple(d for j, d in enumerate(table.depths) if row >> j & 1) for row in pattern
-            )
-            graph = TaskGraph(table.tasks, tuple(depths))
+            depths = tuple(row[-1:] for row in depths)
+        if depths not in self._notations:
+            graph, table = TaskGraph(self._table.tasks, depths), self._table
             tree = TreeSearch(self._kind, graph, self._block_costs, table, self._strict).tree()
-            self._notations[pattern] = tree.notation(table.tasks)
-        return self._notations[pattern]
+            self._notations[depths] = tree.notation(table.tasks)
+        return self._notations[depths]
 
-    def depends(self, pattern: Pattern, pair: int, bit: int) -> bool:
-        """Whether the tree of a pattern depends on one cell."""
-        row = pattern[pair]
-        with_it, without = row | bit, row & ~bit
-        if not self._strict and with_it.bit_length() == without.bit_length():
+    def depends(self, depths: Depths, pair: int, depth: int) -> bool:
+        """Whether the tree of some depths depends on whether a pair passes at one."""
+        row = depths[pair]
+        if not self._strict and row and row[-1] > depth:
             return False
-        before, after = pattern[:pair], pattern[pair + 1 :]
-        return self.notation((*before, with_it, *after)) != self.notation(
-            (*before, without, *after)
-        )
+        before, after = depths[:pair], depths[pair + 1 :]
+        ways = tuple(sorted({*row, depth})), tuple(d for d in row if d != depth)
+        one, other = (self.notation((*before, way, *after)) for way in ways)
+        return one != other

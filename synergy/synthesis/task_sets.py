@@ -66,6 +66,16 @@ def members(mask: int) -> list[int]:
     return bits
 
 
+def reached(near: Sequence[int], mask: int) -> int:
+    """Everything that is near a task of a set; ``near`` goes by bit number."""
+    found = 0
+    while mask:
+        bit = mask.bit_length() - 1
+        found |= near[bit]
+        mask ^= 1 << bit
+    return found
+
+
 def splits_between(groups: list[int]) -> list[int]:
     """The part without the first task, for every split of a set that cuts no group."""
     parts = [0]
@@ -90,6 +100,10 @@ class AnyDepth:
     def groups(self, mask: int, level: int) -> list[int]:
         """Every task on its own."""
         return [1 << bit for bit in members(mask)]
+
+    def all_apart(self, mask: int, level: int) -> bool:
+        """Always."""
+        return True
 
     def depth(self, smallest: int, level: int) -> int:
         """The smallest weight."""
@@ -136,14 +150,14 @@ class PassedDepths:
             group, added = 0, 1 << (mask.bit_length() - 1)
             while added:
                 group |= added
-                reached = 0
-                while added:
-                    reached |= conflicts[added.bit_length() - 1]
-                    added ^= 1 << (added.bit_length() - 1)
-                added = reached & mask & ~group
+                added = reached(conflicts, added) & mask & ~group
             groups.append(group)
             mask ^= group
         return groups
+
+    def all_apart(self, mask: int, level: int) -> bool:
+        """Whether a split at a level may put any two tasks of a set apart."""
+        return not reached(self._conflicts[level], mask) & mask
 
     def depth(self, smallest: int, level: int) -> int:
         """What a set of a smallest weight shares at a level."""
