@@ -16,16 +16,17 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
 
-from synergy.synthesis import TaskGraph, exact_tree, recursive_tree
-from synergy.synthesis.exact import MAX_TASKS
+from synergy.synthesis import TaskGraph
+from synergy.synthesis.exact import MAX_TASKS, ExactSplits
+from synergy.synthesis.recursive import PaperSplits
 from synergy.synthesis.task_sets import TaskSets
-from synergy.tree import SharingTree
+from synergy.synthesis.tree_search import Splits, TreeSearch
 
 DEPTH = 8
 SWEPT = (4, 5, 6, 7, 8)
@@ -131,16 +132,16 @@ def enumerate_all(graph: TaskGraph, limit_s: float) -> Measured:
             found = f"stopped after {count:,} of {COUNTS[tasks]:,} trees, {share:.0%}"
             return Measured("every tree", tasks, time.process_time() - started, found)
     seconds = time.process_time() - started
-    exact = exact_tree(graph, BLOCKS).cost(BLOCKS)
+    exact = TreeSearch(ExactSplits, graph, BLOCKS).tree().cost(BLOCKS)
     if (count, best) != (COUNTS[tasks], exact):
         sys.exit(f"expected {COUNTS[tasks]} trees and a cost of {exact}, found {count} and {best}")
     return Measured("every tree", tasks, seconds, f"{count:,} trees, smallest {best:,.0f}")
 
 
-def solver(name: str, graph: TaskGraph, solve: Callable[[], SharingTree]) -> Measured:
+def solver(name: str, kind: type[Splits], graph: TaskGraph, strict: bool = False) -> Measured:
     """Time one solver."""
     started = time.process_time()
-    tree = solve()
+    tree = TreeSearch(kind, graph, BLOCKS, strict=strict).tree()
     seconds = time.process_time() - started
     share = tree.cost(BLOCKS) / (len(graph.tasks) * sum(BLOCKS))
     return Measured(name, len(graph.tasks), seconds, f"{share:.0%} of independent encoders")
@@ -151,16 +152,12 @@ def measurements(limit_s: float, seed: int) -> Iterator[Measured]:
     for tasks in COUNTS:
         graph = task_graph_of(tasks, seed)
         yield enumerate_all(graph, limit_s)
-        yield solver("exact", graph, lambda g=graph: exact_tree(g, BLOCKS))
+        yield solver("exact", ExactSplits, graph)
     most, many = task_graph_of(MAX_TASKS, seed), task_graph_of(200, seed)
     for strict, mode in ((False, ""), (True, ", strict")):
-        yield solver(f"exact{mode}", most, lambda s=strict: exact_tree(most, BLOCKS, strict=s))
+        yield solver(f"exact{mode}", ExactSplits, most, strict)
         for graph in (most, many):
-            yield solver(
-                f"recursion{mode}",
-                graph,
-                lambda g=graph, s=strict: recursive_tree(g, BLOCKS, strict=s),
-            )
+            yield solver(f"recursion{mode}", PaperSplits, graph, strict)
 
 
 def main() -> None:

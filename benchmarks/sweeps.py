@@ -21,10 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from synergy.costs import Costs
-from synergy.synthesis import ARTable, Cell, Question, exact_tree, task_graph
+from synergy.synthesis import ARTable, Cell, Question, task_graph
 from synergy.synthesis.cells import CellKey
+from synergy.synthesis.exact import ExactSplits
 from synergy.synthesis.resampling import TableSamples, noisy_samples
 from synergy.synthesis.sweeps import SWEEPS, Sweep, SweepGoal, run_sweep
+from synergy.synthesis.tree_search import TreeSearch
 
 PAPER = Path(__file__).parents[1] / "tests" / "data" / "paper" / "table3_pairwise_ar.csv"
 TASKS = ("a", "b", "c", "d")
@@ -53,7 +55,7 @@ def smallest(weights: tuple[int, ...]) -> float:
         for (a, b), weight in zip(GOAL.pairs(), weights, strict=True)
         for depth in DEPTHS
     )
-    return exact_tree(task_graph(table, GOAL.question), COSTS).cost(COSTS)
+    return TreeSearch(ExactSplits, task_graph(table, GOAL.question), COSTS).tree().cost(COSTS)
 
 
 def ends(sweep: Sweep, batch: int) -> Iterator[tuple[Ranges, int, int]]:
@@ -72,7 +74,9 @@ def ends(sweep: Sweep, batch: int) -> Iterator[tuple[Ranges, int, int]]:
 
 
 def _range(known: dict[CellKey, Cell], pair: tuple[str, str]) -> tuple[int, int]:
-    row = {key[2]: cell.passes(GOAL.max_ar) for key, cell in known.items() if key[:2] == pair}
+    row = {
+        key[2]: cell.passes(GOAL.question.max_ar) for key, cell in known.items() if key[:2] == pair
+    }
     least = max((depth for depth, passed in row.items() if passed), default=0)
     limit = min((depth for depth, passed in row.items() if not passed), default=9)
     return least, max((weight for weight in WEIGHTS if weight < limit), default=0)
@@ -120,10 +124,9 @@ def noisy(samples: TableSamples, name: str, batch: int) -> tuple[float, float]:
 
         found = run_sweep(SWEEPS[name], goal, train, batch=batch)
         trained += sum(cell.status == "measured" for cell in found.cells)
-        costs = [
-            exact_tree(task_graph(t, GOAL.question), COSTS).cost(COSTS) for t in (found, drawn)
-        ]
-        same += costs[0] == costs[1]
+        graphs = [task_graph(t, GOAL.question) for t in (found, drawn)]
+        one, other = (TreeSearch(ExactSplits, graph, COSTS).tree() for graph in graphs)
+        same += one.cost(COSTS) == other.cost(COSTS)
     return trained / len(samples.ar), same / len(samples.ar)
 
 

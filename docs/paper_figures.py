@@ -17,9 +17,11 @@ import numpy as np
 from synergy.costs import Costs
 from synergy.encoders import Cnn8
 from synergy.network import costs
-from synergy.synthesis import ARTable, Question, TaskGraph, exact_tree
+from synergy.synthesis import ARTable, Question, TaskGraph
+from synergy.synthesis.exact import ExactSplits
 from synergy.synthesis.resampling import noisy_samples
 from synergy.synthesis.stability import stability
+from synergy.synthesis.tree_search import TreeSearch
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tests" / "data" / "paper" / "table3_pairwise_ar.csv"
@@ -53,7 +55,8 @@ def size_of(table: ARTable, ar: np.ndarray, block_costs: tuple[int, ...]) -> flo
     """Size of the smallest encoder for other AR in the table's cells."""
     rows = (ar <= MAX_AR).reshape(-1, len(table.depths))
     depths = tuple(tuple(d for d, ok in zip(table.depths, row, strict=True) if ok) for row in rows)
-    return exact_tree(TaskGraph(table.tasks, depths), block_costs).cost(block_costs)
+    search = TreeSearch(ExactSplits, TaskGraph(table.tasks, depths), block_costs)
+    return search.tree().cost(block_costs)
 
 
 def draw(curves: list[tuple[float, ...]]) -> str:

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from synergy.costs import Costs
 from synergy.synthesis import ARTable, Cell, Question, Synthesis, TaskGraph, search
+from synergy.synthesis.exact import ExactSplits
+from synergy.synthesis.recursive import PaperSplits
+from synergy.synthesis.tree_search import TreeSearch
 from synergy.tree import Branch, SharingTree
 
 PAPER = Path(__file__).parent / "data" / "paper"
@@ -54,6 +57,14 @@ def weights_of(graph: TaskGraph) -> dict[tuple[str, str], int]:
 def costs_of(blocks: Sequence[float]) -> Costs:
     """Parameters of the blocks, which need not be whole; nothing costs a MAC."""
     return Costs(tuple(blocks), (0,) * len(blocks))  # type: ignore[arg-type]
+
+
+def exact_tree(graph, costs, table=None, strict=False) -> SharingTree:
+    return TreeSearch(ExactSplits, graph, costs, table, strict).tree()
+
+
+def recursive_tree(graph, costs, table=None, strict=False) -> SharingTree:
+    return TreeSearch(PaperSplits, graph, costs, table, strict).tree()
 
 
 def searched(table: ARTable, max_ar: float, blocks: Sequence[float], **terms) -> Synthesis:

@@ -12,15 +12,17 @@ from small_tables import (
     PAPER_BLOCKS,
     PAPER_TASKS,
     block_costs,
+    exact_tree,
     graph_of,
     paper_table,
+    recursive_tree,
     reordered,
     task_graphs,
     weights_of,
 )
 
 from synergy.errors import ConfigError, TableError
-from synergy.synthesis import Question, TaskGraph, exact_tree, recursive_tree, task_graph
+from synergy.synthesis import Question, TaskGraph, task_graph
 from synergy.synthesis.exact import spanning_tree_bound
 from synergy.tree import SharingTree
 

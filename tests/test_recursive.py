@@ -18,13 +18,14 @@ from small_tables import (
     block_costs,
     graph_of,
     paper_table,
+    recursive_tree,
     reordered,
     task_graphs,
     weights_of,
 )
 
 from synergy.errors import TableError, TreeError
-from synergy.synthesis import ARTable, Question, TaskGraph, recursive_tree, task_graph
+from synergy.synthesis import ARTable, Question, TaskGraph, task_graph
 from synergy.synthesis.recursive import PaperSplits
 from synergy.synthesis.tree_search import TreeSearch
 from synergy.tree import SharingTree

@@ -58,8 +58,8 @@ def test_intervals_are_percentiles():
     ar = np.array([[i, NAN, 7.0] for i in range(101)], dtype=float)
     samples = TableSamples(TABLE, np.random.default_rng(0).permutation(ar))
     assert samples.intervals()[0] == pytest.approx((2.5, 97.5))
-    assert samples.intervals(0.75) == ((12.5, 87.5), None, (7.0, 7.0))
-    assert samples.intervals(0.5) == ((25.0, 75.0), None, (7.0, 7.0))
+    assert samples.intervals(0.75) == [(12.5, 87.5), None, (7.0, 7.0)]
+    assert samples.intervals(0.5) == [(25.0, 75.0), None, (7.0, 7.0)]
     table = samples.with_intervals(0.5)
     assert [(cell.ar_low, cell.ar_high) for cell in table.cells] == [(25, 75), (None, None), (7, 7)]
     assert table.cells[0].ar_pct == 1.0

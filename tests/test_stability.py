@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tables import PAPER_BLOCKS, ar_tables, block_costs, costs_of, paper_table, weights_of
+from small_tables import (
+    PAPER_BLOCKS,
+    ar_tables,
+    block_costs,
+    costs_of,
+    exact_tree,
+    paper_table,
+    recursive_tree,
+    weights_of,
+)
 
 from synergy.errors import ConfigError
-from synergy.synthesis import ARTable, Cell, Question, exact_tree, recursive_tree, task_graph
+from synergy.synthesis import ARTable, Cell, Question, task_graph
 from synergy.synthesis.resampling import TableSamples, noisy_samples
 from synergy.synthesis.stability import Repeat, refine_next, stability
 

@@ -11,18 +11,19 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tables import PAPER_BLOCKS, ar_tables, block_costs, reordered, searched
+from small_tables import (
+    PAPER_BLOCKS,
+    ar_tables,
+    block_costs,
+    exact_tree,
+    recursive_tree,
+    reordered,
+    searched,
+)
 from small_trees import all_shapes, shape_of, strict_shapes
 
 from synergy.errors import ConfigError, TableError
-from synergy.synthesis import (
-    SOLVERS,
-    Question,
-    TaskGraph,
-    exact_tree,
-    recursive_tree,
-    task_graph,
-)
+from synergy.synthesis import SOLVERS, Question, TaskGraph, task_graph
 from synergy.synthesis.exact import MAX_TASKS, spanning_tree_bound
 from synergy.synthesis.recursive import PaperSplits
 from synergy.synthesis.tree_search import TreeSearch
@@ -295,7 +296,7 @@ def test_too_many_tasks():
 
 
 def test_graphs_without_usable_depths():
-    with pytest.raises(TableError, match=r"depths of 3 pairs .* found those of 1"):
+    with pytest.raises(ValueError, match="shorter"):
         TaskGraph(("a", "b", "c"), ((4,),))
     for depths in ((6, 4), (4, 4), (-1, 6), (0, 6)):
         with pytest.raises(TableError, match="pair b-c: expected whole ascending depths"):

@@ -11,10 +11,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tables import PAPER_BLOCKS, ar_tables, block_costs, costs_of, paper_table, searched
+from small_tables import (
+    PAPER_BLOCKS,
+    ar_tables,
+    block_costs,
+    costs_of,
+    exact_tree,
+    paper_table,
+    searched,
+)
 
 from synergy.errors import ConfigError
-from synergy.synthesis import ARTable, Cell, Question, exact_tree, task_graph
+from synergy.synthesis import ARTable, Cell, Question, task_graph
 from synergy.synthesis.cells import CellKey
 from synergy.synthesis.sweeps import SWEEPS, Sweep, SweepGoal, forecast, known_cells, run_sweep
 from synergy.synthesis.sweeps.lazy import PairRange

@@ -9,7 +9,6 @@ from small_tables import PAPER_TASKS, ar_tables, paper_table, weights_of
 
 from synergy.errors import ConfigError
 from synergy.synthesis import ARTable, Cell, Question, TaskGraph, task_graph
-from synergy.synthesis.task_graph import optimistic_graph
 
 
 def weights(graph):
@@ -127,8 +126,8 @@ def row(*values):
 def test_skipped_cells_never_pass_but_may_be_hoped_for(values, certain, hoped):
     table = row(*values)
     assert task_graph(table, Question(2.0)).depths == (certain,)
-    assert optimistic_graph(table, Question(2.0)).depths == (hoped,)
-    capped = optimistic_graph(table, Question(2.0, caps={frozenset("ab"): 5}))
+    assert task_graph(table, Question(2.0), optimistic=True).depths == (hoped,)
+    capped = task_graph(table, Question(2.0, caps={frozenset("ab"): 5}), optimistic=True)
     assert capped.depths == (tuple(d for d in hoped if d <= 5),)
 
 

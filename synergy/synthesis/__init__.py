@@ -30,10 +30,8 @@ finds the lowest threshold whose tree is small enough. `frontier` takes all thre
 
 from synergy.synthesis.ar_table import ARTable, accuracy_reduction
 from synergy.synthesis.cells import Cell
-from synergy.synthesis.exact import exact_tree
 from synergy.synthesis.frontier import FrontierTree, frontier
 from synergy.synthesis.question import SOLVERS, Question, Solver
-from synergy.synthesis.recursive import recursive_tree
 from synergy.synthesis.search import Synthesis, search
 from synergy.synthesis.task_graph import TaskGraph, task_graph
 
@@ -47,9 +45,7 @@ __all__ = [
     "Synthesis",
     "TaskGraph",
     "accuracy_reduction",
-    "exact_tree",
     "frontier",
-    "recursive_tree",
     "search",
     "task_graph",
 ]

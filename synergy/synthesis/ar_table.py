@@ -15,7 +15,7 @@ from pathlib import Path
 
 from synergy.errors import TableError
 from synergy.synthesis.cells import Cell
-from synergy.synthesis.table_csv import read_cells, write_cells
+from synergy.synthesis.table_csv import COLUMNS, read_cells, write_rows
 
 _SHOWN = 20  # problems spelled out in one message
 
@@ -45,15 +45,11 @@ def accuracy_reduction(single: Mapping[str, float], multi: Mapping[str, float]) 
     """
     if not multi:
         raise TableError("expected the scores of at least one task, found none")
-    missing = [task for task in multi if task not in single]
-    if missing:
+    if missing := [task for task in multi if task not in single]:
         raise TableError(f"expected a single-task score of {', '.join(missing)}, found none")
-    for scores in (single, multi):
-        for task in multi:
-            if not (math.isfinite(scores[task]) and scores[task] >= 0):
-                raise TableError(
-                    f"task {task}: expected a finite score of at least 0, found {scores[task]}"
-                )
+    for task, score in ((task, scores[task]) for scores in (single, multi) for task in multi):
+        if not 0 <= score < math.inf:
+            raise TableError(f"task {task}: expected a finite score of at least 0, found {score}")
     lost = [(single[t] - score) / single[t] for t, score in multi.items() if single[t] > 0]
     return 100.0 * float(max([0.0, *lost]))
 
@@ -98,24 +94,12 @@ class ARTable:
 
     @classmethod
     def from_cells(cls, cells: Iterable[Cell]) -> ARTable:
-        """Table of the given cells; the tasks in the order in which they first appear.
-
-        Raises
-        ------
-        TableError
-            If a cell is missing, occurs twice or holds an impossible value.
-        """
+        """Table of the given cells; the tasks in the order in which they first appear."""
         cells = tuple(cells)
         return cls(*_extent(cells), cells)
 
     def cell(self, task_a: str, task_b: str, shared_depth: int) -> Cell:
-        """The cell of a pair, in either order, at a depth.
-
-        Raises
-        ------
-        TableError
-            If the table has no such cell.
-        """
+        """The cell of a pair, in either order, at a depth; a TableError if there is none."""
         try:
             return self._index[frozenset((task_a, task_b)), shared_depth]
         except KeyError:
@@ -156,7 +140,9 @@ class ARTable:
 
         The same table gives the same bytes; the file appears complete or not at all.
         """
-        write_cells(self.cells, Path(path))
+        trials = ("trials",) if any(cell.trials for cell in self.cells) else ()
+        columns = (*COLUMNS, *trials)
+        write_rows(path, columns, ([getattr(cell, c) for c in columns] for cell in self.cells))
 
     @classmethod
     def from_csv(cls, path: Path) -> ARTable:

@@ -17,7 +17,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 
-from synergy.synthesis.task_sets import TaskSets, members
+from synergy.synthesis.task_sets import TaskSets, members, reached
 
 MAX_GROUPS = 14  # 8,192 splits; a set with more groups gets one split by `close_split`
 
@@ -46,12 +46,7 @@ def _sides(near: Sequence[int], mask: int) -> list[Group] | None:
         side = added = first = 1 << (mask.bit_length() - 1)
         other = 0
         while added:
-            reached = 0
-            while added:
-                bit = added.bit_length() - 1
-                reached |= near[bit]
-                added ^= 1 << bit
-            added = reached & mask & ~other
+            added = reached(near, added) & mask & ~other
             side, other = other | added, side
             if side & other:
                 return None

@@ -22,94 +22,84 @@ from functools import cached_property
 from synergy.costs import Costs
 from synergy.errors import ConfigError, ShortfallError
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.exact import MAX_TASKS, exact_tree
+from synergy.synthesis.exact import MAX_TASKS, ExactSplits
 from synergy.synthesis.pareto import MAX_PARETO_TASKS, ParetoSearch
 from synergy.synthesis.question import Question
 from synergy.synthesis.task_graph import TaskGraph, task_graph
+from synergy.synthesis.tree_search import TreeSearch
 from synergy.tree import SharingTree
 
 
 @dataclass(frozen=True)
-class _Budget:
+class _Limit:
     """The most that a whole network may cost, decoders included."""
 
     name: str
-    most: int
+    most: float
     block_costs: Sequence[float]
     cost: Callable[[SharingTree], int]
 
     def holds(self, tree: SharingTree) -> bool:
-        """Whether a tree is within the budget."""
+        """Whether a tree is within the limit."""
         cost = self.cost(tree)
         return cost <= self.most or math.isclose(cost, self.most, rel_tol=1e-9)
-
-    def needs(self, tree: SharingTree) -> str:
-        """What a tree costs, in words."""
-        return f"at least {self.cost(tree):,.10g}"
 
 
 def within_budgets(
     question: Question, table: ARTable, costs: Costs
 ) -> tuple[SharingTree, float, list[str]]:
-    """The tree with the lowest predicted AR within the budgets of a question.
+    """The tree with the lowest predicted AR within the budgets of a question, that AR, and notes.
 
-    Of several, the one with the fewest parameters.
-
-    Returns
-    -------
-    tree : SharingTree
-    max_ar : float
-        The lowest AR within the budgets, in percent.
-    notes : list of str
-        What a reader should know, one sentence each.
-
-    Raises
-    ------
-    ConfigError, ShortfallError, TableError, TreeError
-        As `synergy.synthesis.search.search`.
+    Of several, it is the one with the fewest parameters. Raises what `search` does.
     """
     if len(table.tasks) > MAX_TASKS:
         raise ConfigError(
             f"expected at most {MAX_TASKS} tasks for a budget, found {len(table.tasks)}; "
             "use a threshold of AR instead"
         )
-    limits = (
-        ("parameters", question.max_params, costs.block_params, costs.params),
-        ("MACs", question.max_macs, costs.block_macs, costs.macs),
-    )
-    budgets = [
-        _Budget(n, most, blocks, cost) for n, most, blocks, cost in limits if most is not None
-    ]
+    limits: list[_Limit] = []
+    if question.max_params is not None:
+        limits.append(_Limit("parameters", question.max_params, costs.block_params, costs.params))
+    if question.max_macs is not None:
+        limits.append(_Limit("MACs", question.max_macs, costs.block_macs, costs.macs))
     flat = SharingTree.flat(table.tasks, costs.depth, costs.depth)
-    for budget in budgets:
-        if not budget.holds(flat):
+    for limit in limits:
+        if not limit.holds(flat):
             raise ConfigError(
-                f"{budget.name}: expected a budget of {budget.needs(flat)}, one "
-                f"encoder for all tasks and the decoders, found {budget.most:,.10g}"
+                f"{limit.name}: expected a budget of at least {limit.cost(flat):,.10g}, one "
+                f"encoder for all tasks and the decoders, found {limit.most:,.10g}"
             )
     thresholds = sorted({0.0} | {c.ar_pct for c in table.cells if c.ar_pct is not None})
-    tried = [_Candidates(table, max_ar, budgets, costs.block_params) for max_ar in thresholds]
-    if tried[-1].any_within is None:
+    tried = [_Trees(table, max_ar, costs.block_params, limits) for max_ar in thresholds]
+    if tried[-1].within is None:
         raise ShortfallError(tried[-1].shortfall())
-    lowest = bisect.bisect_left(tried, True, key=lambda trees: trees.any_within is not None)
-    tree, notes = tried[lowest].best()
-    skipped = sum(cell.status == "skipped" for cell in table.cells)
-    if skipped:
+    lowest = tried[bisect.bisect_left(tried, True, key=lambda trees: trees.within is not None)]
+    tree, notes = lowest.within, []
+    if tree != lowest.smallest[0]:
+        if len(table.tasks) <= MAX_PARETO_TASKS:
+            tree = lowest.cheapest
+        else:
+            notes.append(
+                "The tree has the lowest AR within the budgets; another one of the same AR "
+                f"may cost less, which is not searched for above {MAX_PARETO_TASKS} tasks."
+            )
+    assert tree is not None
+    if skipped := sum(cell.status == "skipped" for cell in table.cells):
         notes.append(
             f"Skipped cells ({skipped} in the table) count as not measured, so a tree of lower "
             "AR may be within the budgets. `synergy pairwise --sweep full` trains them."
         )
-    return tree, thresholds[lowest], notes
+    return tree, lowest.max_ar, notes
 
 
 @dataclass(frozen=True)
-class _Candidates:
+class _Trees:
     """The strict trees of one threshold."""
 
     table: ARTable
     max_ar: float
-    budgets: Sequence[_Budget]
-    block_costs: Sequence[float]
+    block_params: Sequence[float]
+    limits: Sequence[_Limit]
 
     @cached_property
     def graph(self) -> TaskGraph:
@@ -117,73 +107,55 @@ class _Candidates:
         return task_graph(self.table, Question(self.max_ar))
 
     @property
-    def _costs(self) -> list[tuple[float, ...]]:
-        return [tuple(self.block_costs), *(tuple(b.block_costs) for b in self.budgets)]
+    def costs(self) -> list[tuple[float, ...]]:
+        """Parameters, then what each limit counts, by block."""
+        return [tuple(self.block_params), *(tuple(limit.block_costs) for limit in self.limits)]
 
     @cached_property
     def smallest(self) -> list[SharingTree]:
-        """The smallest tree by ``block_costs``, then by the cost of each budget."""
+        """The smallest tree by each of the costs."""
         found = {
-            costs: exact_tree(self.graph, costs, self.table, strict=True)
-            for costs in dict.fromkeys(self._costs)
+            costs: TreeSearch(ExactSplits, self.graph, costs, self.table, strict=True).tree()
+            for costs in dict.fromkeys(self.costs)
         }
-        return [found[costs] for costs in self._costs]
-
-    def _within(self, tree: SharingTree) -> bool:
-        return all(budget.holds(tree) for budget in self.budgets)
+        return [found[costs] for costs in self.costs]
 
     @cached_property
-    def any_within(self) -> SharingTree | None:
-        """A tree within all budgets: the cheapest by ``block_costs``, if it was easy to find."""
-        _, *smallest = self.smallest
-        if not all(b.holds(tree) for b, tree in zip(self.budgets, smallest, strict=True)):
+    def within(self) -> SharingTree | None:
+        """A tree within all limits: the cheapest, if it was easy to find."""
+        if not all(lim.holds(t) for lim, t in zip(self.limits, self.smallest[1:], strict=True)):
             return None
-        easy = next((tree for tree in self.smallest if self._within(tree)), None)
-        if easy is not None:
-            return easy
+        for tree in self.smallest:
+            if all(limit.holds(tree) for limit in self.limits):
+                return tree
         if len(self.table.tasks) > MAX_PARETO_TASKS:
             raise ConfigError(
                 f"expected at most {MAX_PARETO_TASKS} tasks for budgets that contradict each "
-                f"other ({', '.join(b.name for b in self.budgets)}), found "
+                f"other ({', '.join(limit.name for limit in self.limits)}), found "
                 f"{len(self.table.tasks)}; give one budget, or a larger one"
             )
-        return self.cheapest_within
+        return self.cheapest
 
     @cached_property
-    def cheapest_within(self) -> SharingTree | None:
-        """The tree within all budgets that costs least by ``block_costs``."""
-        search = ParetoSearch(self.graph, list(dict.fromkeys(self._costs)), self.table)
-        return next((tree for tree in search.trees() if self._within(tree)), None)
-
-    def best(self) -> tuple[SharingTree, list[str]]:
-        """The cheapest tree within all budgets, as far as it is known, and a note if it is not."""
-        tree, notes = self.any_within, []
-        if tree != self.smallest[0]:
-            if len(self.table.tasks) <= MAX_PARETO_TASKS:
-                tree = self.cheapest_within
-            else:
-                notes.append(
-                    "The tree has the lowest AR within the budgets; another one of the same AR "
-                    f"may cost less, which is not searched for above {MAX_PARETO_TASKS} tasks."
-                )
-        assert tree is not None
-        return tree, notes
+    def cheapest(self) -> SharingTree | None:
+        """The tree within all limits that has the fewest parameters."""
+        trees = ParetoSearch(self.graph, list(dict.fromkeys(self.costs)), self.table).trees()
+        return next((t for t in trees if all(limit.holds(t) for limit in self.limits)), None)
 
     def shortfall(self) -> str:
         """Why no measured depth helps: what the trees of least cost need."""
-        _, *smallest = self.smallest
         missed = [
-            f"{budget.needs(tree)} {budget.name} ({tree.notation(self.table.tasks)}), "
-            f"found {budget.most:,.10g}"
-            for budget, tree in zip(self.budgets, smallest, strict=True)
-            if not budget.holds(tree)
+            f"at least {limit.cost(tree):,.10g} {limit.name} ({tree.notation(self.table.tasks)}), "
+            f"found {limit.most:,.10g}"
+            for limit, tree in zip(self.limits, self.smallest[1:], strict=True)
+            if not limit.holds(tree)
         ]
         if missed:
             return (
                 f"the depths that the table has an AR for need larger budgets: expected "
                 f"{'; '.join(missed)}; measure deeper cells with `synergy pairwise`"
             )
-        each = " and ".join(f"{budget.most:,.10g} {budget.name}" for budget in self.budgets)
+        each = " and ".join(f"{limit.most:,.10g} {limit.name}" for limit in self.limits)
         return (
             f"no tree of depths that the table has an AR for keeps {each} at once, though each "
             "alone can be kept: give a larger budget or measure more cells with "

@@ -18,60 +18,31 @@ from collections.abc import Sequence
 import networkx as nx
 
 from synergy.errors import ConfigError
-from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.subtrees import Subtrees
 from synergy.synthesis.task_graph import TaskGraph
-from synergy.synthesis.task_sets import DepthRule, Place, TaskSets, splits_between
-from synergy.synthesis.tree_search import Proposal, TreeSearch
-from synergy.tree import SharingTree
+from synergy.synthesis.task_sets import DepthRule, TaskSets, splits_between
+from synergy.synthesis.tree_search import Proposal
 
 MAX_TASKS = 14
 
 
-def exact_tree(
-    graph: TaskGraph,
-    block_costs: Sequence[float],
-    table: ARTable | None = None,
-    strict: bool = False,
-) -> SharingTree:
-    """Sharing tree of least cost under the weights of a task graph.
-
-    Parameters
-    ----------
-    graph : TaskGraph
-        Of at most 14 tasks.
-    block_costs : sequence of float, length D
-        Parameters, MACs or any other cost of the blocks 1..D.
-    table : ARTable, optional
-        Decides between trees of equal cost by the AR of the pairs, as in `recursive_tree`.
-        Without it the more even split wins, then task order.
-    strict : bool
-        Pairs share only depths that passed themselves, or nothing; otherwise any depth up to
-        their weight.
+class ExactSplits:
+    """Splits of a set that reach its largest saving, at the largest depth that does.
 
     Raises
     ------
     ConfigError
         If there are more than 14 tasks.
-    TableError
-        If a pair has a weight above D or no AR at a depth in use.
-    TreeError
-        If a block cost cannot be used or a task name cannot be used in a tree.
     """
-    if len(graph.tasks) > MAX_TASKS:
-        raise ConfigError(
-            f"expected at most {MAX_TASKS} tasks for the solver exact, found {len(graph.tasks)}; "
-            "use the solver recursive"
-        )
-    return TreeSearch(ExactSplits, graph, block_costs, table, strict).tree()
-
-
-class ExactSplits:
-    """Splits of a set that reach its largest saving, at the largest depth that does."""
 
     max_effort = float("inf")
 
     def __init__(self, subtrees: Subtrees, depths: DepthRule) -> None:
+        if (count := len(subtrees.sets.tasks)) > MAX_TASKS:
+            raise ConfigError(
+                f"expected at most {MAX_TASKS} tasks for the solver exact, found {count}; "
+                "use the solver recursive"
+            )
         self._saved = subtrees.saved
         self._depths = depths
         self._savings = best_savings(subtrees.sets, self._saved, depths)
@@ -80,7 +51,7 @@ class ExactSplits:
         """All of them."""
         best = self._savings[level][mask]
         if best < 0:
-            return Proposal([], [])
+            return [], [], True
         while level + 1 < len(self._savings) and self._savings[level + 1][mask] == best:
             level += 1
         row, shared = self._savings[level], self._depths.depth(smallest, level)
@@ -90,73 +61,49 @@ class ExactSplits:
             for rest in splits_between(self._depths.groups(mask, level))
             if row[mask ^ rest] + row[rest] == inside
         ]
-        return Proposal(splits, [Place(level, shared, [])])
+        return splits, [(level, shared, [])], True
 
 
 def best_savings(sets: TaskSets, saved: Sequence[int], depths: DepthRule) -> list[list[int]]:
-    """Largest saving of every task set, below every level of the depths.
+    """Largest saving of every task set below every level of the depths, by level and bit mask.
 
-    Parameters
-    ----------
-    sets : TaskSets
-    saved : sequence of int
-        Cost of the blocks 1..n, by n.
-    depths : DepthRule
-
-    Returns
-    -------
-    list of list of int
-        Indexed by the level, then by the bit mask of the set; 0 for the empty set and for single
-        tasks, negative where the set cannot share so much.
+    It is 0 for the empty set and for single tasks, and negative where a set cannot share so much.
+    ``saved`` has the cost of the blocks 1..n, by n.
     """
     size = sets.everything + 1
     infeasible = -2 * len(sets.tasks) * saved[-1] - 1  # still negative beside any saving
     rows = [[0] * size for _ in depths.levels]
-    smallest = smallest_weights(sets)
+    deepest_first = list(enumerate(zip(rows, depths.levels, strict=True)))[::-1]
+    smallest = [len(saved)] * size  # no weight is that large
     for mask in range(size):
-        count = mask.bit_count()
-        if count < 2:
+        if not mask & (mask - 1):
             continue
+        first = mask.bit_length() - 1
+        rest = mask ^ (1 << first)
+        second = rest.bit_length() - 1
+        # Every other pair lacks the first or the second task.
+        others = smallest[rest], smallest[mask ^ (1 << second)]
+        smallest[mask] = least = min(sets.weights[first][second], *others)
         best = infeasible
-        for level in reversed(range(len(rows))):
-            row = rows[level]
+        for level, (row, above) in deepest_first:
             row[mask] = best
-            if smallest[mask] < depths.levels[level]:
+            if least < above:
                 continue
-            groups = depths.groups(mask, level)
-            inside = -1
-            if len(groups) == count:  # admissible to all pairs
-                part = rest = mask ^ groups[0]
+            if depths.all_apart(mask, level):
+                inside, part = 0, rest
                 while part:
                     if (saving := row[mask ^ part] + row[part]) > inside:
                         inside = saving
                     part = (part - 1) & rest
-            else:
-                for part in splits_between(groups):
-                    inside = max(inside, row[mask ^ part] + row[part])
-            if inside >= 0:
-                row[mask] = best = max(best, inside + saved[depths.depth(smallest[mask], level)])
-            if len(groups) == count:  # nothing below saves more
-                for lower in rows[:level]:
+                best = max(best, inside + saved[depths.depth(least, level)])
+                for lower in rows[: level + 1]:  # nothing below saves more
                     lower[mask] = best
                 break
+            splits = splits_between(depths.groups(mask, level))
+            inside = max([row[mask ^ part] + row[part] for part in splits], default=-1)
+            if inside >= 0:
+                row[mask] = best = max(best, inside + saved[above])
     return rows
-
-
-def smallest_weights(sets: TaskSets) -> list[int]:
-    """Smallest weight inside every task set, by its bit mask; 0 for fewer than two tasks."""
-    smallest = [0] * (sets.everything + 1)
-    for mask in range(len(smallest)):
-        if mask.bit_count() < 2:
-            continue
-        first = 1 << (mask.bit_length() - 1)
-        rest = mask ^ first
-        second = 1 << (rest.bit_length() - 1)
-        weight = sets.weights[first.bit_length() - 1][second.bit_length() - 1]
-        if rest != second:  # every other pair lacks the first or the second task
-            weight = min(weight, smallest[rest], smallest[mask ^ second])
-        smallest[mask] = weight
-    return smallest
 
 
 def spanning_tree_bound(graph: TaskGraph, block_costs: Sequence[float]) -> float:
@@ -166,17 +113,6 @@ def spanning_tree_bound(graph: TaskGraph, block_costs: Sequence[float]) -> float
     summed up, that is at most a maximum spanning tree with the weight n counted as the cost of
     the blocks 1..n. A tree that reaches the bound is optimal, which is the case, for example,
     whenever the smallest weight of every three tasks occurs twice among them.
-
-    Parameters
-    ----------
-    graph : TaskGraph
-    block_costs : sequence of float
-        Cost of each block, 0 or more.
-
-    Returns
-    -------
-    float
-        In the unit of ``block_costs``.
     """
     edges = nx.maximum_spanning_edges(graph.to_networkx(), data=True)
     return float(sum(sum(block_costs[: edge["weight"]]) for _, _, edge in edges))

@@ -19,10 +19,8 @@ class FrontierTree:
     ----------
     number : int
         From 1, by ascending threshold.
-    low : float
-        In percent.
-    high : float, or None
-        In percent; None where no larger threshold gives another tree.
+    low, high : float
+        In percent; ``high`` is None where no larger threshold gives another tree.
     synthesis : Synthesis
         At the threshold ``low``.
     """
@@ -42,10 +40,8 @@ def frontier(question: Question, table: ARTable, costs: Costs) -> tuple[Frontier
 
     Parameters
     ----------
-    question : Question
-        Its threshold and its budgets are not looked at.
-    table : ARTable
-    costs : Costs
+    question, table, costs
+        As in `search`; threshold and budgets of the question are not looked at.
 
     Returns
     -------
@@ -62,7 +58,8 @@ def frontier(question: Question, table: ARTable, costs: Costs) -> tuple[Frontier
     before: object = None
     for max_ar in sorted({0.0} | measured):
         terms = replace(question, max_ar=max_ar, max_params=None, max_macs=None)
-        allowed = task_graph(table, terms).deciding(terms.strict)
+        graph = task_graph(table, terms)
+        allowed = graph.depths if terms.strict else graph.weights
         if allowed == before:
             continue
         before = allowed

@@ -14,6 +14,7 @@ from synergy.tree import SharingTree
 MAX_PARETO_TASKS = 10  # a second for each threshold that is looked at
 
 Savings = tuple[int, ...]
+Split = tuple[Solution, Solution]
 
 
 class ParetoSearch:
@@ -49,26 +50,24 @@ class ParetoSearch:
         """Subtrees of a set that shares at least the depth of a level, by what they save."""
         key = mask, level
         if key not in self._solved:
-            bits = members(mask)
-            if len(bits) == 1:
-                alone = self._subtrees.alone(*bits)
-                self._solved[key] = {(0,) * len(self._gains[0]): alone}
-            else:
-                self._solved[key] = self._solve_several(mask, level)
+            self._solved[key] = self._solve_anew(mask, level)
         return self._solved[key]
 
-    def _solve_several(self, mask: int, level: int) -> dict[Savings, Solution]:
-        found: dict[Savings, tuple[Solution, Solution, int]] = {}
+    def _solve_anew(self, mask: int, level: int) -> dict[Savings, Solution]:
+        if mask.bit_count() == 1:
+            return {(0,) * len(self._gains[0]): self._subtrees.alone(*members(mask))}
+        found: dict[Savings, tuple[Split, int]] = {}
         for place in range(len(self._depths.levels) - 1, level - 1, -1):
             groups = self._depths.groups(mask, place)
             for rest in splits_between(groups):
                 self._pair_up(found, mask ^ rest, rest, place)
             if len(groups) == mask.bit_count():  # admissible to all pairs: nothing saves more
                 break
-        return {savings: self._subtrees.joined(*found[savings]) for savings in _unbeaten(found)}
+        kept = ((savings, *found[savings]) for savings in _unbeaten(found))
+        return {savings: self._subtrees.joined(two, shared) for savings, two, shared in kept}
 
     def _pair_up(
-        self, found: dict[Savings, tuple[Solution, Solution, int]], part: int, rest: int, place: int
+        self, found: dict[Savings, tuple[Split, int]], part: int, rest: int, place: int
     ) -> None:
         """Add what a split at a depth can save."""
         others = self._solve(rest, place)
@@ -78,11 +77,11 @@ class ParetoSearch:
         for left, one in self._solve(part, place).items():
             for right, other in others.items():
                 savings = tuple(map(sum, zip(left, right, self._gains[shared], strict=True)))
-                rival = found.get(savings)
+                split, rival = (one, other), found.get(savings)
                 if rival is None or (
-                    rival[2] == shared and preference((one, other)) < preference(rival[:2])
+                    rival[1] == shared and preference(split) < preference(rival[0])
                 ):
-                    found[savings] = one, other, shared
+                    found[savings] = split, shared
 
 
 def _unbeaten(found: Iterable[Savings]) -> list[Savings]:

@@ -23,9 +23,6 @@ always a tree. It need not be the smallest strict one either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.bipartition import (
     MAX_GROUPS,
     close_split,
@@ -33,51 +30,17 @@ from synergy.synthesis.bipartition import (
     optimal_splits,
 )
 from synergy.synthesis.subtrees import Subtrees
-from synergy.synthesis.task_graph import TaskGraph
 from synergy.synthesis.task_sets import DepthRule
-from synergy.synthesis.tree_search import Proposal, TreeSearch
-from synergy.tree import SharingTree
-
-
-def recursive_tree(
-    graph: TaskGraph,
-    block_costs: Sequence[float],
-    table: ARTable | None = None,
-    strict: bool = False,
-) -> SharingTree:
-    """Sharing tree of a task graph by the paper's recursion.
-
-    Parameters
-    ----------
-    graph : TaskGraph
-        The order of its tasks is the task order.
-    block_costs : sequence of float, length D
-        Parameters, MACs or any other cost of the blocks 1..D.
-    table : ARTable, optional
-        Decides between splits of equal cost by the AR of the pairs; None skips that rule.
-    strict : bool
-        Pairs share only depths that passed themselves, or nothing; otherwise any depth up to
-        their weight. Not in the paper, which assumes that a pair passes at every depth below
-        its weight.
-
-    Returns
-    -------
-    SharingTree
-        No pair shares more blocks than its weight. Up to 14 tasks every tie is followed; of a
-        larger set with more than 8,192 optimal splits one is taken, see `close_split`.
-
-    Raises
-    ------
-    TableError
-        If a pair has a weight above D or no AR at a depth in use.
-    TreeError
-        If a block cost cannot be used or a task name cannot be used in a tree.
-    """
-    return TreeSearch(PaperSplits, graph, block_costs, table, strict).tree()
+from synergy.synthesis.tree_search import Proposal
 
 
 class PaperSplits:
-    """Splits of a set that make the smallest weight inside the parts largest."""
+    """Splits of a set that make the smallest weight inside the parts largest.
+
+    Up to 14 tasks every tie is followed; of a larger set with more than 8,192 optimal splits one
+    is taken, see `close_split`. Strict solving is not in the paper, which assumes that a pair
+    passes at every depth below its weight.
+    """
 
     # Some seconds. Fourteen tasks need less, whatever their weights.
     max_effort: float = 3_000_000
@@ -91,5 +54,5 @@ class PaperSplits:
         places = self._depths.places(mask, smallest, level)
         groups = conflict_groups(self._sets, mask)
         if len(groups) <= MAX_GROUPS and not hurried:
-            return Proposal(optimal_splits(mask, groups), places)
-        return Proposal([close_split(self._sets, groups)], places, complete=False)
+            return optimal_splits(mask, groups), places, True
+        return [close_split(self._sets, groups)], places, False

@@ -61,25 +61,18 @@ class TableSamples:
         ar.setflags(write=False)
         object.__setattr__(self, "ar", ar)
 
-    def intervals(self, level: float = 0.95) -> tuple[tuple[float, float] | None, ...]:
+    def intervals(self, level: float = 0.95) -> list[tuple[float, float] | None]:
         """Percentile interval of every cell, in percent; None where a cell has no AR.
 
-        Parameters
-        ----------
-        level : float
-            Share of the resampled values inside, above 0 and below 1.
-
-        Raises
-        ------
-        ConfigError
-            If the level is outside.
+        The ``level``, above 0 and below 1, is the share of the resampled values inside.
         """
         tail = tail_of(level)
         low, high = np.percentile(self.ar, [100 * tail, 100 * (1 - tail)], axis=0)
-        return tuple(
-            None if cell.ar_pct is None else (float(low[i]), float(high[i]))
-            for i, cell in enumerate(self.table.cells)
-        )
+        both = zip(low.tolist(), high.tolist(), strict=True)
+        return [
+            None if cell.ar_pct is None else interval
+            for cell, interval in zip(self.table.cells, both, strict=True)
+        ]
 
     def with_intervals(self, level: float = 0.95) -> ARTable:
         """The table, its cells with `intervals`."""
@@ -150,11 +143,6 @@ def noisy_samples(table: ARTable, sd: float, count: int, seed: int) -> TableSamp
     count : int
         Number of tables, at least 1.
     seed : int
-
-    Raises
-    ------
-    ConfigError
-        If the noise or the number cannot be used.
     """
     if not (math.isfinite(sd) and sd >= 0) or count < 1:
         raise ConfigError(
@@ -168,13 +156,7 @@ def noisy_samples(table: ARTable, sd: float, count: int, seed: int) -> TableSamp
 
 
 def tail_of(level: float) -> float:
-    """Share of values on either side of an interval.
-
-    Raises
-    ------
-    ConfigError
-        If the level is not above 0 and below 1.
-    """
+    """Share of values on either side of an interval of a level above 0 and below 1."""
     if not 0 < level < 1:
         raise ConfigError(f"expected a level above 0 and below 1, found {level}")
     return (1 - level) / 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,12 @@ import numpy as np
 from synergy.costs import Costs
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import CellKey
-from synergy.synthesis.exact import exact_tree
+from synergy.synthesis.exact import ExactSplits
 from synergy.synthesis.question import Question
-from synergy.synthesis.recursive import recursive_tree
+from synergy.synthesis.recursive import PaperSplits
 from synergy.synthesis.resampling import TableSamples, tail_of
 from synergy.synthesis.task_graph import TaskGraph, task_graph
+from synergy.synthesis.tree_search import TreeSearch
 
 Pair = tuple[str, str]
 
@@ -34,12 +35,11 @@ class Repeat:
     key : CellKey
     seeds : int
         Number of trainings so far.
-    passes : float
-        Share of the resampled tables in which it passes.
-    decides : float
-        Share of the resampled tables whose tree depends on whether it passes.
+    passes, decides : float
+        Shares of the resampled tables in which it passes, and whose tree depends on whether it
+        does.
     decides_now : bool
-        Whether the tree of the table itself does.
+        Whether the tree of the table itself depends on it.
     """
 
     key: CellKey
@@ -122,38 +122,52 @@ def stability(
     """
     tail = tail_of(level)
     table, count = samples.table, len(samples.ar)
+    pairs, depths = table.pairs(), table.depths
     trees = _Trees(question, table, costs)
-    own, usable = _patterns(question, table)
+    own = task_graph(table, question).depths
+    caps = np.array([question.caps.get(frozenset(pair), math.inf) for pair in pairs])
+    usable = np.array(depths) <= caps[:, None]
     # cells are kept by pair, then by depth
-    passes = (samples.ar <= question.max_ar).reshape(count, len(usable), len(table.depths))
-    bits = 1 << np.arange(len(table.depths))
-    patterns, counts = np.unique(passes @ bits & usable, axis=0, return_counts=True)
-    weighted = [(tuple(row), int(n)) for row, n in zip(patterns.tolist(), counts, strict=True)]
+    passes = (samples.ar <= question.max_ar).reshape(count, *usable.shape)
+    bits = 1 << np.arange(len(depths))
+    patterns, counts = np.unique((passes & usable) @ bits, axis=0, return_counts=True)
+    rows_of = {n: tuple(d for j, d in enumerate(depths) if n >> j & 1) for n in set(patterns.flat)}
+    weighted = [
+        (tuple(rows_of[n] for n in pattern), times)
+        for pattern, times in zip(patterns.tolist(), counts.tolist(), strict=True)
+    ]
 
     found: Counter[str] = Counter()
-    for pattern, times in weighted:
-        found[trees.notation(pattern)] += times
+    for rows, times in weighted:
+        found[trees.notation(rows)] += times
     repeat: list[Repeat] = []
     shares = passes.mean(axis=0)
-    for place, (i, j) in enumerate(np.ndindex(shares.shape)):
-        if tail < shares[i, j] < 1 - tail and usable[i] >> j & 1:
-            deciding = sum(times for row, times in weighted if trees.depends(row, i, 1 << j))
-            now = trees.depends(own, i, 1 << j)
+    for cell, (i, j) in zip(table.cells, np.ndindex(shares.shape), strict=True):
+        if tail < shares[i, j] < 1 - tail and usable[i, j]:
+            deciding = sum(
+                times for rows, times in weighted if trees.depends(rows, i, cell.shared_depth)
+            )
+            now = trees.depends(own, i, cell.shared_depth)
             if deciding or now:
-                cell = table.cells[place]
                 share = float(shares[i, j])
                 repeat.append(Repeat(cell.key, cell.seeds, share, deciding / count, now))
+    # Where a depth or a larger one passes.
+    reached = np.logical_or.accumulate((passes & usable)[..., ::-1], axis=-1)[..., ::-1]
+    admissible: dict[Pair, dict[int, float]] = {pair: {} for pair in pairs}
+    for cell, share in zip(table.cells, shares.ravel().tolist(), strict=True):
+        if cell.ar_pct is not None:
+            admissible[cell.task_a, cell.task_b][cell.shared_depth] = share
     return Stability(
         tree_share=found[trees.notation(own)] / count,
         trees=tuple(
             (notation, times / count)
             for notation, times in sorted(found.items(), key=lambda item: (-item[1], item[0]))
         ),
-        admissible={
-            (a, b): {d: share for d, share in by.items() if table.cell(a, b, d).ar_pct is not None}
-            for (a, b), by in _by_pair(table, shares).items()
+        admissible=admissible,
+        at_least={
+            pair: dict(zip(depths, row, strict=True))
+            for pair, row in zip(pairs, reached.mean(axis=0).tolist(), strict=True)
         },
-        at_least=_by_pair(table, _at_least(passes & (usable[:, None] & bits > 0)).mean(axis=0)),
         repeat=tuple(sorted(repeat, key=lambda cell: -cell.score)),
         skipped=sum(cell.status == "skipped" for cell in table.cells),
     )
@@ -169,67 +183,36 @@ def refine_next(found: Stability) -> CellKey | None:
     return None if best is None else best.key
 
 
-Pattern = tuple[int, ...]
-"""For each pair, in task order: the swept depths that it may use, as bits, the first lowest."""
+Depths = tuple[tuple[int, ...], ...]
+"""What every pair may share, as in a `TaskGraph`."""
 
 
 class _Trees:
-    """The trees of patterns, each solved once."""
+    """The trees of resampled tables, each solved once."""
 
     def __init__(self, question: Question, table: ARTable, costs: Costs) -> None:
         self._table = table
         self._block_costs = costs.block_params
         self._strict = question.strict
-        self._solve = exact_tree if question.solver == "exact" else recursive_tree
-        self._notations: dict[Pattern, str] = {}
+        self._kind = ExactSplits if question.solver == "exact" else PaperSplits
+        self._notations: dict[Depths, str] = {}
 
-    def notation(self, pattern: Pattern) -> str:
-        """The tree of a pattern."""
+    def notation(self, depths: Depths) -> str:
+        """The tree of some depths."""
         if not self._strict:  # the largest depth is the weight, and nothing else counts
-            pattern = tuple(1 << row.bit_length() >> 1 for row in pattern)
-        if pattern not in self._notations:
-            table = self._table
-            depths = tuple(
-                tuple(depth for j, depth in enumerate(table.depths) if row >> j & 1)
-                for row in pattern
-            )
-            graph = TaskGraph(table.tasks, depths)
-            tree = self._solve(graph, self._block_costs, table, self._strict)
-            self._notations[pattern] = tree.notation(table.tasks)
-        return self._notations[pattern]
+            depths = tuple(row[-1:] for row in depths)
+        if depths not in self._notations:
+            graph, table = TaskGraph(self._table.tasks, depths), self._table
+            tree = TreeSearch(self._kind, graph, self._block_costs, table, self._strict).tree()
+            self._notations[depths] = tree.notation(table.tasks)
+        return self._notations[depths]
 
-    def depends(self, pattern: Pattern, pair: int, bit: int) -> bool:
-        """Whether the tree of a pattern depends on one cell."""
-        row = pattern[pair]
-        with_it, without = row | bit, row & ~bit
-        if not self._strict and with_it.bit_length() == without.bit_length():
+    def depends(self, depths: Depths, pair: int, depth: int) -> bool:
+        """Whether the tree of some depths depends on whether a pair passes at one."""
+        row = depths[pair]
+        if not self._strict and row and row[-1] > depth:
             return False
-        one, other = (
-            self.notation((*pattern[:pair], changed, *pattern[pair + 1 :]))
-            for changed in (with_it, without)
-        )
+        before, after = depths[:pair], depths[pair + 1 :]
+        ways = tuple(sorted({*row, depth})), tuple(d for d in row if d != depth)
+        one, other = (self.notation((*before, way, *after)) for way in ways)
         return one != other
-
-
-def _patterns(question: Question, table: ARTable) -> tuple[Pattern, np.ndarray]:
-    """The pattern of the table itself, and for each pair the depths that its cap leaves."""
-
-    def bits(depths: Iterable[int]) -> int:
-        return sum(1 << table.depths.index(depth) for depth in depths)
-
-    own = tuple(map(bits, task_graph(table, question).depths))
-    most = (question.caps.get(frozenset(pair), math.inf) for pair in table.pairs())
-    usable = [bits(depth for depth in table.depths if depth <= cap) for cap in most]
-    return own, np.array(usable)
-
-
-def _at_least(passes: np.ndarray) -> np.ndarray:
-    """Where a depth or a larger one passes, along the last axis."""
-    return np.logical_or.accumulate(passes[..., ::-1], axis=-1)[..., ::-1]
-
-
-def _by_pair(table: ARTable, shares: np.ndarray) -> dict[Pair, dict[int, float]]:
-    return {
-        pair: dict(zip(table.depths, row, strict=True))
-        for pair, row in zip(table.pairs(), shares.tolist(), strict=True)
-    }

@@ -36,23 +36,12 @@ class Solution:
 
 
 class Subtrees:
-    """Makes the subtrees of a task graph. Costs and AR are kept as exact decimals.
+    """Makes the subtrees of a task graph; costs and AR are kept as exact decimals.
 
     Parameters
     ----------
-    graph : TaskGraph
-        With weights of 0..D.
-    block_costs : sequence of float, length D
-        Of the blocks 1..D; finite, 0 or more.
-    table : ARTable, optional
-        Has the AR of the pairs; without it, all reductions are 0.
-
-    Raises
-    ------
-    TableError
-        If a pair has a weight above D, or the table is one of other tasks.
-    TreeError
-        If a cost cannot be used.
+    graph, block_costs, table
+        As in `synergy.synthesis.tree_search.TreeSearch`; without a table, all reductions are 0.
 
     Attributes
     ----------
@@ -79,25 +68,19 @@ class Subtrees:
         """The subtree of one task."""
         return Solution(1 << bit, 0, 0, self._depth, ())
 
-    def alike(self, bits: Sequence[int], shared: int) -> Solution:
-        """The subtree of tasks that share the same depth with each other."""
-        reduction = sum(self._reduction(i, j, shared) for i, j in itertools.combinations(bits, 2))
-        parts = tuple(self.alone(bit) for bit in bits)
-        mask = sum(part.mask for part in parts)
-        return Solution(mask, (len(parts) - 1) * self.saved[shared], reduction, shared, parts)
-
-    def joined(self, one: Solution, other: Solution, shared: int) -> Solution:
-        """The subtree of two parts that share a depth with each other."""
+    def joined(self, parts: Sequence[Solution], shared: int) -> Solution:
+        """The subtree of several parts that share a depth with each other."""
         across = 0
         if shared and self._reductions is not None:
-            bits = members(other.mask)
-            across = sum(self._reduction(i, j, shared) for i in members(one.mask) for j in bits)
+            inside = [members(part.mask) for part in parts]
+            for one, other in itertools.combinations(inside, 2):
+                across += sum(self._reduction(i, j, shared) for i in one for j in other)
         return Solution(
-            one.mask | other.mask,
-            self.saved[shared] + one.saving + other.saving,
-            across + one.reduction + other.reduction,
+            sum(part.mask for part in parts),
+            sum(part.saving for part in parts) + (len(parts) - 1) * self.saved[shared],
+            sum(part.reduction for part in parts) + across,
             shared,
-            (one, other),
+            tuple(parts),
         )
 
     def tree(self, solution: Solution) -> SharingTree:
@@ -105,9 +88,8 @@ class Subtrees:
         return SharingTree(self._branch(solution, 0), self._depth)
 
     def _reduction(self, i: int, j: int, shared: int) -> int:
-        """AR of a pair of bits at the depth used; 0 where nothing is shared."""
-        if not shared or self._reductions is None:
-            return 0
+        """AR of a pair of bits at the depth used."""
+        assert self._reductions is not None
         try:
             return self._reductions[i, j, shared]
         except KeyError:
@@ -134,13 +116,7 @@ def preference(split: tuple[Solution, Solution]) -> tuple[int, int, int]:
 
 
 def exact_prefix_sums(block_costs: Sequence[float]) -> list[int]:
-    """Cost of the blocks 1..n for n = 0..D, as whole multiples of one small unit.
-
-    Raises
-    ------
-    TreeError
-        If a cost is negative or not finite.
-    """
+    """Cost of the blocks 1..n for n = 0..D, as whole multiples of one small unit."""
     for number, cost in enumerate(block_costs, 1):
         if not (math.isfinite(cost) and cost >= 0):
             raise TreeError(f"block {number}: expected a finite cost of at least 0, found {cost}")

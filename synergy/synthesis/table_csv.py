@@ -21,15 +21,6 @@ COLUMNS = (*LONG, "ar_low", "ar_high", "seeds", "status", "reason", *SCORES)
 WIDE = re.compile(r"ar_(-?\d+)_pct")
 
 
-def write_cells(cells: Sequence[Cell], path: Path) -> None:
-    """Write one row for each cell, numbers exactly as they are.
-
-    The same cells give the same bytes; the file appears complete or not at all.
-    """
-    columns = (*COLUMNS, "trials") if any(cell.trials for cell in cells) else COLUMNS
-    write_rows(path, columns, ([getattr(cell, name) for name in columns] for cell in cells))
-
-
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     """Write CSV: floats read back as the same floats, None is empty, tuples have spaces between."""
     text = io.StringIO()
@@ -48,20 +39,10 @@ def _written(value: object) -> str:
 
 
 def read_cells(path: Path) -> tuple[list[tuple[str, Cell]], list[str]]:
-    """Read cells in either layout.
+    """Read cells in either layout, each with its line such as ``line 4``; and what is wrong.
 
-    Returns
-    -------
-    located : list of (str, Cell)
-        Each cell with the line where it stands, such as ``line 4``. A value that is no number
-        is replaced, so that its cell is not reported as missing as well.
-    problems : list of str
-        What could not be read, one clause each.
-
-    Raises
-    ------
-    TableError
-        If the file cannot be read at all or lacks a column.
+    A value that is no number is replaced, so that its cell is not reported as missing as well.
+    A TableError is raised if the file cannot be read at all or lacks a column.
     """
     lines = read_lines(path)
     if not lines:
@@ -94,20 +75,18 @@ def read_cells(path: Path) -> tuple[list[tuple[str, Cell]], list[str]]:
             continue
         row = dict(zip(header, map(str.strip, values), strict=True))
         found: list[str] = []
-        cells = _wide(row, depths, found) if is_wide else _long(row, found)
+        if not is_wide:
+            cells = _long(row, found)
+        else:
+            pair = row["task_a"], row["task_b"]
+            cells = [Cell(*pair, d, _number(row, name, found, 0.0)) for name, d in depths.items()]
         problems += [f"{where}: {problem}; correct it" for problem in found]
         located += [(where, cell) for cell in cells]
     return located, problems
 
 
 def read_lines(path: Path, what: str = "an AR table") -> list[tuple[int, list[str]]]:
-    """Read the lines that are not blank, each with its number.
-
-    Raises
-    ------
-    TableError
-        If the file is missing or no CSV text.
-    """
+    """Read the lines that are not blank, each with its number; a TableError if it is no CSV."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -117,14 +96,6 @@ def read_lines(path: Path, what: str = "an AR table") -> list[tuple[int, list[st
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problem = f"found something else ({error}); save it as CSV with commas"
     raise TableError(f"{path}: expected {what} as CSV text in UTF-8, {problem}")
-
-
-def _wide(row: Mapping[str, str], depths: Mapping[str, int], problems: list[str]) -> list[Cell]:
-    """The cells of a pair, one for each column of ``depths``."""
-    return [
-        Cell(row["task_a"], row["task_b"], depth, _number(row, column, problems, 0.0))
-        for column, depth in depths.items()
-    ]
 
 
 def _long(row: Mapping[str, str], problems: list[str]) -> list[Cell]:

@@ -30,7 +30,7 @@ class TaskGraph:
     Raises
     ------
     TableError
-        If there is no task, or the depths of a pair are missing or impossible.
+        If there is no task, or the depths of a pair are impossible.
     """
 
     tasks: tuple[str, ...]
@@ -39,13 +39,7 @@ class TaskGraph:
     def __post_init__(self) -> None:
         if not self.tasks:
             raise TableError("expected a task graph with at least one task, found none")
-        pairs = self.pairs()
-        if len(self.depths) != len(pairs):
-            raise TableError(
-                f"expected the depths of {len(pairs)} pairs in the task graph, found those of "
-                f"{len(self.depths)}"
-            )
-        for (a, b), passing in zip(pairs, self.depths, strict=True):
+        for (a, b), passing in zip(self.pairs(), self.depths, strict=True):
             whole = all(isinstance(depth, Integral) and depth >= 1 for depth in passing)
             if not whole or list(passing) != sorted(set(passing)):
                 raise TableError(
@@ -68,10 +62,6 @@ class TaskGraph:
         """The largest depth that passes, for every pair; 0 where there is none."""
         return tuple(int(passing[-1]) if passing else 0 for passing in self.depths)
 
-    def deciding(self, strict: bool) -> tuple[object, ...]:
-        """What a tree follows from: the depths if ``strict``, else the weights."""
-        return self.depths if strict else self.weights
-
     def to_networkx(self) -> nx.Graph:
         """The graph with a ``weight`` and the ``depths`` that pass on every edge."""
         graph = nx.Graph()
@@ -81,7 +71,7 @@ class TaskGraph:
         return graph
 
 
-def task_graph(table: ARTable, question: Question) -> TaskGraph:
+def task_graph(table: ARTable, question: Question, *, optimistic: bool = False) -> TaskGraph:
     """The depths that the pairs of a table may share.
 
     Parameters
@@ -89,37 +79,23 @@ def task_graph(table: ARTable, question: Question) -> TaskGraph:
     table : ARTable
     question : Question
         Its threshold and its caps.
+    optimistic : bool
+        Whether every skipped cell passes that can, when AR grows with depth: every skipped depth
+        of a pair, except those above a depth that exceeds the threshold. A depth below the
+        largest that passes does not count as exceeding it: there the row itself contradicts the
+        assumption. A failed training says nothing of other depths.
 
     Returns
     -------
     TaskGraph
         Of the tasks in the order of the table, with the swept depths that pass and are not above
-        the cap. A failed or skipped cell does not pass.
+        the cap. A failed cell does not pass, and otherwise a skipped one neither.
 
     Raises
     ------
     ConfigError
         If a cap is of other tasks.
     """
-    return _graph(table, question, assume_skipped=False)
-
-
-def optimistic_graph(table: ARTable, question: Question) -> TaskGraph:
-    """The task graph if every skipped cell passes that can, when AR grows with depth.
-
-    That is every skipped depth of a pair, except those above a depth that exceeds the threshold.
-    A depth below the largest that passes does not count as exceeding it: there the row itself
-    contradicts the assumption. A failed training says nothing of other depths.
-
-    Raises
-    ------
-    ConfigError
-        As `task_graph`.
-    """
-    return _graph(table, question, assume_skipped=True)
-
-
-def _graph(table: ARTable, question: Question, *, assume_skipped: bool) -> TaskGraph:
     pairs = table.pairs()
     unknown = question.caps.keys() - set(map(frozenset, pairs))
     if unknown:
@@ -131,11 +107,10 @@ def _graph(table: ARTable, question: Question, *, assume_skipped: bool) -> TaskG
     for a, b in pairs:
         row = [table.cell(a, b, depth) for depth in table.depths]
         depths = {cell.shared_depth for cell in row if cell.passes(question.max_ar)}
-        if assume_skipped:
-            certain = max(depths, default=0)
-            exceeding = (c.shared_depth for c in row if c.ar_pct is not None)
-            limit = min((d for d in exceeding if d > certain), default=math.inf)
-            skipped = (c.shared_depth for c in row if c.status == "skipped")
+        if optimistic:
+            measured = (cell.shared_depth for cell in row if cell.ar_pct is not None)
+            limit = min((d for d in measured if d > max(depths, default=0)), default=math.inf)
+            skipped = (cell.shared_depth for cell in row if cell.status == "skipped")
             depths |= {depth for depth in skipped if depth < limit}
         cap = question.caps.get(frozenset((a, b)), math.inf)
         found.append(tuple(sorted(depth for depth in depths if depth <= cap)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
 
 from synergy.synthesis.task_graph import TaskGraph
 
@@ -67,6 +66,16 @@ def members(mask: int) -> list[int]:
     return bits
 
 
+def reached(near: Sequence[int], mask: int) -> int:
+    """Everything that is near a task of a set; ``near`` goes by bit number."""
+    found = 0
+    while mask:
+        bit = mask.bit_length() - 1
+        found |= near[bit]
+        mask ^= 1 << bit
+    return found
+
+
 def splits_between(groups: list[int]) -> list[int]:
     """The part without the first task, for every split of a set that cuts no group."""
     parts = [0]
@@ -75,59 +84,26 @@ def splits_between(groups: list[int]) -> list[int]:
     return parts[1:]
 
 
-class Place(NamedTuple):
-    """A depth that a set may share.
-
-    Attributes
-    ----------
-    level : int
-        Of the depth; the parts of the set share at least that much.
-    depth : int
-    uncut : list of int
-        Sets that no split at that depth may cut.
-    """
-
-    level: int
-    depth: int
-    uncut: list[int]
-
-
-class DepthRule(Protocol):
-    """Which depths a set of tasks may share."""
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """What may be shared above a set as far as it matters to the set, ascending from 0.
-
-        A set is solved once for each of them.
-        """
-        ...
-
-    def groups(self, mask: int, level: int) -> list[int]:
-        """The smallest parts of a set that a split at a level may put apart; by first task."""
-        ...
-
-    def depth(self, smallest: int, level: int) -> int:
-        """What a set of a smallest weight shares at a level."""
-        ...
-
-    def places(self, mask: int, smallest: int, level: int) -> list[Place]:
-        """What a set below a level may share, the deepest first."""
-        ...
+Place = tuple[int, int, list[int]]
+"""A depth that a set may share: its level, the depth, and sets that no split there may cut."""
 
 
 class AnyDepth:
     """A pair may share any depth up to its weight.
 
     A set then shares its smallest weight, since sharing less never makes the rest cheaper, and
-    what is shared above it never matters.
+    what is shared above it never matters. The names are those of `PassedDepths`.
     """
 
-    levels = (0,)
+    levels: tuple[int, ...] = (0,)
 
     def groups(self, mask: int, level: int) -> list[int]:
-        """Every task of its own."""
+        """Every task on its own."""
         return [1 << bit for bit in members(mask)]
+
+    def all_apart(self, mask: int, level: int) -> bool:
+        """Always."""
+        return True
 
     def depth(self, smallest: int, level: int) -> int:
         """The smallest weight."""
@@ -135,7 +111,7 @@ class AnyDepth:
 
     def places(self, mask: int, smallest: int, level: int) -> list[Place]:
         """The smallest weight."""
-        return [Place(0, smallest, [])]
+        return [(0, smallest, [])]
 
 
 class PassedDepths:
@@ -144,6 +120,12 @@ class PassedDepths:
     A tree keeps to this exactly when every split at depth d separates only pairs to which d is
     admissible. A set can then be unable to share as much as its smallest weight, because one of
     its pairs failed there, and what a part may do depends on how much is shared above it.
+
+    Attributes
+    ----------
+    levels : tuple of int
+        What may be shared above a set as far as it matters to the set, ascending from 0. A set
+        is solved once for each of them.
     """
 
     def __init__(self, graph: TaskGraph, sets: TaskSets) -> None:
@@ -161,30 +143,34 @@ class PassedDepths:
                 self._conflicts[rank[depth]][j] &= ~(1 << i)
 
     def groups(self, mask: int, level: int) -> list[int]:
-        """The smallest parts between which the depth is admissible."""
+        """The smallest parts of a set that a split at a level may put apart, by first task."""
         conflicts = self._conflicts[level]
         groups: list[int] = []
         while mask:
             group, added = 0, 1 << (mask.bit_length() - 1)
             while added:
                 group |= added
-                reached = 0
-                while added:
-                    reached |= conflicts[added.bit_length() - 1]
-                    added ^= 1 << (added.bit_length() - 1)
-                added = reached & mask & ~group
+                added = reached(conflicts, added) & mask & ~group
             groups.append(group)
             mask ^= group
         return groups
 
+    def all_apart(self, mask: int, level: int) -> bool:
+        """Whether a split at a level may put any two tasks of a set apart."""
+        return not reached(self._conflicts[level], mask) & mask
+
     def depth(self, smallest: int, level: int) -> int:
-        """The depth of the level."""
+        """What a set of a smallest weight shares at a level."""
         return self.levels[level]
 
     def places(self, mask: int, smallest: int, level: int) -> list[Place]:
-        """The admissible depths that are not above the smallest weight."""
+        """What a set below a level may share, the deepest first."""
         deepest = self.levels.index(smallest)
         return [
-            Place(place, self.levels[place], [g for g in self.groups(mask, place) if g & (g - 1)])
+            (place, self.levels[place], [g for g in self.groups(mask, place) if g & (g - 1)])
             for place in range(deepest, level - 1, -1)
         ]
+
+
+DepthRule = AnyDepth | PassedDepths
+"""Which depths a set of tasks may share."""

@@ -8,38 +8,17 @@ smallest tree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.subtrees import Solution, Subtrees, preference
 from synergy.synthesis.task_graph import TaskGraph
-from synergy.synthesis.task_sets import (
-    AnyDepth,
-    DepthRule,
-    PassedDepths,
-    Place,
-    TaskSets,
-    members,
-)
+from synergy.synthesis.task_sets import AnyDepth, DepthRule, PassedDepths, Place, members
 from synergy.tree import SharingTree
 
-
-class Proposal(NamedTuple):
-    """How a set may be split.
-
-    Attributes
-    ----------
-    splits : sequence of int
-        Each as the part with the first task.
-    places : sequence of Place
-        Depths that the set may share, the deepest first; a split uses the first one that it can.
-    complete : bool
-        False when these are not all splits that ought to be followed.
-    """
-
-    splits: Sequence[int]
-    places: Sequence[Place]
-    complete: bool = True
+Proposal = tuple[Sequence[int], Sequence[Place], bool]
+"""Splits of a set, each as the part with the first task; depths that the set may share, of which
+a split uses the first one that it can; and whether these are all splits to follow."""
 
 
 class Splits(Protocol):
@@ -57,19 +36,7 @@ class Splits(Protocol):
     def __init__(self, subtrees: Subtrees, depths: DepthRule) -> None: ...
 
     def propose(self, mask: int, smallest: int, level: int, *, hurried: bool) -> Proposal:
-        """How to split a set that is worth splitting.
-
-        Parameters
-        ----------
-        mask : int
-            The set, with pairs of different weights.
-        smallest : int
-            The smallest weight inside.
-        level : int
-            What is shared above, a place among the ``levels`` of the depths.
-        hurried : bool
-            Whether one split is enough.
-        """
+        """How to split a set with different weights; ``hurried``, one split is enough."""
         ...
 
 
@@ -86,13 +53,23 @@ class TreeSearch:
     ----------
     kind : type of Splits
     graph : TaskGraph
-        With weights of 0..D.
+        With weights of 0..D; the order of its tasks is the task order.
     block_costs : sequence of float, length D
-        Finite, 0 or more.
+        Parameters, MACs or any other cost of the blocks 1..D; finite, 0 or more.
     table : ARTable, optional
+        Of the same tasks, with an AR at every depth that may come into use.
     strict : bool
         Pairs share only depths that passed themselves, or nothing; otherwise any depth up to
         their weight.
+
+    Raises
+    ------
+    ConfigError
+        If there are too many tasks for the kind of splits.
+    TableError
+        If a pair has a weight above D, or the table lacks what it ought to have.
+    TreeError
+        If a block cost, or a task name in a tree, cannot be used.
 
     Attributes
     ----------
@@ -112,7 +89,7 @@ class TreeSearch:
         strict: bool = False,
     ) -> None:
         self._subtrees = Subtrees(graph, block_costs, table)
-        self._depths = depth_rule(graph, self._subtrees.sets, strict)
+        self._depths = PassedDepths(graph, self._subtrees.sets) if strict else AnyDepth()
         self._solved: list[dict[int, Solution | None]] = [{} for _ in self._depths.levels]
         self.splits = kind(self._subtrees, self._depths)
         self.effort = 0
@@ -142,10 +119,13 @@ class TreeSearch:
         if smallest < self._depths.levels[level]:
             return None
         if sets.alike(mask, bits, smallest):  # every way to split comes to the same tree
-            return self._subtrees.alike(bits, smallest)
+            return self._subtrees.joined([self._subtrees.alone(bit) for bit in bits], smallest)
         hurried = self.effort > max_effort
         splits, places, complete = self.splits.propose(mask, smallest, level, hurried=hurried)
-        ways = [(p.level, self._solved[p.level], p.depth, saved[p.depth], p.uncut) for p in places]
+        ways = [
+            (place, self._solved[place], shared, saved[shared], cut)
+            for place, shared, cut in places
+        ]
         best = deepest = -1
         ties: list[tuple[Solution, Solution]] = []
         for part in splits:
@@ -170,9 +150,4 @@ class TreeSearch:
                 complete = False
                 break
         self.complete &= complete
-        return self._subtrees.joined(*min(ties, key=preference), deepest) if ties else None
-
-
-def depth_rule(graph: TaskGraph, sets: TaskSets, strict: bool) -> DepthRule:
-    """The depths that sets of tasks may share."""
-    return PassedDepths(graph, sets) if strict else AnyDepth()
+        return self._subtrees.joined(min(ties, key=preference), deepest) if ties else None

@@ -3,9 +3,7 @@
 ``SWEEPS`` maps the name of a sweep to its implementation (see `synergy.synthesis.sweeps.base`).
 """
 
-from __future__ import annotations
-
-from synergy.synthesis.sweeps.base import Sweep, SweepGoal, known_cells, run_sweep, settled_table
+from synergy.synthesis.sweeps.base import Sweep, SweepGoal, known_cells, run_sweep
 from synergy.synthesis.sweeps.forecast import Forecast, forecast
 from synergy.synthesis.sweeps.full import FullSweep
 from synergy.synthesis.sweeps.lazy import LazySweep
@@ -13,13 +11,4 @@ from synergy.synthesis.sweeps.scan import ScanSweep
 
 SWEEPS: dict[str, Sweep] = {sweep.name: sweep for sweep in (FullSweep(), ScanSweep(), LazySweep())}
 
-__all__ = [
-    "SWEEPS",
-    "Forecast",
-    "Sweep",
-    "SweepGoal",
-    "forecast",
-    "known_cells",
-    "run_sweep",
-    "settled_table",
-]
+__all__ = ["SWEEPS", "Forecast", "Sweep", "SweepGoal", "forecast", "known_cells", "run_sweep"]

@@ -7,9 +7,10 @@ alone, so a stopped command goes on from what is on disk, and cells of an earlie
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 from synergy.costs import Costs
 from synergy.errors import ConfigError
@@ -53,18 +54,12 @@ class SweepGoal:
                 "expected at least two different tasks to sweep, found "
                 f"{', '.join(self.tasks) or 'none'}; name each task once"
             )
-        most = self.costs.depth
-        ascending = sorted(set(self.depths)) == list(self.depths)
+        most, ascending = self.costs.depth, sorted(set(self.depths)) == list(self.depths)
         if not (self.depths and ascending and 1 <= self.depths[0] <= self.depths[-1] <= most):
             raise ConfigError(
                 f"expected ascending depths of 1 to {most} to sweep, found "
                 f"{', '.join(map(str, self.depths)) or 'none'}; correct the depths"
             )
-
-    @property
-    def max_ar(self) -> float:
-        """The threshold, in percent."""
-        return self.question.max_ar
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """All pairs, in task order."""
@@ -75,7 +70,7 @@ class SweepGoal:
         return tuple((a, b, depth) for a, b in self.pairs() for depth in self.depths)
 
 
-class Sweep(Protocol):
+class Sweep(ABC):
     """A strategy; an implementation has no state.
 
     Attributes
@@ -86,9 +81,10 @@ class Sweep(Protocol):
         What it does and what it assumes, in one sentence.
     """
 
-    name: str
-    summary: str
+    name: ClassVar[str]
+    summary: ClassVar[str]
 
+    @abstractmethod
     def wanted(self, goal: SweepGoal, known: Known, batch: int = 1) -> tuple[CellKey, ...]:
         """The cells to train next, the most telling first; empty when the table is settled.
 
@@ -101,32 +97,25 @@ class Sweep(Protocol):
             How many cells can be trained at once. A sweep may name fewer, when more would be
             guesses, and names more only where it needs them in any case.
         """
-        ...
 
+    @abstractmethod
     def skip_reason(self, goal: SweepGoal, known: Known, key: CellKey) -> str:
         """Why a cell that is not known is not needed; asked when nothing is wanted any more."""
-        ...
 
+    @abstractmethod
     def bounds(self, goal: SweepGoal, known: Known) -> tuple[int, int]:
         """Least and most cells that remain to be trained, if no training fails."""
-        ...
 
     def notes(self, goal: SweepGoal, table: ARTable) -> tuple[str, ...]:
         """What a reader of the table should know, one sentence each."""
-        ...
+        return ()
 
 
 def known_cells(goal: SweepGoal, cells: Iterable[Cell]) -> dict[CellKey, Cell]:
     """The trained cells among ``cells`` that belong to the goal, by key in its task order."""
     wanted = set(goal.cells())
-    known: dict[CellKey, Cell] = {}
-    for cell in cells:
-        if cell.status == "skipped":
-            continue
-        for either in (cell, cell.flipped()):
-            if either.key in wanted:
-                known[either.key] = either
-    return known
+    both = (either for cell in cells for either in (cell, cell.flipped()))
+    return {cell.key: cell for cell in both if cell.status != "skipped" and cell.key in wanted}
 
 
 def run_sweep(
@@ -140,8 +129,7 @@ def run_sweep(
 
     Parameters
     ----------
-    sweep : Sweep
-    goal : SweepGoal
+    sweep, goal
     train : callable
         Takes keys and returns their cells, measured or failed, in any order.
     known : iterable of Cell
@@ -164,13 +152,8 @@ def run_sweep(
         found |= known_cells(goal, train(keys))
         if missing := [key for key in keys if key not in found]:
             raise ValueError(f"expected the trained cells {missing}, found none")
-    return settled_table(sweep, goal, found)
-
-
-def settled_table(sweep: Sweep, goal: SweepGoal, known: Known) -> ARTable:
-    """The table of a sweep that wants nothing any more: known cells, all others skipped."""
-    cells = [
-        known[key] if key in known else Cell.skipped(*key, sweep.skip_reason(goal, known, key))
+    cells = (
+        found.get(key) or Cell.skipped(*key, sweep.skip_reason(goal, found, key))
         for key in goal.cells()
-    ]
+    )
     return ARTable(goal.tasks, goal.depths, tuple(cells))

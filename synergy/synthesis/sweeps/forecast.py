@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from synergy.seeding import hash64, uniform
@@ -47,12 +47,8 @@ def forecast(
 
     Parameters
     ----------
-    sweep : Sweep
-    goal : SweepGoal
-    known : iterable of Cell
-        Cells that need not be trained.
-    batch : int
-        How many cells are trained at once.
+    sweep, goal, known, batch
+        As in `run_sweep`.
     tables : int
         Number of imagined tables, at least 1. With the sweep lazy, one takes about 15 ms for
         four tasks and 0.3 s for eight, growing like the exact solver.
@@ -68,14 +64,12 @@ def forecast(
             for place, pair in enumerate(goal.pairs())
         }
 
-        def train(
-            keys: Sequence[CellKey], weights: dict[tuple[str, str], int] = weights
-        ) -> list[Cell]:
+        def train(keys: Sequence[CellKey], weights: Mapping = weights) -> list[Cell]:
             nonlocal trainings, steps
             trainings += len(keys)
             steps += math.ceil(len(keys) / batch)
-            ar = {True: goal.max_ar, False: goal.max_ar + 1}
-            return [Cell(a, b, depth, ar[depth <= weights[a, b]]) for a, b, depth in keys]
+            max_ar = goal.question.max_ar
+            return [Cell(a, b, d, max_ar + (d > weights[a, b])) for a, b, d in keys]
 
         run_sweep(sweep, goal, train, cells.values(), batch)
     return Forecast(least, most, trainings / tables, steps / tables)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import CellKey
-from synergy.synthesis.sweeps.base import Known, SweepGoal
+from synergy.synthesis.sweeps.base import Known, Sweep, SweepGoal
 
 
-class FullSweep:
+class FullSweep(Sweep):
     """Trains all cells, in one go; the table then serves every threshold and every solver."""
 
     name = "full"
@@ -25,7 +24,3 @@ class FullSweep:
         """The number of cells that are not known, twice."""
         count = len(self.wanted(goal, known))
         return count, count
-
-    def notes(self, goal: SweepGoal, table: ARTable) -> tuple[str, ...]:
-        """Nothing is assumed."""
-        return ()

@@ -15,10 +15,11 @@ import networkx as nx
 
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import Cell, CellKey
-from synergy.synthesis.exact import MAX_TASKS, exact_tree
-from synergy.synthesis.recursive import recursive_tree
-from synergy.synthesis.sweeps.base import Known, SweepGoal
+from synergy.synthesis.exact import MAX_TASKS, ExactSplits
+from synergy.synthesis.recursive import PaperSplits
+from synergy.synthesis.sweeps.base import Known, Sweep, SweepGoal
 from synergy.synthesis.task_graph import TaskGraph
+from synergy.synthesis.tree_search import TreeSearch
 from synergy.wording import counted
 
 # Chance of passing of the cells that are chosen, at best. A pass settles more than a failure, and
@@ -53,7 +54,7 @@ class PairRange:
         A failed training tells nothing of AR, so it takes away its own depth only.
         """
         row = {depth: known[*pair, depth] for depth in goal.depths if (*pair, depth) in known}
-        least = max((d for d, cell in row.items() if cell.passes(goal.max_ar)), default=0)
+        least = max((d for d, cell in row.items() if cell.passes(goal.question.max_ar)), default=0)
         exceeding = [d for d, cell in row.items() if d > least and cell.ar_pct is not None]
         limit = min(exceeding, default=goal.costs.depth + 1)
         above = (d for d in goal.depths if least < d < limit and d not in row)
@@ -69,13 +70,12 @@ class PairRange:
         """The largest weight that is possible."""
         return self.candidates[-1]
 
-    def split(self, depth: int) -> tuple[int, int]:
-        """Numbers of candidates that are left when the cell at ``depth`` fails, and passes."""
-        below = sum(candidate < depth for candidate in self.candidates)
-        return below, len(self.candidates) - below
+    def above(self, depth: int) -> int:
+        """How many candidates lie above the certain one, up to ``depth``; 1 at least above it."""
+        return max(1, sum(self.least < c <= depth for c in self.candidates)) * (depth > self.least)
 
 
-class LazySweep:
+class LazySweep(Sweep):
     """Trains cells on which the optimistic tree rests, until that tree is certain.
 
     A pair of T tasks at D depths has D + 1 possible weights, so halving its range settles it
@@ -97,12 +97,12 @@ class LazySweep:
         """
         ranges = _ranges(goal, known)
         uncertain = [(r, d) for r, d in _optimistic(goal, ranges) if d > r.least]
-        uncertain.sort(key=lambda item: -_position(item[0], item[1]))
+        uncertain.sort(key=lambda item: -item[0].above(item[1]))
         chances = _chances((0, *goal.depths), ranges)
         spare = _spare(goal, ranges)
         keys: list[CellKey] = []
         for pair, used in uncertain[:batch]:
-            depth = _question(pair, used, chances, spare)
+            depth = _depth_to_train(pair, used, chances, spare)
             spare -= _lost(pair, depth)
             keys.append((*pair.pair, depth))
         return tuple(keys)
@@ -135,14 +135,12 @@ class LazySweep:
 
     def notes(self, goal: SweepGoal, table: ARTable) -> tuple[str, ...]:
         """The assumption, how much of the table could show it, and all that contradicts it."""
-        couples, violations = table.couples(), table.violations()
+        max_ar, couples, violations = goal.question.max_ar, table.couples(), table.violations()
         skipped = sum(cell.status == "skipped" for cell in table.cells)
         seen = "no pair has two measured cells, so nothing could show whether it does"
         if couples:
-            among = counted(len(couples), "couple")
-            seen = (
-                f"AR fell with depth in {len(violations)} of {among} of measured cells of one pair"
-            )
+            among = f"{counted(len(couples), 'couple')} of measured cells of one pair"
+            seen = f"AR fell with depth in {len(violations)} of {among}"
         if skipped:
             seen += f", and {counted(skipped, 'skipped cell')} could contradict it unseen"
         notes = [
@@ -157,8 +155,8 @@ class LazySweep:
                 "tree need not be the smallest."
             )
         for shallow, deep in violations:
-            between = deep.passes(goal.max_ar) and not shallow.passes(goal.max_ar)
-            told = " and the threshold lies between" if between else ""
+            crossed = deep.passes(max_ar) and not shallow.passes(max_ar)
+            told = " and the threshold lies between" if crossed else ""
             notes.append(
                 f"Against this, {deep.task_a} and {deep.task_b} have an AR of "
                 f"{shallow.ar_pct:g} % with {shallow.shared_depth} shared blocks and "
@@ -176,20 +174,11 @@ def _optimistic(goal: SweepGoal, ranges: Sequence[PairRange]) -> list[tuple[Pair
     graph = TaskGraph.of_weights(goal.tasks, {r.pair: r.most for r in ranges})
     # Among trees of equal cost, solvers take the one with the lowest AR; here, trainings to go.
     to_go = ARTable.from_cells(
-        Cell(*r.pair, depth, _halvings(_position(r, depth) + 1))
-        for r in ranges
-        for depth in goal.depths
+        Cell(*r.pair, depth, _halvings(r.above(depth) + 1)) for r in ranges for depth in goal.depths
     )
-    solve = exact_tree if len(goal.tasks) <= MAX_TASKS else recursive_tree
-    tree = solve(graph, goal.costs.block_params, to_go)
+    kind = ExactSplits if len(goal.tasks) <= MAX_TASKS else PaperSplits
+    tree = TreeSearch(kind, graph, goal.costs.block_params, to_go).tree()
     return [(r, tree.shared_depth(*r.pair)) for r in ranges]
-
-
-def _position(pair: PairRange, depth: int) -> int:
-    """How many candidates lie above what is certain, up to ``depth``; at least 1 if it is not."""
-    if depth <= pair.least:
-        return 0
-    return max(1, sum(pair.least < candidate <= depth for candidate in pair.candidates))
 
 
 def _halvings(candidates: int) -> int:
@@ -198,7 +187,8 @@ def _halvings(candidates: int) -> int:
 
 def _lost(pair: PairRange, depth: int) -> int:
     """Trainings more, in the worst case, than halving the range would take."""
-    return 1 + _halvings(max(pair.split(depth))) - _halvings(len(pair.candidates))
+    count, below = len(pair.candidates), sum(candidate < depth for candidate in pair.candidates)
+    return 1 + _halvings(max(below, count - below)) - _halvings(count)
 
 
 def _spare(goal: SweepGoal, ranges: Sequence[PairRange]) -> int:
@@ -207,7 +197,7 @@ def _spare(goal: SweepGoal, ranges: Sequence[PairRange]) -> int:
     return max(0, guaranteed - sum(r.trained + _halvings(len(r.candidates)) for r in ranges))
 
 
-def _question(pair: PairRange, used: int, chances: dict[int, float], spare: int) -> int:
+def _depth_to_train(pair: PairRange, used: int, chances: dict[int, float], spare: int) -> int:
     """The depth to train for a pair that a tree wants to share ``used`` blocks."""
     depths = [depth for depth in pair.candidates[1:] if _lost(pair, depth) <= spare]
     depths = [depth for depth in depths if depth <= used] or depths

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import CellKey
-from synergy.synthesis.sweeps.base import Known, SweepGoal
+from synergy.synthesis.sweeps.base import Known, Sweep, SweepGoal
 
 
-class ScanSweep:
+class ScanSweep(Sweep):
     """Finds the weight of every pair by its definition, the largest depth that passes.
 
     Cells below the first that passes cannot change a weight, so the task graph is the full
@@ -27,24 +26,15 @@ class ScanSweep:
 
     def skip_reason(self, goal: SweepGoal, known: Known, key: CellKey) -> str:
         """Names the deeper cell that passed."""
-        a, b, depth = key
-        passed = max(
-            deeper
-            for deeper in goal.depths
-            if deeper > depth
-            and (a, b, deeper) in known
-            and known[a, b, deeper].passes(goal.max_ar)
-        )
-        return f"not needed: the pair passes {goal.max_ar:g} % with {passed} shared blocks"
+        a, b, _ = key
+        max_ar = goal.question.max_ar
+        passed = max(d for d in goal.depths if (c := known.get((a, b, d))) and c.passes(max_ar))
+        return f"not needed: the pair passes {max_ar:g} % with {passed} shared blocks"
 
     def bounds(self, goal: SweepGoal, known: Known) -> tuple[int, int]:
         """One cell of every unfinished pair at least, all cells above its known pass at most."""
         remaining = [len(tuple(_unsettled(goal, known, a, b))) for a, b in goal.pairs()]
         return sum(count > 0 for count in remaining), sum(remaining)
-
-    def notes(self, goal: SweepGoal, table: ARTable) -> tuple[str, ...]:
-        """Nothing is assumed."""
-        return ()
 
 
 def _unsettled(goal: SweepGoal, known: Known, a: str, b: str) -> Iterator[CellKey]:
@@ -53,5 +43,5 @@ def _unsettled(goal: SweepGoal, known: Known, a: str, b: str) -> Iterator[CellKe
         cell = known.get((a, b, depth))
         if cell is None:
             yield a, b, depth
-        elif cell.passes(goal.max_ar):
+        elif cell.passes(goal.question.max_ar):
             return
