@@ -47,8 +47,8 @@ def test_a_budget_that_needs_no_sharing_is_no_failure(tmp_path):
     config.write_text(yaml.safe_dump(settings))
     file = tmp_path / "table.csv"
     ARTable.from_cells([Cell("gc", "vad", 8, 5.0)]).to_csv(file)
-    table = ("--table", file, "--config", config, "--no-train", "--json")
-    ran = synergy("synthesize", *table, "--max-params", 10**7)
+    table = ("--table", file, "--config", config, "--json")
+    ran = synergy("search", *table, "--max-params", 10**7)
     assert ran.code == 0, ran.err
     assert ran.json["notation"] == "{gc,vad}@0"
 
@@ -62,7 +62,7 @@ def test_costs_from_settings_follow_the_hop():
 
 
 def test_the_papers_table_with_budget_needs_known_decoders():
-    ran = synergy("synthesize", "--table", PAPER_TABLE, "--no-train", "--max-params", 52600)
+    ran = synergy("search", "--table", PAPER_TABLE, "--max-params", 52600)
     assert ran.code == 2
     assert "the sizes of the decoders are not known" in ran.err
 
@@ -71,7 +71,7 @@ def test_a_threshold_below_every_cell_shares_nothing_and_says_so(tmp_path):
     text = (PAPER / "table3_pairwise_ar.csv").read_text(encoding="utf-8")
     file = tmp_path / "table.csv"
     file.write_text(text.replace(",0.0", ",0.1"), encoding="utf-8")
-    ran = synergy("synthesize", "--table", file, "--no-train", "--max-ar", 0.05)
+    ran = synergy("search", "--table", file, "--max-ar", 0.05)
     assert ran.code == 1
     assert "no pair keeps an AR of 0.05 % at any depth" in ran.err
     assert "the lowest AR of the table is 0.10 % (gc-vad at depth 4)" in ran.err
@@ -79,7 +79,7 @@ def test_a_threshold_below_every_cell_shares_nothing_and_says_so(tmp_path):
 
 
 def test_the_papers_frontier_shrinks_with_the_threshold():
-    rows = synergy("synthesize", "--table", PAPER_TABLE, "--frontier", "--json").json["frontier"]
+    rows = synergy("search", "--table", PAPER_TABLE, "--frontier", "--json").json["frontier"]
     at_two = [r for r in rows if r["max_ar_from"] <= 2 and (r["max_ar_to"] or 99) > 2]
     assert [row["notation"] for row in at_two] == ["{{gc,ac}@8,{scr,vad}@8}@6"]
     assert rows[-1]["notation"] == "{gc,ac,scr,vad}@8"

@@ -142,8 +142,7 @@ def test_sweeps_need_no_more_than_full_and_lead_to_the_same_tree(config, tmp_pat
                 assert cell.ar_pct == whole.cell(*cell.key).ar_pct
         sizes = {
             synergy(
-                *("synthesize", "--table", file, "--max-ar", 60, "--no-train"),
-                *("--solver", "exact", "--json"),
+                *("search", "--table", file, "--max-ar", 60, "--solver", "exact", "--json"),
             ).json["encoder_params"]
             for file in (workspace / "ar_table.csv", paired[0] / "ar_table.csv")
         }
@@ -239,7 +238,7 @@ def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
     state = synergy("show", "--workspace", workspace, "--json").json
     assert state["table"] is None and state["table_distilled"]["measured"] == 6
     assert state["tree_is_trained"] and state["model_is_current"]
-    narrow = ("synthesize", "--workspace", workspace, "--no-train", "--distill", "--width", 0.5)
+    narrow = ("search", "--workspace", workspace, "--distill", "--width", 0.5)
     assert synergy(*narrow).code in (0, 1)
     state = synergy("show", "--workspace", workspace, "--json").json
     assert not state["tree_is_trained"]
@@ -256,4 +255,4 @@ def test_a_table_of_other_tasks_is_not_refined(workspace):
     file.write_text(file.read_text().replace("vad", "scene"))
     ran = synergy("pairwise", "--workspace", workspace, "--refine", 1, *SERIAL)
     assert ran.code == 2
-    assert "has the tasks scene, which the configuration lacks" in ran.err
+    assert "the AR table has the tasks scene, which the configuration with" in ran.err
