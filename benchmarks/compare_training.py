@@ -20,18 +20,18 @@ from pathlib import Path
 
 from synergy.config import RunConfig, load_config
 from synergy.experiment import prepare
-from synergy.stages.baseline import baseline
-from synergy.stages.outcome import Outcome
-from synergy.stages.progress import Silent
-from synergy.stages.sweep import Session
+from synergy.measuring.bench import train_singles
+from synergy.measuring.outcome import Outcome
+from synergy.running.progress import Silent
+from synergy.running.session import Session
 from synergy.training.config import TrainingConfig
 from synergy.workspace import Workspace
 
 
-def scores(config: RunConfig, workspace: Workspace, workers: int) -> dict[str, Outcome]:
+def singles(config: RunConfig, workspace: Workspace, workers: int) -> Outcome:
     """Train what is missing of the single-task models."""
     session = Session(prepare(config, workers), workspace, "process", workers, Silent())
-    return dict(baseline(session, session.experiment.tasks).outcomes)
+    return train_singles(session, session.experiment.tasks)
 
 
 def main() -> None:
@@ -46,20 +46,20 @@ def main() -> None:
     options = parser.parse_args()
     config = load_config(options.config).model_copy(update={"seeds": options.seeds})
     workspace = Workspace(options.workspace)
-    found = []
+    found: list[Outcome] = []
     with workspace.lock("compare_training"):
         for setting in (options.first, options.second):
             key, value = setting.split("=", 1)
             training = {**config.training.model_dump(), key: value}
             changed = {"training": TrainingConfig.model_validate(training)}
-            found.append(scores(config.model_copy(update=changed), workspace, options.workers))
+            found.append(singles(config.model_copy(update=changed), workspace, options.workers))
     before, after = found
     print(f"| task | {options.first} | {options.second} | difference | spread | test |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for task, first in before.items():
-        values = first.scores["valid"][task]
-        means = 100 * first.mean("valid", task), 100 * after[task].mean("valid", task)
-        tests = 100 * first.mean("test", task), 100 * after[task].mean("test", task)
+    for task in before.runs:
+        values = before.scores["valid"][task]
+        means = [100 * model.mean("valid", task) for model in (before, after)]
+        tests = [100 * model.mean("test", task) for model in (before, after)]
         print(
             f"| {task} | {means[0]:.1f} | {means[1]:.1f} | {means[1] - means[0]:+.1f} "
             f"| {100 * (max(values) - min(values)):.1f} | {tests[0]:.1f}, {tests[1]:.1f} |"

@@ -11,15 +11,16 @@ that of the second, in percent, with its 95 % bootstrap interval, on both splits
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from synergy.config import load_config
 from synergy.experiment import PLAIN, Experiment, Recipe, prepare
-from synergy.stages.outcome import Outcome, outcome_of, reduction
-from synergy.stages.resampling import Resampler
-from synergy.stages.sweep import Swept, trials_of
+from synergy.measuring.bootstrap import Resampler
+from synergy.measuring.outcome import Outcome, reduction
+from synergy.records import ComparisonsFile
+from synergy.running.session import Results
 from synergy.tree import SharingTree
 from synergy.wording import REPORTED
 from synergy.workspace import Workspace
@@ -31,19 +32,15 @@ class Models:
     def __init__(self, experiment: Experiment, workspace: Workspace) -> None:
         self.experiment = experiment
         self.store = workspace.trials
-        file = workspace.comparisons
-        rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
-        self.lines = {row["name"]: row for row in rows if not row["error"] and row["notation"]}
+        kept = ComparisonsFile.read(workspace.comparisons)
+        rows = () if kept is None else kept.rows
+        self.lines = {row.name: row for row in rows if not row.error and row.notation}
 
     def named(self, name: str) -> Outcome:
         """All seeds of a line of the comparison, or of a tree."""
-        depth = self.experiment.config.encoder.depth
         if row := self.lines.get(name):
-            digests = row["digests"]
-            seeds = [self.store.trial(digest).seed for digest in digests]
-            scores = {s: {t: tuple(of) for t, of in row["scores"][s].items()} for s in REPORTED}
-            tree = SharingTree.parse(row["notation"], depth)
-            return Outcome(tree, tuple(digests), scores, (), tuple(seeds))
+            runs = {result.seed: result for result in map(self.store.result, row.digests)}
+            return Outcome(dict.fromkeys(row.scores["valid"], runs), {})
         notation, *rest = name.split(", ")
         recipe = PLAIN
         for part in rest:
@@ -51,13 +48,13 @@ class Models:
                 recipe = replace(recipe, distilled=True)
             else:
                 recipe = replace(recipe, width=float(part.removeprefix("width ")))
-        return self.tree(SharingTree.parse(notation, depth), recipe)
+        return self.trained([SharingTree.parse(notation, self.experiment.depth)], recipe)
 
-    def tree(self, tree: SharingTree, recipe: Recipe = PLAIN) -> Outcome:
-        """All seeds of a tree."""
-        digests = [trial.digest for trial in trials_of(self.experiment, [tree], recipe)]
-        results = {digest: self.store.result(digest) for digest in digests}
-        return outcome_of(self.experiment, Swept(results, {}, 0), tree, recipe)
+    def trained(self, trees: Iterable[SharingTree], recipe: Recipe = PLAIN) -> Outcome:
+        """All seeds of some trees."""
+        trials = self.experiment.trials(trees, recipe)
+        done = {trial.digest: self.store.result(trial.digest) for trial in trials}
+        return Outcome.of(Results(done, {}), trials)
 
 
 def main() -> None:
@@ -70,14 +67,11 @@ def main() -> None:
     experiment = prepare(load_config(arguments.workspace / "config.yaml"))
     models = Models(experiment, workspace)
     pair = [models.named(name) for name in arguments.models]
-    tasks, depth = pair[0].tree.tasks, experiment.config.encoder.depth
-    singles = {task: models.tree(SharingTree.single(task, depth)) for task in tasks}
+    singles = models.trained(map(experiment.alone, pair[0].runs))
     resampler = Resampler(experiment, workspace.trials)
     for split in REPORTED:
         one, other = (reduction(singles, model, split) for model in pair)
-        alone = {task: single.digests for task, single in singles.items()}
-        first, second = (dict.fromkeys(tasks, model.digests) for model in pair)
-        low, high = resampler.difference(alone, first, second, split)
+        low, high = resampler.difference(singles, *pair, split)
         print(f"{split}: {one:.1f} - {other:.1f} = {one - other:+.1f} [{low:+.1f}, {high:+.1f}]")
 
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from synergy.config import load_config
-from synergy.stages.search import costs_from_settings
+from synergy.experiment import settings_costs
 from synergy.synthesis import ARTable, Question, search
 from synergy.synthesis.cells import Cell, CellKey
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, run_sweep
@@ -38,7 +38,7 @@ def main() -> None:
         return
     whole = ARTable.from_csv(given.workspace / "ar_table.csv")
     config = load_config(given.workspace / "config.yaml")
-    costs = costs_from_settings(config, whole.tasks).size
+    costs = settings_costs(config, whole.tasks)
     seconds = seconds_of_pairs(given.workspace)
     thresholds = given.max_ar or sorted(
         {cell.ar_pct for cell in whole.cells if cell.ar_pct is not None}
