@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -15,8 +16,9 @@ from synergy.datasets import DATASETS, CorpusConfig
 from synergy.datasets.content import expand_home
 from synergy.encoders import Cnn8, EncoderConfig
 from synergy.errors import ConfigError
+from synergy.extensions import imports_allowed
 from synergy.files import StrictModel
-from synergy.tasks import TASK_KINDS, TaskKind
+from synergy.tasks import TaskKind, rules_of
 from synergy.tasks.task_source import TaskSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig
@@ -33,7 +35,7 @@ class TaskConfig(StrictModel):
     Attributes
     ----------
     kind : str
-        Key in ``TASK_KINDS``, such as ``clip_classification``.
+        Key in ``TASK_KINDS``, such as ``clip_classification``, or ``package.module:Class``.
     classes : list of str, optional
         In the order of the logits; by default the sorted values found in the corpora.
     corpora : dict of corpus name to TaskSource
@@ -47,15 +49,16 @@ class TaskConfig(StrictModel):
     @field_validator("kind")
     @classmethod
     def _known(cls, kind: str) -> str:
-        if kind not in TASK_KINDS:
-            hint = did_you_mean(kind, TASK_KINDS)
-            raise ValueError(f"expected one of {', '.join(TASK_KINDS)}, found {kind!r}{hint}")
+        try:
+            rules_of(kind)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
         return kind
 
     @property
     def rules(self) -> TaskKind:
         """What the kind of the task decides."""
-        return TASK_KINDS[self.kind]
+        return rules_of(self.kind)
 
 
 class RunConfig(StrictModel):
@@ -206,10 +209,17 @@ _StrictLoader.add_implicit_resolver(
 )
 
 
-def load_config(path: Path | None) -> RunConfig:
+def load_config(path: Path | None, imports: bool = True) -> RunConfig:
     """Read a configuration; the embedded demonstration when ``path`` is None.
 
     Relative corpus folders are taken from the folder of the file.
+
+    Parameters
+    ----------
+    path : Path, optional
+    imports : bool
+        Whether a name such as ``package.module:Class`` may import its module: not for a file that
+        nobody named, such as that of a workspace.
 
     Raises
     ------
@@ -233,7 +243,8 @@ def load_config(path: Path | None) -> RunConfig:
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: expected a mapping of settings, found {type(data).__name__}")
     try:
-        return _anchored(RunConfig.model_validate(data), file.parent)
+        with imports_allowed() if imports else nullcontext():
+            return _anchored(RunConfig.model_validate(data), file.parent)
     except ValidationError as error:
         raise ConfigError(f"{file}: {'; '.join(_sentences(error))}") from error
 
@@ -272,7 +283,7 @@ def _keys_beside(where: Sequence[str | int]) -> Iterable[str]:
     """Keys of the model in which the unknown key ``where`` stands."""
     model: Any
     match where:
-        case ["corpora", _, str(form), *rest]:
+        case ["corpora", _, str(form), *rest] if form in DATASETS:
             model = DATASETS[form][0]
         case ["tasks", _, "corpora", _, *rest]:
             model = TaskSource

@@ -9,13 +9,15 @@ from functools import cached_property, lru_cache, partial
 from synergy.audio.features import FeatureConfig
 from synergy.config import RunConfig
 from synergy.costs import Costs
-from synergy.datasets import DATASETS
+from synergy.datasets import load_corpus
 from synergy.datasets.base import Corpus
 from synergy.datasets.feature_store import open_store
 from synergy.encoders import Cnn8, Encoder, encoder_at
 from synergy.errors import DataError
+from synergy.export.source import check_exportable
+from synergy.export.torch_model import meta_network
 from synergy.network import costs
-from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks import TaskSpec
 from synergy.tasks.clips import ClipBank, TaskData, build_bank, task_data
 from synergy.tasks.selection import select_clips
 from synergy.training.config import TrainingConfig
@@ -183,7 +185,7 @@ def settings_costs(
         if specs and name in specs:
             known.append(specs[name])
         elif task is not None:
-            classes = task.classes or TASK_KINDS[task.kind].default_classes(())
+            classes = task.classes or task.rules.default_classes(())
             known += [TaskSpec(name, task.kind, classes)] if classes else []
     every = tuple(known) if len(known) == len(set(tasks)) else ()
     return _costs(encoder, every, features.mels, round(1 / features.hop_s))
@@ -208,6 +210,8 @@ def prepare(
     ------
     DataError
         With the problems of all tasks at once.
+    ModelError
+        If a network of this encoder and these tasks could not be exported once it is trained.
     """
 
     def tell(what: str) -> Callable[[int, int], None] | None:
@@ -215,8 +219,7 @@ def prepare(
 
     corpora: dict[str, Corpus] = {}
     for name, settings in config.corpora.items():
-        load = DATASETS[settings.format][1]
-        corpora[name] = load(name, settings, tell(f"preparing {name}"))
+        corpora[name] = load_corpus(name, settings, tell(f"preparing {name}"))
     selections = []
     problems: list[str] = []
     for name, task in config.tasks.items():
@@ -240,10 +243,10 @@ def prepare(
         classes = counted(len(spec.classes), "class", "classes")
         notes.append(f"{spec.name}: {counts} clips, {classes}")
         notes += [f"{spec.name}: {reason}" for reason in selection.dropped]
-    return Experiment(
-        config=config,
-        corpora=corpora,
-        bank=bank,
-        data={selection.spec.name: task_data(selection, bank) for selection in selections},
-        notes=tuple(notes),
-    )
+    data = {selection.spec.name: task_data(selection, bank) for selection in selections}
+    experiment = Experiment(config, corpora, bank, data, tuple(notes))
+    every = experiment.flat(experiment.tasks, experiment.depth)
+    specs = [experiment.specs[task] for task in every.tasks]
+    network = meta_network(every, config.encoder, specs, config.features)
+    check_exportable(network, config.encoder)
+    return experiment

@@ -29,7 +29,7 @@ from synergy.export.torch_model import (
     meta_network,
 )
 from synergy.network import TreeNetwork
-from synergy.tasks import TASK_KINDS
+from synergy.tasks import rules_of
 from synergy.tasks.predictions import Prediction
 from synergy.tree import SharingTree
 
@@ -148,8 +148,9 @@ class Model:
         times = self.spec.features.hop_s, len(waveform) / SAMPLE_RATE_HZ
         predictions: dict[str, Prediction] = {}
         for task in self.spec.tasks:
-            kind, limit = TASK_KINDS[task.kind], threshold or task.threshold
-            predictions[task.name] = kind.prediction(logits[task.name], task.classes, limit, *times)
+            rules, limit = rules_of(task.kind), threshold or task.threshold
+            found = rules.prediction(logits[task.name], task.classes, limit, *times)
+            predictions[task.name] = found
         return predictions
 
 

@@ -255,7 +255,7 @@ class Workspace:
 
         results = [path for path in self._results() if path.exists()]
         if results and self.config.is_file():
-            changed = load_config(self.config).differences(config)
+            changed = load_config(self.config, imports=False).differences(config)
             if changed and not replace:
                 raise ConfigError(
                     f"{self.folder} holds the results of another experiment: "

@@ -43,7 +43,7 @@ def configured(
         say(f"note: no --config: using {own}")
     elif file is None:
         say("note: no --config: using the embedded corpus of synthetic speech")
-    return load_config(file).with_options(
+    return load_config(file, imports=data.config is not None).with_options(
         depths=parse_numbers("--depths", search.depths, "depths"),
         max_ar=search.max_ar,
         seed=training.seed,

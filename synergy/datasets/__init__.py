@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, ValidationError, WrapValidator
 
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.demo_speech import DemoSpeechConfig, load_demo_speech
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.datasets.speech_commands import SpeechCommandsConfig, load_speech_commands
-from synergy.files import StrictModel
+from synergy.errors import ConfigError
+from synergy.extensions import find
+from synergy.files import StrictModel, shortly
 
 DATASETS: dict[str, tuple[type[StrictModel], Callable[[str, Any, Progress | None], Corpus]]] = {
     "manifest": (ManifestConfig, load_manifest),
@@ -23,7 +25,39 @@ DATASETS: dict[str, tuple[type[StrictModel], Callable[[str, Any, Progress | None
     "demo_speech": (DemoSpeechConfig, load_demo_speech),
 }
 
+
+def load_corpus(name: str, settings: Any, progress: Progress | None = None) -> Corpus:
+    """Read a corpus of any format, under the name that the configuration gives it.
+
+    Raises
+    ------
+    DataError
+        If its files cannot be used.
+    """
+    if settings.format in DATASETS:
+        return DATASETS[settings.format][1](name, settings, progress)
+    return settings.load(name, progress)
+
+
+def _validated(settings: Any, known: Any) -> Any:
+    form = settings.get("format") if isinstance(settings, dict) else None
+    if isinstance(settings, StrictModel):
+        return settings
+    if not isinstance(form, str) or form in DATASETS:
+        return known(settings)
+    try:
+        found = find(form, DATASETS, "synergy.datasets", ("model_validate", "load"))
+        return found.model_validate(settings)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    except ValidationError as error:
+        raise ValueError(shortly(error)) from error
+
+
 CorpusConfig = Annotated[
-    ManifestConfig | SpeechCommandsConfig | DemoSpeechConfig, Field(discriminator="format")
+    ManifestConfig | SpeechCommandsConfig | DemoSpeechConfig,
+    Field(discriminator="format"),
+    WrapValidator(_validated),
+    SerializeAsAny(),  # pyright: ignore[reportCallIssue]  # a class only at run time
 ]
-"""Settings of a corpus of any format: the classes in `DATASETS`."""
+"""Settings of a corpus of any format, also of a class that only its name tells."""

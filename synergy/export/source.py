@@ -27,7 +27,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
-from synergy.encoders import ENCODERS, Encoder
+from synergy.encoders import Encoder
 from synergy.errors import ModelError
 from synergy.files import StrictModel
 from synergy.network import TreeNetwork, head_name
@@ -255,9 +255,5 @@ def check_exportable(network: TreeNetwork, encoder: Encoder) -> None:
     """
     if not isinstance(encoder, StrictModel):
         raise ModelError(f"encoder {encoder.name} cannot be exported: it is no configuration")
-    if encoder.name not in ENCODERS:
-        raise ModelError(
-            f"encoder {encoder.name} cannot be exported: expected one of {', '.join(ENCODERS)}"
-        )
     submodule_lines(network, network.tree.tasks)
     class_texts(network)

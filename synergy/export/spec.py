@@ -16,14 +16,14 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from synergy.audio.features import FeatureConfig
 from synergy.audio.reading import SAMPLE_RATE_HZ
 from synergy.costs import Costs
-from synergy.encoders import ENCODERS, Encoder
-from synergy.errors import ModelError, TableError, TreeError
+from synergy.encoders import Encoder, read_encoder
+from synergy.errors import ConfigError, ModelError, TableError, TreeError
 from synergy.export.folder import read_part
 from synergy.files import StrictModel
 from synergy.network import TreeNetwork, costs
 from synergy.seeding import digest
 from synergy.synthesis.ar_table import accuracy_reduction
-from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks import TaskSpec, rules_of
 from synergy.tree import SharingTree
 
 SPEC_FILE = "spec.json"
@@ -157,20 +157,24 @@ class Spec(StrictModel):
             raise ValueError(str(error)) from error
         if set(tree.tasks) != set(names):
             raise ValueError(f"tree: expected tasks {', '.join(names)}, found {tree.tasks}")
-        kind = self.encoder.get("name")
-        if not isinstance(kind, str) or kind not in ENCODERS:
-            raise ValueError(f"encoder.name: expected one of {', '.join(ENCODERS)}, found {kind!r}")
-        depth = self.build_encoder().depth
-        if depth != tree.depth:
-            raise ValueError(f"tree.depth: expected {depth} for {kind}, found {tree.depth}")
+        try:
+            encoder = self.build_encoder()
+        except ConfigError as error:
+            raise ValueError(f"encoder.name: {error}") from error
+        if encoder.depth != tree.depth:
+            raise ValueError(
+                f"tree.depth: expected {encoder.depth} for {encoder.name}, found {tree.depth}"
+            )
         return self
 
     def _task_problem(self, task: TaskEntry) -> str:
-        if task.kind not in TASK_KINDS:
-            return f"kind: expected one of {', '.join(TASK_KINDS)}, found {task.kind!r}"
+        try:
+            rules = rules_of(task.kind)
+        except ConfigError as error:
+            return f"kind: {error}"
         if len(set(task.classes)) != len(task.classes):
             return "classes: expected every name once"
-        detects = TASK_KINDS[task.kind].threshold is not None
+        detects = rules.threshold is not None
         if detects and len(task.classes) != 1:
             return f"classes: expected one name for {task.kind}"
         if detects != (task.threshold is not None):
@@ -189,7 +193,7 @@ class Spec(StrictModel):
 
     def build_encoder(self) -> Encoder:
         """The encoder with its settings."""
-        return ENCODERS[str(self.encoder["name"])].model_validate(self.encoder)
+        return read_encoder(self.encoder)
 
     def task_specs(self) -> tuple[TaskSpec, ...]:
         """The tasks as networks know them, in their order."""
@@ -269,9 +273,7 @@ def build_spec(
                 "tasks": [
                     {
                         **spec.to_json(),
-                        "threshold": about.thresholds.get(
-                            spec.name, TASK_KINDS[spec.kind].threshold
-                        ),
+                        "threshold": about.thresholds.get(spec.name, spec.rules.threshold),
                         "corpora": tuple(about.tasks[spec.name]),
                     }
                     for spec in specs

@@ -90,7 +90,7 @@ def read_sources(workspace: Workspace) -> Sources:
     store, config, spec, text = workspace.trials, None, None, ""
     if workspace.config.is_file():
         with _naming_the_way_out(workspace.config, "baseline"):
-            config = load_config(workspace.config)
+            config = load_config(workspace.config, imports=False)
         text = workspace.config.read_text(encoding="utf-8")
     spec_file = workspace.model / "spec.json"
     if spec_file.is_file():

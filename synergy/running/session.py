@@ -19,6 +19,7 @@ from synergy.config import RunConfig
 from synergy.errors import ShortfallError, WorkspaceError
 from synergy.executors import EXECUTORS, Job, Outcome
 from synergy.experiment import Experiment, prepare
+from synergy.extensions import imports_allowed
 from synergy.files import write_text_atomically
 from synergy.records import ProbeFile
 from synergy.running.probes import Probe
@@ -237,4 +238,5 @@ def run_one(payload: Payload, report: Callable[[Any], None]) -> Any:
 
 @lru_cache(maxsize=1)
 def _prepared(config: str) -> Experiment:
-    return prepare(RunConfig.model_validate(yaml.safe_load(config)))
+    with imports_allowed():  # whoever made the session could import them
+        return prepare(RunConfig.model_validate(yaml.safe_load(config)))

@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from synergy.errors import ConfigError
+from synergy.extensions import find
 from synergy.tasks.base import TaskKind
 from synergy.tasks.clip_classification import ClipClassification
 from synergy.tasks.frame_activity import FrameActivity
@@ -18,7 +21,24 @@ TASK_KINDS: dict[str, TaskKind] = {
     "frame_activity": FrameActivity(),
 }
 
-__all__ = ["TASK_KINDS", "TaskKind", "TaskSpec"]
+__all__ = ["TASK_KINDS", "TaskKind", "TaskSpec", "rules_of"]
+
+
+@lru_cache
+def rules_of(kind: str) -> TaskKind:
+    """What a kind of task decides; also of a class that only its name tells.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name.
+    """
+    found = find(kind, TASK_KINDS, "synergy.tasks")
+    if isinstance(found, type) and issubclass(found, TaskKind):
+        found = found()
+    if not isinstance(found, TaskKind):
+        raise ConfigError(f"{kind}: expected a subclass of synergy.tasks.TaskKind, found another")
+    return found
 
 
 @dataclass(frozen=True)
@@ -41,7 +61,7 @@ class TaskSpec:
     @property
     def rules(self) -> TaskKind:
         """What the kind of the task decides."""
-        return TASK_KINDS[self.kind]
+        return rules_of(self.kind)
 
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON values."""

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from synergy.encoders import ENCODERS
+from synergy.encoders import read_encoder
 from synergy.errors import WorkspaceError
 from synergy.files import partial_path
 from synergy.network import build_network
@@ -109,7 +109,7 @@ class _Teacher:
             )
         try:
             # its own: a student may be narrower
-            encoder = ENCODERS[known.encoder["name"]].model_validate(known.encoder)
+            encoder = read_encoder(known.encoder)
             network = build_network(tree, encoder, [self.spec], self.bank.mels, self.trial.seed)
             network.load_state_dict(self.store.weights(self.digest))
         except (RuntimeError, KeyError, ValidationError) as error:
