@@ -38,9 +38,8 @@ def paper_rows(name: str) -> list[dict[str, str]]:
 def graph_of(tasks: Sequence[str], weights: Mapping[tuple[str, str], int] | int) -> TaskGraph:
     """Task graph; pairs that ``weights`` does not name have the weight 4."""
     pairs = itertools.combinations(tasks, 2)
-    if isinstance(weights, int):
-        return TaskGraph.of_weights(tasks, dict.fromkeys(pairs, weights))
-    return TaskGraph.of_weights(tasks, {pair: weights.get(pair, 4) for pair in pairs})
+    found = [weights if isinstance(weights, int) else weights.get(pair, 4) for pair in pairs]
+    return TaskGraph(tuple(tasks), tuple((weight,) if weight else () for weight in found))
 
 
 def reordered(graph: TaskGraph, order: Sequence[str]) -> TaskGraph:

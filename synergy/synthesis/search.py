@@ -170,9 +170,9 @@ def _synthesis(
         provably_optimal=optimal,
         notes=tuple(told),
         caps=tuple(
-            (*pair, question.caps[frozenset(pair)])
+            (*pair, question.caps[key])
             for pair in table.pairs()
-            if frozenset(pair) in question.caps
+            if (key := frozenset(pair)) in question.caps
         ),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
@@ -46,12 +45,6 @@ class TaskGraph:
                     f"pair {a}-{b}: expected whole ascending depths of at least 1 in the task "
                     f"graph, found {passing}"
                 )
-
-    @classmethod
-    def of_weights(cls, tasks: Sequence[str], weights: Mapping[tuple[str, str], int]) -> TaskGraph:
-        """Graph of which only the weights matter, 0 or more, by the pairs in task order."""
-        pairs = itertools.combinations(tasks, 2)
-        return cls(tuple(tasks), tuple((weights[pair],) if weights[pair] else () for pair in pairs))
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """All pairs, in task order."""

@@ -171,7 +171,7 @@ def _ranges(goal: SweepGoal, known: Known) -> list[PairRange]:
 
 def _optimistic(goal: SweepGoal, ranges: Sequence[PairRange]) -> list[tuple[PairRange, int]]:
     """Every pair with its shared depth in the best tree for the largest possible weights."""
-    graph = TaskGraph.of_weights(goal.tasks, {r.pair: r.most for r in ranges})
+    graph = TaskGraph(goal.tasks, tuple((r.most,) if r.most else () for r in ranges))
     # Among trees of equal cost, solvers take the one with the lowest AR; here, trainings to go.
     to_go = ARTable.from_cells(
         Cell(*r.pair, depth, _halvings(r.above(depth) + 1)) for r in ranges for depth in goal.depths

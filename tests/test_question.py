@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from synergy.errors import ConfigError
+from synergy.synthesis import Question
+
+
+def test_a_budget_replaces_the_threshold():
+    assert not Question(3.0).has_budget
+    assert Question(max_params=0).has_budget
+    assert Question(max_macs=10).has_budget
+
+
+def test_caps_are_kept_by_pair_whatever_the_order_and_cannot_be_changed_from_outside():
+    caps = {("b", "a"): 3}
+    question = Question(caps=caps)  # type: ignore[arg-type]
+    caps["a", "c"] = 1
+    assert question.caps == {frozenset("ab"): 3}
+    assert question == Question(caps={frozenset("ab"): 3})
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        ({"max_ar": -0.1}, "finite percentage of at least 0, found -0.1; correct the threshold"),
+        ({"max_ar": math.nan}, "found nan"),
+        ({"max_ar": math.inf}, "found inf"),
+        ({"solver": "best"}, "the solver recursive or exact, found 'best'"),
+        ({"max_params": -1}, "parameters: expected a finite budget of at least 0, found -1"),
+        ({"max_macs": math.inf}, "MACs: expected a finite budget of at least 0, found inf"),
+        (
+            {"caps": {frozenset("ab"): -1}},
+            "pair a-b: expected a cap of at least 0 blocks, found -1",
+        ),
+    ],
+)
+def test_impossible_terms(terms, words):
+    with pytest.raises(ConfigError, match=words):
+        Question(**terms)
