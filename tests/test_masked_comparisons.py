@@ -297,7 +297,8 @@ def test_what_cannot_be_met_is_said(name: str, tmp_path: Path) -> None:
         ShortfallError, match=r"cnn8 cannot have 1\.\d+ times its channels; compare"
     ):
         COMPARISONS[name].contenders(wide)
-    data = {**DATA, "low": replace(DATA["low"], classes=tuple(f"class {n}" for n in range(2000)))}
+    wide = replace(SPECS["low"], classes=tuple(f"class {n}" for n in range(2000)))
+    data = {**DATA, "low": replace(DATA["low"], spec=wide)}
     classifier = field_of(tmp_path, replace(experiment_of(), data=data))
     with pytest.raises(ShortfallError, match=r"found [0-9,]+ that masks never cover"):
         COMPARISONS[name].contenders(classifier)

@@ -167,12 +167,8 @@ def _answer_forked(library: Library, line: str) -> str:
 
 
 def _answer_fresh(line: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-P", __file__, "--once"],
-        input=line,
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-P", __file__, "--once"]
+    done = subprocess.run(command, input=line, capture_output=True, text=True)
     return done.stdout.strip() or json.dumps({"error": f"eSpeak NG: {done.stderr.strip()}"})
 
 
