@@ -71,7 +71,8 @@ class Trainings:
         config, known = self._sources.config, self._sources.trainings
         if config is None:
             return []
-        settings = (config.encoder.model_dump(mode="json"), config.training.model_dump(mode="json"))
+        told = config.model_dump(mode="json")
+        settings = (told["encoder"], told["training"])
         fitting = [
             each
             for each in known.values()
