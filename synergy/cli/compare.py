@@ -57,7 +57,8 @@ def compare(
     from synergy.stages.compare import check_methods
     from synergy.stages.compare import compare as stage
 
-    chosen = check_methods([] if methods is None else [n.strip() for n in methods.split(",")])
+    names = [] if methods is None else [name.strip() for name in methods.split(",")]
+    chosen = tuple(check_methods(names))
     table = table_of(data)
     config = configured(data, search)
     with session_of("compare", config, data, training) as session:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
-from synergy.comparisons import COMPARISONS, Contender, Field
+from synergy.comparisons import COMPARISONS, Comparison, Contender, Field
 from synergy.comparisons.judging import Judge
 from synergy.errors import ConfigError, SynergyError, WorkspaceError
 from synergy.experiment import Recipe
+from synergy.extensions import find, imports_allowed
 from synergy.measuring.bench import Bench
 from synergy.measuring.chance import chance
 from synergy.records import ComparisonsFile
@@ -16,26 +17,35 @@ from synergy.running.session import Session
 from synergy.seeding import digest
 from synergy.stages.search import check_tasks
 from synergy.synthesis import Question, search
-from synergy.wording import did_you_mean
 from synergy.workspace import PairTable
 
 OURS = "recursive"
 """The comparison that every choice of methods holds: our own tree."""
 
 
-def check_methods(methods: Sequence[str]) -> tuple[str, ...]:
+def check_methods(methods: Sequence[str]) -> dict[str, Comparison]:
     """The chosen comparisons and ours, in the order of ``COMPARISONS``; all for no choice.
+
+    A method may also be named as ``package.module:Class``; whoever names it has it imported.
 
     Raises
     ------
     ConfigError
         If a name is unknown; names all of these.
     """
-    unknown = [name for name in methods if name not in COMPARISONS]
-    if unknown:
-        found = "; ".join(f"found {n!r}{did_you_mean(n, COMPARISONS)}" for n in unknown)
-        raise ConfigError(f"expected comparisons among {', '.join(COMPARISONS)}, {found}")
-    return tuple(name for name in COMPARISONS if not methods or name in (*methods, OURS))
+    found: dict[str, Comparison] = {}
+    problems: list[str] = []
+    for name in methods or COMPARISONS:
+        try:
+            with imports_allowed():
+                chosen = find(name, COMPARISONS, "synergy.comparisons", ("contenders",))
+            found[name] = chosen() if isinstance(chosen, type) else chosen
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("; ".join(problems))
+    found.setdefault(OURS, COMPARISONS[OURS])
+    return {name: found[name] for name in dict.fromkeys([*COMPARISONS, *found]) if name in found}
 
 
 def compare(
@@ -79,7 +89,7 @@ def compare(
     entered: list[tuple[str, Contender | SynergyError]] = []
     for name in chosen:
         try:
-            entered += [(name, entry) for entry in COMPARISONS[name].contenders(field)]
+            entered += [(name, entry) for entry in chosen[name].contenders(field)]
         except SynergyError as error:
             session.progress.note(f"{name}: {error}")
             entered.append((name, error))
@@ -104,7 +114,7 @@ def compare(
 
 
 def _with_earlier(
-    session: Session, compared: ComparisonsFile, chosen: Sequence[str]
+    session: Session, compared: ComparisonsFile, chosen: Collection[str]
 ) -> ComparisonsFile:
     """What comparisons.json holds now: also lines of other methods, from earlier commands.
 
