@@ -307,6 +307,47 @@ def test_files_can_be_read_in_one_sitting():
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
+def test_no_two_files_of_the_package_have_one_name():
+    """A command's file in ``cli/`` and its stage may share theirs."""
+    named: dict[str, list[str]] = {}
+    for path in sources():
+        named.setdefault(path.stem, []).append(place_of(path))
+    for shared in ("__init__", "base", "config"):
+        named.pop(shared, None)
+    commands = {path.stem for path in (PACKAGE / "cli").glob("*.py")}
+    twice = {
+        stem: places
+        for stem, places in named.items()
+        if len(places) > 1
+        and not (stem in commands and sorted(places) == [f"cli/{stem}", f"stages/{stem}"])
+    }
+    assert twice == {}
+
+
+def forwarded(code: ast.AST) -> Iterator[str]:
+    """Functions that do nothing but pass their own arguments on, all of them and in order."""
+    for node in ast.walk(code):
+        if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+            continue
+        body = [part for part in node.body if not isinstance(part, ast.Expr | ast.Import)]
+        match body:
+            case [ast.Return(value=ast.Call(args=args, keywords=keywords))] if args or keywords:
+                own = [a.arg for a in (*node.args.args, *node.args.kwonlyargs) if a.arg != "self"]
+                given = [ast.unparse(each) for each in (*args, *(k.value for k in keywords))]
+                if own and own == given:
+                    yield f"{node.lineno}: {node.name} only passes its arguments on"
+
+
+def test_no_function_only_passes_its_arguments_on():
+    wrong = [
+        f"{path.relative_to(ROOT)}:{message}"
+        for path in sources()
+        for message in forwarded(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert list(forwarded(ast.parse("def f(a, b):\n    return g(a, b)")))
+
+
 def test_no_grab_bags():
     parts = {
         str(path.relative_to(ROOT)): {

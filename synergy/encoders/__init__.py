@@ -39,7 +39,7 @@ def read_encoder(settings: Any) -> Encoder:
 def _validated(settings: Any, known: Any) -> Any:
     if isinstance(settings, StrictModel):
         return settings
-    if not isinstance(settings, dict) or settings.get("name", "cnn8") in ENCODERS:
+    if not isinstance(settings, dict) or settings.get("name", "cnn8") == "cnn8":
         return known(settings)
     try:
         return read_encoder(settings)
