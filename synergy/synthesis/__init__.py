@@ -32,7 +32,7 @@ from synergy.synthesis.ar_table import ARTable, accuracy_reduction
 from synergy.synthesis.cells import Cell
 from synergy.synthesis.frontier import FrontierTree, frontier
 from synergy.synthesis.question import SOLVERS, Question, Solver
-from synergy.synthesis.search import Synthesis, search
+from synergy.synthesis.answer import Synthesis, search
 from synergy.synthesis.task_graph import TaskGraph, task_graph
 
 __all__ = [
