@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synergy.cli.options import Data, Output, Training
+from synergy.cli.options import Options
 from synergy.cli.output import document, write
 from synergy.cli.reporter import Reporter
-from synergy.cli.setup import configured
+from synergy.cli.setup import configured, prepared
 from synergy.cli.tables import Table, rendered
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SPELLED_OUT = 4
 
 
-def check(data: Data, training: Training, output: Output) -> None:
+def check(options: Options) -> None:
     """Read every corpus and count the clips of each task.
 
     Names every problem at once; without one, shows clips, speakers, duration and classes of
@@ -27,16 +27,13 @@ def check(data: Data, training: Training, output: Output) -> None:
     Example:
       synergy data check --config mine.yaml
     """
-    config = configured(data)
-    from synergy.executors import core_count
-    from synergy.experiment import prepare
+    config = configured(options)
     from synergy.stages.data_check import data_check
 
     with Reporter() as reporter:
-        workers = training.workers or core_count()
-        found = data_check(prepare(config, workers, reporter.preparing))
+        found = data_check(prepared(config, options, reporter)[0])
     told = [rendered(*map(_clips, found.tasks)), "", *found.notes]
-    write(document(found.to_json()) if output.as_json else "\n".join(told))
+    write(document(found.to_json()) if options.json else "\n".join(told))
 
 
 def _clips(found: TaskFacts) -> Table:

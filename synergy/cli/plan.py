@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synergy.cli.options import Data, Output, Search, Training
+from synergy.cli.options import Options
 from synergy.cli.output import document, say, write
 from synergy.cli.reporter import Reporter
-from synergy.cli.setup import asked, configured, existing, pairable
+from synergy.cli.setup import asked_of_pairs, existing, prepared
 from synergy.cli.tables import Table, rendered
 from synergy.wording import duration
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from synergy.stages.plan import Plan
 
 
-def plan(data: Data, search: Search, training: Training, output: Output) -> None:
+def plan(options: Options) -> None:
     """Tell how much there is to train, and how long it takes.
 
     Counts what `run` would do, with every sweep of the pairs.
@@ -27,18 +27,14 @@ def plan(data: Data, search: Search, training: Training, output: Output) -> None
     Example:
       synergy plan --config examples/real_speech.yaml --seeds 3
     """
-    config = configured(data, search, training)
-    tasks, question = pairable(data, config), asked(config, search, training)
-    existing(data.workspace)
-    from synergy.executors import core_count
-    from synergy.experiment import prepare
+    config, tasks, question = asked_of_pairs(options)
+    existing(options.workspace)
     from synergy.stages.plan import plan as stage
 
-    workers = training.workers or core_count()
     with Reporter() as reporter:
-        experiment = prepare(config, workers, reporter.preparing)
-    found = stage(experiment, data.workspace, tasks, config.depths, workers, question)
-    if output.as_json:
+        experiment, workers = prepared(config, options, reporter)
+    found = stage(experiment, options.workspace, tasks, config.depths, workers, question)
+    if options.json:
         write(document(found.to_json()))
         return
     write(rendered(_stages(found), _sweeps(found)))

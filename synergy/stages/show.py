@@ -8,8 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from synergy.export.spec import SPEC_FILE, Spec, read_spec
-from synergy.records import SummaryFile, TableKind, TreeFile
+from synergy.records import ModelFile, SummaryFile, TableKind, TreeFile
 from synergy.synthesis import ARTable
 from synergy.workspace import Workspace
 
@@ -33,8 +32,7 @@ class State:
         Those that are there.
     tree : TreeFile, or None
     summary : SummaryFile, or None
-    model : Spec, or None
-        The specification of the exported model.
+    model : ModelFile, or None
     """
 
     folder: Path
@@ -44,7 +42,7 @@ class State:
     tables: Mapping[TableKind, ARTable]
     tree: TreeFile | None
     summary: SummaryFile | None
-    model: Spec | None
+    model: ModelFile | None
 
     @property
     def is_tree_trained(self) -> bool:
@@ -58,8 +56,8 @@ class State:
         """Whether the exported model is that of the tree in tree.json."""
         if self.tree is None or self.model is None:
             return self.tree is None
-        same = self.model.sharing_tree() == self.tree.tree
-        return same and self.tree.params in (None, self.model.costs.total.params)
+        same = self.model.tree == self.tree.tree
+        return same and self.tree.params in (None, self.model.params)
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
@@ -83,7 +81,7 @@ def show(workspace: Workspace) -> State:
 
     Raises
     ------
-    WorkspaceError, TableError, ModelError
+    WorkspaceError, TableError
         If a file of it is damaged.
     """
     store = workspace.trials
@@ -91,7 +89,6 @@ def show(workspace: Workspace) -> State:
     trials = dict.fromkeys(KINDS, 0)
     for result in results:
         trials[KINDS[min(len(result.scores["valid"]), len(KINDS)) - 1]] += 1
-    spec = workspace.model / SPEC_FILE
     return State(
         folder=workspace.folder,
         trials=trials,
@@ -100,7 +97,7 @@ def show(workspace: Workspace) -> State:
         tables={kind: found.table for kind, found in workspace.tables().items()},
         tree=TreeFile.read(workspace.tree),
         summary=SummaryFile.read(workspace.summary),
-        model=read_spec(spec) if spec.is_file() else None,
+        model=ModelFile.read(workspace.model / "spec.json"),
     )
 
 
