@@ -38,7 +38,7 @@ def check(options: Options) -> None:
 
 def _clips(found: TaskFacts) -> Table:
     """Clips of a task, split by split."""
-    rows: list[list[str]] = []
+    rows: list[list[str | int | None]] = []
     for split, facts in found.splits.items():
         numbers = facts.counts.values()
         if len(numbers) <= _SPELLED_OUT:
@@ -47,16 +47,8 @@ def _clips(found: TaskFacts) -> Table:
             least, most = min(numbers), max(numbers)
             span = f"{least:,}" if least == most else f"{least:,} to {most:,}"
             counts = f"{len(numbers)} classes, {span} each"
-        rows.append(
-            [
-                split,
-                f"{facts.clips:,}",
-                f"{facts.speakers:,}" if facts.speakers else "-",
-                f"{facts.seconds / 60:.1f}",
-                f"{100 * facts.majority:.0f} %",
-                counts,
-            ]
-        )
+        minutes, majority = f"{facts.seconds / 60:.1f}", f"{100 * facts.majority:.0f} %"
+        rows.append([split, facts.clips, facts.speakers or None, minutes, majority, counts])
     title = f"{found.task}: {found.kind} (classes counted in {found.counted})"
     columns = ["split", "clips", "speakers", "minutes", "majority", "classes"]
     return Table(title, columns, rows, words=(0, -1))

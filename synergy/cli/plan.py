@@ -48,30 +48,20 @@ def plan(options: Options) -> None:
 
 def _stages(found: Plan) -> Table:
     """What each stage still has to train."""
-    rows = [
-        [
-            name,
-            *(str(n) for n in (part.trainings, part.done, part.trainings - part.done)),
-            duration(part.seconds) if part.seconds else "-",
-        ]
-        for name, part in [*((stage.name, stage) for stage in found.stages), ("all", found)]
-    ]
+    rows: list[list[str | None] | None] = []
+    for name, part in [*((stage.name, stage) for stage in found.stages), ("all", found)]:
+        rows += [None] if part is found else []
+        counts = map(str, (part.trainings, part.done, part.trainings - part.done))
+        rows.append([name, *counts, duration(part.seconds) if part.seconds else None])
     columns = ["stage", "trainings", "done", "to do", "time"]
-    title = f"Plan, {found.workers} at the same time"
-    return Table(title, columns, [*rows[:-1], None, rows[-1]])
+    return Table(f"Plan, {found.workers} at the same time", columns, rows)
 
 
 def _sweeps(found: Plan) -> Table:
     """What stage 2 still costs with each sweep."""
-    rows = [
-        [
-            sweep.name,
-            f"{sweep.expected:.0f}",
-            str(sweep.least),
-            str(sweep.most),
-            duration(sweep.seconds) if sweep.most else "-",
-        ]
-        for sweep in found.sweeps
-    ]
+    rows: list[list[str | None]] = []
+    for sweep in found.sweeps:
+        time = duration(sweep.seconds) if sweep.most else None
+        rows.append([sweep.name, *map(str, (round(sweep.expected), sweep.least, sweep.most)), time])
     columns = ["sweep", "expected", "at least", "at most", "time"]
     return Table("Pairs to train, by sweep", columns, rows)
