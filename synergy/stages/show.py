@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,12 +87,10 @@ def show(workspace: Workspace) -> State:
     """
     store = workspace.trials
     results = [store.result(digest) for digest in store.done()]
-    trials = dict.fromkeys(KINDS, 0)
-    for result in results:
-        trials[KINDS[min(len(result.scores["valid"]), len(KINDS)) - 1]] += 1
+    counts = Counter(min(len(result.scores["valid"]), len(KINDS)) for result in results)
     return State(
         folder=workspace.folder,
-        trials=trials,
+        trials={kind: counts[tasks] for tasks, kind in enumerate(KINDS, 1)},
         training_s=sum(result.seconds for result in results),
         clips_per_s=fmean(result.clips_per_s for result in results) if results else None,
         tables={kind: found.table for kind, found in workspace.tables().items()},
