@@ -97,16 +97,5 @@ app.add_typer(_data, name="data")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        Without the name of the program; those of this process by default.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
+    """Run the command line with ``arguments``, those of this process by default; the exit code."""
     return run_to_exit_code(app, arguments)

@@ -19,14 +19,10 @@ _PANELS = ("Arguments", "Data", "Search", "Training", "Output", "Other")
 
 
 def spelled_out(command: Callable[..., None], offered: str) -> Callable[..., None]:
-    """``command`` with single options in its signature.
+    """``command`` with single options in its signature in place of its first parameter.
 
-    Parameters
-    ----------
-    command : callable
-        Its first parameter, ``options``, is a dataclass like `synergy.cli.options.Options`.
-    offered : str
-        Names of the options that it offers, with spaces between; the others keep their defaults.
+    That is called ``options``, a dataclass like `synergy.cli.options.Options`; ``offered`` names
+    its fields that are options of the command, the others keep their defaults.
     """
     group = get_type_hints(command)["options"]
     if unknown := set(offered.split()) - {field.name for field in fields(group)}:

@@ -1,4 +1,7 @@
-"""What commands need before they start: configuration, question, locked workspace, data."""
+"""What commands need before they start: configuration, question, locked workspace, data.
+
+All raise ConfigError, WorkspaceError or TableError for what cannot be used.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,7 @@ if TYPE_CHECKING:
 
 
 def configured(options: Options) -> RunConfig:
-    """The configuration that a command works with; says on stderr when nobody named one.
-
-    Raises
-    ------
-    ConfigError
-        If the file or an option is wrong.
-    WorkspaceError
-        If the configuration lies in a folder that is no workspace.
-    """
+    """The configuration that a command works with; says on stderr when nobody named one."""
     from synergy.config import load_config
     from synergy.workspace import Workspace
 
@@ -50,10 +45,7 @@ def configured(options: Options) -> RunConfig:
 
 
 def asked(config: RunConfig | None, options: Options) -> Question:
-    """What is asked of the search for a tree; ConfigError if a value is out of its range.
-
-    Without a configuration the threshold is that of the option, or the default one.
-    """
+    """What is asked of the search for a tree; without a configuration by the options alone."""
     from synergy.encoders import encoder_at
     from synergy.synthesis import Question
 
@@ -84,13 +76,7 @@ def asked_of_pairs(options: Options) -> tuple[RunConfig, tuple[str, ...], Questi
 
 
 def existing(folder: Path) -> Workspace | None:
-    """The workspace in a folder; None where one can be made. Nothing is written.
-
-    Raises
-    ------
-    WorkspaceError
-        If the folder holds something else.
-    """
+    """The workspace in a folder; None where one can be made. Nothing is written."""
     from synergy.workspace import Workspace
 
     if not folder.exists():
@@ -102,15 +88,7 @@ def existing(folder: Path) -> Workspace | None:
 
 
 def table_of(options: Options) -> PairTable:
-    """The AR table that a command rests on: of a file, or of the workspace.
-
-    Raises
-    ------
-    WorkspaceError
-        If there is none; names the command that makes it.
-    TableError
-        If it is damaged.
-    """
+    """The AR table that a command rests on: of a file, or of the workspace."""
     from synergy.synthesis.ar_table import ARTable
     from synergy.workspace import PairTable
 

@@ -36,11 +36,10 @@ def tree_svg(
     ----------
     tree : SharingTree
     order : sequence of str
-        Order of the tasks from left to right, as far as the tree allows it.
+        Of the tasks from left to right, as far as the tree allows it.
     block_params : sequence of float, length D
-        Of the blocks 1..D.
     head_params : mapping of task to float
-        Of the decoders; {} where they are not known, then only their names are written.
+        {} where decoders are not known; then only their names are written.
     """
     rank = {task: place for place, task in enumerate(order)}
     middles: dict[tuple[str, ...], float] = {}
