@@ -79,10 +79,8 @@ def existing(folder: Path) -> Workspace | None:
     """The workspace in a folder; None where one can be made. Nothing is written."""
     from synergy.workspace import Workspace
 
-    if not folder.exists():
-        return None
     with suppress(OSError):  # what cannot be listed is no workspace, in the words of that
-        if all(path.name.startswith(".") for path in folder.iterdir()):
+        if not folder.exists() or all(path.name.startswith(".") for path in folder.iterdir()):
             return None
     return Workspace(folder, create=False)
 
