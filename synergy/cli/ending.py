@@ -159,7 +159,6 @@ def raise_if_interrupted() -> None:
 
     An extension module that is just being imported may swallow KeyboardInterrupt; so whoever
     goes on for long asks here now and then.
-
     """
     if signal.SIGTERM in _came:
         raise _Terminated
@@ -168,13 +167,10 @@ def raise_if_interrupted() -> None:
 
 
 def _wrong_use(error: typer.TyperException) -> int:
-    text = error.format_message()
-    context = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError":  # it carries the help instead of a message
-        say(text)
-        return error.exit_code
-    say(f"error: {text}")
-    if context is not None:
+    text, context = error.format_message(), getattr(error, "ctx", None)
+    is_help = type(error).__name__ == "NoArgsIsHelpError"  # it carries the help as its message
+    say(text if is_help else f"error: {text}")
+    if context is not None and not is_help:
         say(f"see: {context.command_path} --help")
     return error.exit_code
 
