@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import (
+    AliasPath,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from synergy.errors import TreeError
 from synergy.files import Artefact, StrictModel
@@ -37,6 +46,15 @@ def _tree(data: Any) -> SharingTree:
 
 Tree = Annotated[SharingTree, PlainValidator(_tree), PlainSerializer(lambda tree: tree.to_json())]
 """A sharing tree that is JSON in a file."""
+
+
+class _Sized(StrictModel):
+    """A tree with its sizes, of which those that are not known are left out."""
+
+    @model_serializer(mode="wrap")
+    def _known(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        sizes = ("params", "macs", "encoder_params", "encoder_macs")
+        return {k: v for k, v in written(self).items() if v is not None or k not in sizes}
 
 
 class Row(StrictModel):
@@ -95,7 +113,7 @@ class PairBlocks(StrictModel):
     blocks: int
 
 
-class TreeFile(Artefact):
+class TreeFile(_Sized, Artefact):
     """``tree.json``: what the search found.
 
     Attributes
@@ -144,6 +162,16 @@ class TreeFile(Artefact):
     def is_of(self, other: TreeFile) -> bool:
         """Whether both are of one tree and width."""
         return (self.tree, self.width) == (other.tree, other.width)
+
+
+class ModelFile(Artefact):
+    """``model/spec.json`` as far as a look at a workspace needs it: without torch."""
+
+    MADE_BY: ClassVar[str] = "synergy synthesize"
+    model_config = ConfigDict(extra="ignore")
+
+    tree: Tree
+    params: int = Field(validation_alias=AliasPath("costs", "total", "params"))
 
 
 class TreeShare(StrictModel):
@@ -226,7 +254,7 @@ class SummaryFile(Artefact):
     versions: dict[str, str] = Field(default={})
 
 
-class FrontierEntry(StrictModel):
+class FrontierEntry(_Sized):
     """A tree of the frontier, with what was measured of it."""
 
     number: int

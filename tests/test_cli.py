@@ -218,6 +218,7 @@ def test_a_tree_from_a_table_for_people(tmp_path, monkeypatch):
     assert "tree: {{gc,ac}@8,{scr,vad}@8}@6" in ran.out
     assert "solver recursive: 33,2" in ran.out
     assert "note: ac and scr share 6 blocks" in ran.out
+    assert "AR table:" not in ran.out
 
 
 def test_sizes_of_the_encoder_alone_are_named_so(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from small_tables import PAPER
 
 from synergy.cli import app
 from synergy.cli.conflicts import CONFLICTS, NEEDS
-from synergy.cli.options import Data, Search, Training
+from synergy.cli.options import Options
 from synergy.cli.panels import spelled_out
 from synergy.cli.setup import asked, configured, existing, table_of
 from synergy.errors import ConfigError, WorkspaceError
@@ -33,40 +33,49 @@ ROOT_COMMAND = typer.main.get_command(app)
 
 @dataclass(frozen=True)
 class Toy:
-    """A group."""
+    """Some options.
 
-    seed: Annotated[int, typer.Option("--seed")] = 0
-    mode: Annotated[Literal["fast", "slow"], typer.Option("--mode")] = "fast"
-    other: Annotated[bool, typer.Option("--other")] = False
+    Search
+    ------
+    seed : N
+        Where it begins,
+        and no more.
+    """
+
+    seed: Annotated[int, 0] = 0
+    mode: Literal["fast", "slow"] = "fast"
+    other: bool = False
 
 
-def test_a_group_becomes_single_options_and_comes_back():
+def test_options_become_single_ones_and_come_back():
     got = []
 
-    def command(toy: Toy, own: Annotated[str, typer.Option("--own")] = "x") -> None:
+    def command(options: Toy, own: Annotated[str, typer.Option("--own")] = "x") -> None:
         """What it does."""
-        got.append((toy, own))
+        got.append((options, own))
 
     flat = spelled_out(command, "seed mode")
     assert list(inspect.signature(flat).parameters) == ["seed", "mode", "own"]
     assert flat.__doc__ == "What it does."
+    seed = inspect.signature(flat).parameters["seed"].annotation.__metadata__[0]
+    assert (seed.default, seed.metavar, seed.min) == ("--seed", "N", 0)
+    assert (seed.rich_help_panel, seed.help) == ("Search", "Where it begins, and no more.")
     flat(seed=3, mode="slow", own="y")
     assert got == [(Toy(3, "slow"), "y")]
 
 
-def test_an_option_that_no_group_has_is_an_error():
-    def command(toy: Toy) -> None: ...
+def test_an_option_that_is_not_declared_is_an_error():
+    def command(options: Toy) -> None: ...
 
     with pytest.raises(ValueError, match="sed"):
         spelled_out(command, "sed")
 
 
 @pytest.mark.parametrize(
-    ("group", "option", "known"),
-    [(Search, "solver", SOLVERS), (Search, "sweep", SWEEPS), (Training, "executor", EXECUTORS)],
+    ("option", "known"), [("solver", SOLVERS), ("sweep", SWEEPS), ("executor", EXECUTORS)]
 )
-def test_choices_are_those_of_the_registries(group, option, known):
-    kind, *rest = get_args(get_type_hints(group)[option])
+def test_choices_are_those_of_the_registries(option, known):
+    kind, *rest = get_args(get_type_hints(Options)[option])
     names = get_args(kind) if get_args(kind) else (kind, *rest)
     assert [name for name in names if isinstance(name, str)] == list(known)
 
@@ -214,25 +223,24 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_one_question_has_everything(config):
-    data = Data(config=config)
-    search = Search(max_ar=7.0, solver="exact", strict=True)
-    training = Training(distill=True, width=0.5, repair=2, final_epochs=9)
-    question = asked(configured(data, search, training), search, training)
+    search = {"max_ar": 7.0, "solver": "exact", "strict": True}
+    training = {"distill": True, "width": 0.5, "repair": 2, "final_epochs": 9}
+    options = Options(config=config, **search, **training)  # pyright: ignore[reportArgumentType]
+    question = asked(configured(options), options)
     assert (question.max_ar, question.solver, question.strict) == (7.0, "exact", True)
     assert (question.width, question.distilled) == (0.5, True)
     assert (question.repair, question.final_epochs) == (2, 9)
     assert not question.has_budget
-    assert asked(None, Search(max_params=9), Training()).max_params == 9
-    assert asked(None, Search(), Training()).max_ar == 2.0
+    assert asked(None, Options(max_params=9)).max_params == 9
+    assert asked(None, Options()).max_ar == 2.0
 
 
 def test_options_replace_settings(config):
-    search = Search(depths="4-6,8", max_ar=3.5)
-    found = configured(Data(config=config), search, Training(seed=5, seeds=2))
+    found = configured(Options(config=config, depths="4-6,8", max_ar=3.5, seed=5, seeds=2))
     assert (found.depths, found.max_ar) == ((4, 5, 6, 8), 3.5)
     assert found.all_seeds == (5, 6)
     with pytest.raises(ConfigError, match=r"--max-ar: .*found -1"):
-        configured(Data(config=config), Search(max_ar=-1.0))
+        configured(Options(config=config, max_ar=-1.0))
 
 
 def test_a_folder_is_looked_at_and_left_alone(tmp_path):
@@ -247,14 +255,14 @@ def test_a_folder_is_looked_at_and_left_alone(tmp_path):
 
 
 def test_a_table_is_of_a_file_or_of_the_workspace(tmp_path):
-    found = table_of(Data(table=PAPER_TABLE, workspace=tmp_path))
+    found = table_of(Options(table=PAPER_TABLE, workspace=tmp_path))
     assert (found.file, found.kind) == (PAPER_TABLE, None)
     with pytest.raises(WorkspaceError, match="run `synergy pairwise --workspace"):
-        table_of(Data(workspace=tmp_path))
+        table_of(Options(workspace=tmp_path))
     (tmp_path / "trials").mkdir()
     (tmp_path / "config.yaml").touch()
     (tmp_path / "ar_table.csv").write_bytes(PAPER_TABLE.read_bytes())
-    assert table_of(Data(workspace=tmp_path), distilled=True).kind == "plain"
+    assert table_of(Options(workspace=tmp_path, distill=True)).kind == "plain"
 
 
 @pytest.mark.parametrize("settings", ["tones.yaml", "wrong.yaml"])

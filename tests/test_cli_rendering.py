@@ -215,6 +215,15 @@ def tree_file(**told: Any) -> TreeFile:
     )
 
 
+def test_unknown_sizes_are_left_out_of_files():
+    assert "params" not in tree_file().to_json()
+    assert tree_file(params=2345).to_json()["params"] == 2345
+    assert tree_file().to_json()["exact_params"] is None
+    rows = frontier(encoder_params=9_000).to_json()["frontier"]
+    assert {"params", "macs", "encoder_macs"}.isdisjoint(rows[0])
+    assert (rows[0]["encoder_params"], rows[1]["max_ar_to"]) == (9_000, None)
+
+
 def test_a_tree_with_its_sizes():
     text = tree_text(tree_file(), ("a", "b"))
     assert text.splitlines()[-5:] == [

@@ -69,23 +69,24 @@ def _synergy(
     """
 
 
-# Every command with the options that it has of its groups.
-_PLACE = "config workspace as_json"
+# Every command with the options that it offers.
+_PLACE = "config workspace json"
 _TRAINS = f"{_PLACE} replace workers executor"
 _SEEDS = "seed seeds"
+_FINAL = "repair final_epochs"
 _PAIRS = f"tasks depths max_ar solver strict distill {_SEEDS}"
 _TREE = f"table max_ar max_params max_macs solver strict frontier distill width {_PLACE}"
 for _command, _options in (
-    (run.run, f"{_PAIRS} sweep repair final_epochs width {_TRAINS}"),
+    (run.run, f"{_PAIRS} sweep {_FINAL} width {_TRAINS}"),
     (baseline.baseline, f"tasks {_SEEDS} {_TRAINS}"),
-    (pairwise.pairwise, f"{_PAIRS} sweep {_TRAINS}"),
+    (pairwise.pairwise, f"{_PAIRS} sweep refine {_TRAINS}"),
     (search.search, _TREE),
-    (synthesize.synthesize, f"{_TREE} repair final_epochs {_SEEDS} {_TRAINS}"),
-    (compare.compare, f"max_ar {_TRAINS}"),
+    (synthesize.synthesize, f"{_TREE} {_FINAL} no_train train_frontier {_SEEDS} {_TRAINS}"),
+    (compare.compare, f"max_ar methods {_TRAINS}"),
     (plan.plan, f"{_PAIRS} final_epochs width workers {_PLACE}"),
-    (show.show, "workspace as_json"),
-    (report.report, "workspace as_json"),
-    (predict.predict, "as_json"),
+    (show.show, "workspace json"),
+    (report.report, "workspace output json"),
+    (predict.predict, "json threshold"),
 ):
     app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options))
 _data = typer.Typer(
@@ -96,16 +97,5 @@ app.add_typer(_data, name="data")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        Without the name of the program; those of this process by default.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
+    """Run the command line with ``arguments``, those of this process by default; the exit code."""
     return run_to_exit_code(app, arguments)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from synergy.cli.options import Data, Output, Search, Training, search_option
+from synergy.cli.options import Options
 from synergy.cli.output import document, write
 from synergy.cli.row_tables import cost_table, difference_table, score_table
 from synergy.cli.setup import configured, session_of, table_of
@@ -28,19 +28,7 @@ NOTES = (
 )
 
 
-def compare(
-    data: Data,
-    search: Search,
-    training: Training,
-    output: Output,
-    methods: Annotated[
-        str | None,
-        search_option(
-            "--methods A,B,...",
-            "Only these comparisons; all of them by default. docs/extending.md lists them.",
-        ),
-    ] = None,
-) -> None:
+def compare(options: Options) -> None:
     """Train and measure what the paper and the field compare with.
 
     Needs the AR table of `synergy pairwise`. All methods get the same data, steps, seeds and
@@ -57,14 +45,15 @@ def compare(
     from synergy.stages.compare import check_methods
     from synergy.stages.compare import compare as stage
 
+    methods = options.methods
     names = [] if methods is None else [name.strip() for name in methods.split(",")]
     chosen = tuple(check_methods(names))
-    table = table_of(data)
-    config = configured(data, search)
-    with session_of("compare", config, data, training) as session:
+    table = table_of(options)
+    config = configured(options)
+    with session_of("compare", config, options) as session:
         found, trained = stage(session, table, chosen)
     told = {**found.to_json(), "trained": trained}
-    write(document(told) if output.as_json else compared_text(found))
+    write(document(told) if options.json else compared_text(found))
 
 
 def compared_text(found: ComparisonsFile) -> str:

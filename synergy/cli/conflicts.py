@@ -57,19 +57,9 @@ NEEDS = (("pairwise", "--solver", "--refine"), ("pairwise", "--strict", "--refin
 
 
 def refuse_conflicts(command: str, given: Mapping[str, Any]) -> None:
-    """Refuse options that contradict each other.
+    """Raise ConfigError with a line for each rule that the given options of a command break.
 
-    Parameters
-    ----------
-    command : str
-        Such as ``pairwise``.
-    given : dict of option to value
-        What stands on the command line; defaults are no part of it.
-
-    Raises
-    ------
-    ConfigError
-        With a line for each rule that is broken.
+    Defaults are no part of ``given``, which has values by option such as ``--seed``.
     """
     told = {*given, *(f"{option} {value}" for option, value in given.items())}
     problems: list[str] = []

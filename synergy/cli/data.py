@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synergy.cli.options import Data, Output, Training
+from synergy.cli.options import Options
 from synergy.cli.output import document, write
 from synergy.cli.reporter import Reporter
-from synergy.cli.setup import configured
+from synergy.cli.setup import configured, prepared
 from synergy.cli.tables import Table, rendered
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SPELLED_OUT = 4
 
 
-def check(data: Data, training: Training, output: Output) -> None:
+def check(options: Options) -> None:
     """Read every corpus and count the clips of each task.
 
     Names every problem at once; without one, shows clips, speakers, duration and classes of
@@ -27,21 +27,18 @@ def check(data: Data, training: Training, output: Output) -> None:
     Example:
       synergy data check --config mine.yaml
     """
-    config = configured(data)
-    from synergy.executors import core_count
-    from synergy.experiment import prepare
+    config = configured(options)
     from synergy.stages.data_check import data_check
 
     with Reporter() as reporter:
-        workers = training.workers or core_count()
-        found = data_check(prepare(config, workers, reporter.preparing))
+        found = data_check(prepared(config, options, reporter)[0])
     told = [rendered(*map(_clips, found.tasks)), "", *found.notes]
-    write(document(found.to_json()) if output.as_json else "\n".join(told))
+    write(document(found.to_json()) if options.json else "\n".join(told))
 
 
 def _clips(found: TaskFacts) -> Table:
     """Clips of a task, split by split."""
-    rows: list[list[str]] = []
+    rows: list[list[str | int | None]] = []
     for split, facts in found.splits.items():
         numbers = facts.counts.values()
         if len(numbers) <= _SPELLED_OUT:
@@ -50,16 +47,8 @@ def _clips(found: TaskFacts) -> Table:
             least, most = min(numbers), max(numbers)
             span = f"{least:,}" if least == most else f"{least:,} to {most:,}"
             counts = f"{len(numbers)} classes, {span} each"
-        rows.append(
-            [
-                split,
-                f"{facts.clips:,}",
-                f"{facts.speakers:,}" if facts.speakers else "-",
-                f"{facts.seconds / 60:.1f}",
-                f"{100 * facts.majority:.0f} %",
-                counts,
-            ]
-        )
+        minutes, majority = f"{facts.seconds / 60:.1f}", f"{100 * facts.majority:.0f} %"
+        rows.append([split, facts.clips, facts.speakers or None, minutes, majority, counts])
     title = f"{found.task}: {found.kind} (classes counted in {found.counted})"
     columns = ["split", "clips", "speakers", "minutes", "majority", "classes"]
     return Table(title, columns, rows, words=(0, -1))

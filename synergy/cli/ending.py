@@ -39,35 +39,42 @@ _SYSTEM_ERRORS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO),
 }
+_EXPECTED = (
+    *(SynergyError, typer.TyperException, typer.Exit, typer.Abort),
+    *(BrokenPipeError, MemoryError),
+)
 
 
 class _Terminated(KeyboardInterrupt):
     """SIGTERM; it takes the way of Ctrl-C, which ends the workers."""
 
 
-class UnexpectedError(Exception):
-    """Raised around an unexpected exception, to say where its traceback should go."""
+class UnexpectedError(SynergyError):
+    """A bug, in one sentence."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(str(folder))
-        self.folder = folder
+    exit_code = BUG
 
 
 @contextmanager
 def reported_in(folder: Path) -> Iterator[None]:
-    """The traceback of an unexpected exception inside is written into ``folder``."""
+    """An unexpected exception inside is written into ``folder`` and becomes one sentence."""
     try:
         yield
-    except (SynergyError, typer.TyperException, typer.Exit, typer.Abort, OSError, MemoryError):
-        raise
     except Exception as error:
-        raise UnexpectedError(folder) from error
+        raise_if_interrupted()  # an interrupted import may fail in a way of its own
+        if isinstance(error, _EXPECTED) or getattr(error, "errno", None) in _SYSTEM_ERRORS:
+            raise
+        summary = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+        where = _written("".join(traceback.format_exception(error)), folder)
+        raise UnexpectedError(
+            f"this is a bug in synergy ({summary}); the details {where}"
+        ) from error
 
 
 def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
     """Run ``app``; whatever happens becomes at most a few lines on stderr and an exit code."""
     try:
-        with _signals_raise():
+        with _signals_raise(), reported_in(Path(tempfile.gettempdir())):
             command = typer.main.get_command(app)
             given = sys.argv[1:] if arguments is None else arguments
             if instruction := os.environ.get(_COMPLETE):
@@ -96,11 +103,9 @@ def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
     except MemoryError:
         say("error: there is not enough memory; use fewer --workers")
         return 2
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in _SYSTEM_ERRORS:
-            say(f"error: {error.filename or 'a file'}: {error.strerror}; {KEPT}")
-            return 2
-        return _bug(error)
+    except OSError as error:
+        say(f"error: {error.filename or 'a file'}: {error.strerror}; {KEPT}")
+        return 2
     return 0
 
 
@@ -130,9 +135,6 @@ def _signals_raise() -> Iterator[None]:
     sys.unraisablehook = report_others
     try:
         yield
-    except Exception:
-        raise_if_interrupted()  # an interrupted import may fail in a way of its own
-        raise
     finally:
         sys.unraisablehook = report
         for number, handler in before.items():
@@ -157,10 +159,6 @@ def raise_if_interrupted() -> None:
 
     An extension module that is just being imported may swallow KeyboardInterrupt; so whoever
     goes on for long asks here now and then.
-
-    Raises
-    ------
-    KeyboardInterrupt
     """
     if signal.SIGTERM in _came:
         raise _Terminated
@@ -169,13 +167,10 @@ def raise_if_interrupted() -> None:
 
 
 def _wrong_use(error: typer.TyperException) -> int:
-    text = error.format_message()
-    context = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError":  # it carries the help instead of a message
-        say(text)
-        return error.exit_code
-    say(f"error: {text}")
-    if context is not None:
+    text, context = error.format_message(), getattr(error, "ctx", None)
+    is_help = type(error).__name__ == "NoArgsIsHelpError"  # it carries the help as its message
+    say(text if is_help else f"error: {text}")
+    if context is not None and not is_help:
         say(f"see: {context.command_path} --help")
     return error.exit_code
 
@@ -188,25 +183,12 @@ def _close_quietly() -> None:
         os.close(null)
 
 
-def _bug(error: Exception) -> int:
-    folder = Path(tempfile.gettempdir())
-    cause: BaseException = error
-    if isinstance(error, UnexpectedError) and error.__cause__ is not None:
-        folder, cause = error.folder, error.__cause__
-    text = "".join(traceback.format_exception(cause))
-    where = ""
+def _written(text: str, folder: Path) -> str:
+    """Where ``text`` now lies: in a new file of the folder, or else a temporary one."""
     for place in (folder, Path(tempfile.gettempdir())):
-        try:
+        with suppress(OSError):
             handle, name = tempfile.mkstemp(prefix=".synergy-error-", suffix=".txt", dir=place)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
-            where = name
-            break
-        except OSError:
-            continue
-    summary = traceback.format_exception_only(cause)[-1].strip().splitlines()[0]
-    say(
-        f"error: this is a bug in synergy ({summary}); "
-        + (f"the details are in {where}" if where else "the details could not be written")
-    )
-    return BUG
+            return f"are in {name}"
+    return "could not be written"

@@ -1,70 +1,145 @@
-"""The options that commands have in common: one group for each panel of the help.
-
-A command takes groups; `synergy.cli.panels` spells them out for typer. A group that is made here
-without arguments has the defaults.
-"""
+"""The options of all commands, each declared once."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-import typer
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from synergy.errors import ConfigError
 
 if TYPE_CHECKING:
     from synergy.config import RunConfig
 
-
-def _option(panel: str, spelling: str, text: str, least: int | None = None) -> Any:
-    """An option such as ``--seed N`` of a panel, with its help and its least value."""
-    name, _, metavar = spelling.partition(" ")
-    return typer.Option(name, metavar=metavar or None, help=text, min=least, rich_help_panel=panel)
-
-
-data_option = partial(_option, "Data")
-search_option = partial(_option, "Search")
-training_option = partial(_option, "Training")
-output_option = partial(_option, "Output")
+# A number with its least value.
+FromZero = Annotated[int, 0]
+FromOne = Annotated[int | None, 1]
 
 
 @dataclass(frozen=True)
-class Data:
-    """What a command works on."""
+class Options:
+    """What a command was asked for; what it does not offer has the default.
 
-    config: Annotated[
-        Path | None,
-        data_option(
-            "--config FILE",
-            "Configuration (YAML). Without it: the one that the workspace has, else the "
-            "embedded corpus of synthetic speech.",
-        ),
-    ] = None
-    workspace: Annotated[
-        Path,
-        data_option("--workspace DIR", "Folder that keeps trainings and results."),
-    ] = Path("runs/default")
-    replace: Annotated[
-        bool, data_option("--replace", "Put the results of another experiment aside.")
-    ] = False
-    tasks: Annotated[
-        str | None,
-        data_option(
-            "--tasks A,B,...", "Only these tasks of the configuration; all of them by default."
-        ),
-    ] = None
-    table: Annotated[
-        Path | None,
-        data_option(
-            "--table FILE",
-            "AR table to use instead of the workspace's: long (task_a, task_b, shared_depth, "
-            "ar_pct) or wide (task_a, task_b, ar_4_pct, ...).",
-        ),
-    ] = None
+    `synergy.cli.panels` makes the help of this docstring: panel by panel the name of each option,
+    what stands for its value, and what it does.
+
+    Data
+    ----
+    config : FILE
+        Configuration (YAML). Without it: the one that the workspace has, else the embedded corpus
+        of synthetic speech.
+    workspace : DIR
+        Folder that keeps trainings and results.
+    replace
+        Put the results of another experiment aside.
+    tasks : A,B,...
+        Only these tasks of the configuration; all of them by default.
+    table : FILE
+        AR table to use instead of the workspace's: long (task_a, task_b, shared_depth, ar_pct) or
+        wide (task_a, task_b, ar_4_pct, ...).
+
+    Search
+    ------
+    depths : DEPTHS
+        Shared depths to sweep, such as 4-8 or 4,6,8, instead of the configuration's; kept in
+        config.yaml.
+    sweep : NAME
+        full, the default: every pair at every depth; scan: each pair from the deepest depth up to
+        the first that passes --max-ar; lazy: only what the smallest tree rests on, assuming that
+        AR grows with depth, for --solver exact. --strict, --frontier and TreeMTL need what the
+        last two skip.
+    max_ar : PCT
+        Largest accuracy reduction in percent: of pairs that may share, and of the trained tree. A
+        command that trains keeps it in the workspace's config.yaml.
+    solver : NAME
+        recursive: the paper's splits; exact: the smallest tree, up to 14 tasks. Both sizes are
+        printed.
+    strict
+        Share only at depths at which the pair passed itself.
+    max_params : N
+        Instead of --max-ar: the lowest predicted AR with at most N parameters in all; not with
+        --solver, --strict or --repair.
+    max_macs : N
+        Instead of --max-ar: the lowest predicted AR with at most N multiply-accumulates for a
+        second of audio; the same holds.
+    frontier
+        Show every tree that some threshold leads to, with its size; train nothing.
+    methods : A,B,...
+        Only these comparisons; all of them by default. docs/extending.md lists them.
+    no_train
+        Only find the tree and write tree.json. With --table this needs no workspace and no
+        recordings and writes nothing; block sizes are those of --config's encoder, or of the
+        default one.
+
+    Training
+    --------
+    distill
+        Let the single-task models label every clip for every task, as teachers.
+    width : F
+        Multiply the channels of the tree's blocks by F, such as 0.75: a smaller network of the
+        same shape. The single-task models and the pairs keep theirs.
+    repair : N
+        While the trained tree misses --max-ar, let the pair that binds its worst task share less,
+        and train again; at most N times.
+    final_epochs : N
+        Train the tree once more for N epochs, as a row of its own beside the one with the sweep's
+        budget; this one is exported then.
+    seed : N
+        First seed, instead of the configuration's; kept in config.yaml.
+    seeds : K
+        Train everything with K seeds, counted up from the first one, instead of the
+        configuration's number; scores are averaged; kept in config.yaml.
+    workers : N
+        Processes at the same time; by default one for each core of this process.
+    executor : NAME
+        process: worker processes with one thread each; serial: one training after the other in
+        this process.
+    refine : N
+        Spend N further trainings of pairs, one seed at a time, on the cells whose interval
+        straddles --max-ar and whose outcome can change the tree. Needs a table; with --sweep,
+        --tasks or --depths that is brought up to date first.
+    train_frontier : NUMBERS
+        Train and measure these trees of --frontier, such as 1,3-5, and nothing else.
+
+    Output
+    ------
+    json
+        Print one JSON document on stdout instead of tables.
+    output : FILE
+        Where the page is written; report.html in the workspace by default.
+    threshold : P
+        Probability from which a frame is active, instead of the model's.
+    """
+
+    config: Path | None = None
+    workspace: Path = Path("runs/default")
+    replace: bool = False
+    tasks: str | None = None
+    table: Path | None = None
+    depths: str | None = None
+    sweep: Literal["full", "scan", "lazy"] | None = None
+    max_ar: float | None = None
+    solver: Literal["recursive", "exact"] = "recursive"
+    strict: bool = False
+    max_params: FromOne = None
+    max_macs: FromOne = None
+    frontier: bool = False
+    methods: str | None = None
+    no_train: bool = False
+    distill: bool = False
+    width: float = 1.0
+    repair: FromZero = 3
+    final_epochs: FromOne = None
+    seed: int | None = None
+    seeds: int | None = None
+    workers: FromOne = None
+    executor: Literal["process", "serial"] = "process"
+    refine: FromZero = 0
+    train_frontier: str | None = None
+    json: bool = False
+    output: Path | None = None
+    threshold: float | None = None
 
     def tasks_of(self, config: RunConfig) -> tuple[str, ...]:
         """The chosen tasks in the order of the configuration.
@@ -80,160 +155,8 @@ class Data:
         return config.only(map(str.strip, names))
 
 
-@dataclass(frozen=True)
-class Search:
-    """Which pairs are looked at, and how the tree follows from them."""
-
-    depths: Annotated[
-        str | None,
-        search_option(
-            "--depths DEPTHS",
-            "Shared depths to sweep, such as 4-8 or 4,6,8, instead of the configuration's; "
-            "kept in config.yaml.",
-        ),
-    ] = None
-    sweep: Annotated[
-        Literal["full", "scan", "lazy"] | None,
-        search_option(
-            "--sweep NAME",
-            "full, the default: every pair at every depth; scan: each pair from the deepest "
-            "depth up to the first that passes --max-ar; lazy: only what the smallest tree rests "
-            "on, assuming that AR grows with depth, for --solver exact. --strict, --frontier and "
-            "TreeMTL need what the last two skip.",
-        ),
-    ] = None
-    max_ar: Annotated[
-        float | None,
-        search_option(
-            "--max-ar PCT",
-            "Largest accuracy reduction in percent: of pairs that may share, and of the "
-            "trained tree. A command that trains keeps it in the workspace's config.yaml.",
-        ),
-    ] = None
-    solver: Annotated[
-        Literal["recursive", "exact"],
-        search_option(
-            "--solver NAME",
-            "recursive: the paper's splits; exact: the smallest tree, up to 14 tasks. Both "
-            "sizes are printed.",
-        ),
-    ] = "recursive"
-    strict: Annotated[
-        bool,
-        search_option("--strict", "Share only at depths at which the pair passed itself."),
-    ] = False
-    max_params: Annotated[
-        int | None,
-        search_option(
-            "--max-params N",
-            "Instead of --max-ar: the lowest predicted AR with at most N parameters in all; "
-            "not with --solver, --strict or --repair.",
-            least=1,
-        ),
-    ] = None
-    max_macs: Annotated[
-        int | None,
-        search_option(
-            "--max-macs N",
-            "Instead of --max-ar: the lowest predicted AR with at most N multiply-accumulates "
-            "for a second of audio; the same holds.",
-            least=1,
-        ),
-    ] = None
-    frontier: Annotated[
-        bool,
-        search_option(
-            "--frontier",
-            "Show every tree that some threshold leads to, with its size; train nothing.",
-        ),
-    ] = False
-
-
-@dataclass(frozen=True)
-class Training:
-    """How models are trained, and by whom."""
-
-    distill: Annotated[
-        bool,
-        training_option(
-            "--distill", "Let the single-task models label every clip for every task, as teachers."
-        ),
-    ] = False
-    width: Annotated[
-        float,
-        training_option(
-            "--width F",
-            "Multiply the channels of the tree's blocks by F, such as 0.75: a smaller network "
-            "of the same shape. The single-task models and the pairs keep theirs.",
-        ),
-    ] = 1.0
-    repair: Annotated[
-        int,
-        training_option(
-            "--repair N",
-            "While the trained tree misses --max-ar, let the pair that binds its worst task "
-            "share less, and train again; at most N times.",
-            least=0,
-        ),
-    ] = 3
-    final_epochs: Annotated[
-        int | None,
-        training_option(
-            "--final-epochs N",
-            "Train the tree once more for N epochs, as a row of its own beside the one with "
-            "the sweep's budget; this one is exported then.",
-            least=1,
-        ),
-    ] = None
-    seed: Annotated[
-        int | None,
-        training_option(
-            "--seed N", "First seed, instead of the configuration's; kept in config.yaml."
-        ),
-    ] = None
-    seeds: Annotated[
-        int | None,
-        training_option(
-            "--seeds K",
-            "Train everything with K seeds, counted up from the first one, instead of the "
-            "configuration's number; scores are averaged; kept in config.yaml.",
-        ),
-    ] = None
-    workers: Annotated[
-        int | None,
-        training_option(
-            "--workers N",
-            "Processes at the same time; by default one for each core of this process.",
-            least=1,
-        ),
-    ] = None
-    executor: Annotated[
-        Literal["process", "serial"],
-        training_option(
-            "--executor NAME",
-            "process: worker processes with one thread each; serial: one training after the "
-            "other in this process.",
-        ),
-    ] = "process"
-
-
-@dataclass(frozen=True)
-class Output:
-    """In which form results are printed."""
-
-    as_json: Annotated[
-        bool, output_option("--json", "Print one JSON document on stdout instead of tables.")
-    ] = False
-
-
 def parse_numbers(option: str, text: str | None, what: str = "numbers") -> list[int] | None:
-    """Numbers and ranges between commas; None for no choice.
-
-    Raises
-    ------
-    ConfigError
-        If the text is something else.
-    """
+    """Numbers and ranges between commas; None for no choice, ConfigError for anything else."""
     if text is None:
         return None
     numbers: list[int] = []

@@ -57,7 +57,7 @@ def tree_text(found: TreeFile, tasks: Sequence[str]) -> str:
     weights = Table(
         f"Blocks that a pair may share at AR <= {found.max_ar:g} %",
         ["pair", "blocks"],
-        [[f"{pair.task_a}, {pair.task_b}", str(pair.blocks)] for pair in found.weights],
+        [[f"{pair.task_a}, {pair.task_b}", pair.blocks] for pair in found.weights],
     )
     optimal = " (provably optimal: no tree under these weights is smaller)"
     exact = found.exact_params
@@ -79,23 +79,17 @@ def frontier_table(found: FrontierFile) -> Table:
     whole = all(row.params is not None for row in found.frontier)
     sizes = ["params", "MACs/s"] if whole else ["encoder params", "encoder MACs/s"]
     columns = ["number", "tree", "max AR %", *sizes, "predicted AR %"]
-    measured = any(row.measured for row in found.frontier)
-    if measured:
+    if measured := any(row.measured for row in found.frontier):
         columns += [f"AR % {split}" for split in REPORTED]
-    rows: list[list[str]] = []
+    rows: list[list[str | int | None]] = []
     for row in found.frontier:
         until = "and more" if row.max_ar_to is None else f"to {row.max_ar_to:.2f}"
-        cells = [
-            str(row.number),
-            row.notation,
-            f"{row.max_ar_from:.2f} {until}",
-            in_full(row.params if whole else row.encoder_params),
-            in_millions(row.macs if whole else row.encoder_macs),
-            f"{row.predicted_ar_pct:.2f}",
-        ]
+        params, macs = (row.params, row.macs) if whole else (row.encoder_params, row.encoder_macs)
+        cells = [row.number, row.notation, f"{row.max_ar_from:.2f} {until}", params]
+        cells += [in_millions(macs), f"{row.predicted_ar_pct:.2f}"]
         if measured:
             own = row.measured
-            cells += [f"{own.ar_pct[split]:.1f}" if own else "-" for split in REPORTED]
+            cells += [f"{own.ar_pct[split]:.1f}" if own else None for split in REPORTED]
         rows.append(cells)
     return Table("Trees of all thresholds", columns, rows, words=(1,))
 

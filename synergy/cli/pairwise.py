@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from synergy.cli.options import Data, Output, Search, Training, training_option
+from synergy.cli.options import Options
 from synergy.cli.output import document, write
 from synergy.cli.pair_tables import ar_table, cell_notes
 from synergy.cli.row_tables import baseline_table
-from synergy.cli.setup import asked, configured, pairable, session_of
+from synergy.cli.setup import asked_of_pairs, session_of
 from synergy.cli.tables import rendered
 
 if TYPE_CHECKING:
     from synergy.stages.pairwise import Pairs
 
 
-def pairwise(
-    data: Data,
-    search: Search,
-    training: Training,
-    output: Output,
-    refine: Annotated[
-        int,
-        training_option(
-            "--refine N",
-            "Spend N further trainings of pairs, one seed at a time, on the cells whose "
-            "interval straddles --max-ar and whose outcome can change the tree. Needs a table; "
-            "with --sweep, --tasks or --depths that is brought up to date first.",
-            least=0,
-        ),
-    ] = 0,
-) -> None:
+def pairwise(options: Options) -> None:
     """Stage 2: train pairs of tasks with shared blocks, into the AR table.
 
     Single-task models that are missing are trained first. AR, the accuracy reduction, is the
@@ -46,14 +31,13 @@ def pairwise(
       synergy pairwise --sweep lazy --max-ar 2.0
       synergy pairwise --refine 6
     """
-    config = configured(data, search, training)
-    tasks, question = pairable(data, config), asked(config, search, training)
-    sweep = search.sweep or ("full" if data.tasks or search.depths else None)
-    with session_of("pairwise", config, data, training) as session:
+    config, tasks, question = asked_of_pairs(options)
+    sweep = options.sweep or ("full" if options.tasks or options.depths else None)
+    with session_of("pairwise", config, options) as session:
         from synergy.stages.pairwise import pairwise as stage
 
-        found = stage(session, tasks, config.depths, question, sweep, refine)
-    write(document(found.to_json()) if output.as_json else pairs_text(found))
+        found = stage(session, tasks, config.depths, question, sweep, options.refine)
+    write(document(found.to_json()) if options.json else pairs_text(found))
 
 
 def pairs_text(found: Pairs) -> str:

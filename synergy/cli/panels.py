@@ -1,12 +1,14 @@
-"""How typer comes to read groups of options, and help that shows them under headings."""
+"""How typer comes to read options, and help that shows them under headings."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+import typer
 from typer.core import TyperCommand
 
 from synergy.cli.conflicts import refuse_conflicts
@@ -17,66 +19,68 @@ _PANELS = ("Arguments", "Data", "Search", "Training", "Output", "Other")
 
 
 def spelled_out(command: Callable[..., None], offered: str) -> Callable[..., None]:
-    """``command`` with single options in its signature instead of groups.
+    """``command`` with single options in its signature in place of its first parameter.
 
-    Parameters
-    ----------
-    command : callable
-        Each parameter is a group, a dataclass of options, or an option of its own.
-    offered : str
-        Names of the options that the command has of its groups, with spaces between; the others
-        keep their defaults.
+    That is called ``options``, a dataclass like `synergy.cli.options.Options`; ``offered`` names
+    its fields that are options of the command, the others keep their defaults.
     """
-    missing, groups, flat = set(offered.split()), {}, []
-    hints = get_type_hints(command, include_extras=True)
-    for name, parameter in inspect.signature(command).parameters.items():
-        if not is_dataclass(group := hints[name]):
-            flat.append(_option(name, group, parameter.default))
-            continue
-        inner = get_type_hints(group, include_extras=True)
-        taken = [field for field in fields(group) if field.name in missing]
-        missing -= {field.name for field in taken}
-        groups[name] = (group, [field.name for field in taken])
-        flat += [_option(field.name, inner[field.name], field.default) for field in taken]
-    if missing:
-        raise ValueError(f"no group of the command has {missing}")
+    group = get_type_hints(command)["options"]
+    if unknown := set(offered.split()) - {field.name for field in fields(group)}:
+        raise ValueError(f"there are no options {unknown}")
+    taken = [field.name for field in fields(group) if field.name in offered.split()]
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    flat = [*_parameters(group, taken), *own]
 
-    def made_groups(**given: Any) -> None:
-        made = {
-            name: group(**{taken: given.pop(taken) for taken in names})
-            for name, (group, names) in groups.items()
-        }
-        command(**made, **given)
+    def made_options(**given: Any) -> None:
+        options = group(**{name: given.pop(name) for name in taken})
+        command(options, **given)
 
-    made_groups.__doc__ = command.__doc__
-    made_groups.__annotations__ = {option.name: option.annotation for option in flat}
-    made_groups.__signature__ = inspect.Signature(flat)
-    return made_groups
+    made_options.__doc__ = command.__doc__
+    made_options.__annotations__ = {option.name: option.annotation for option in flat}
+    made_options.__signature__ = inspect.Signature(
+        [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in flat]
+    )
+    return made_options
 
 
-def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    """One option; where it has a choice of names, a wrong one is refused in our words."""
-    kind, told = get_args(annotation)
-    known = [
-        choice
-        for part in (kind, *get_args(kind))
-        if get_origin(part) is Literal
-        for choice in get_args(part)
-    ]
+def _parameters(group: type, taken: list[str]) -> list[inspect.Parameter]:
+    """The fields that are taken; the docstring of ``group`` has their help."""
+    sections = re.split(r"^(\w+)\n-+\n", inspect.getdoc(group) or "", flags=re.MULTILINE)[1:]
+    entry = re.compile(r"^(\w+)(?: : (.+))?\n((?: .+\n?)+)", re.MULTILINE)
+    told = {
+        name: {"rich_help_panel": panel, "metavar": value or None, "help": " ".join(text.split())}
+        for panel, body in zip(sections[::2], sections[1::2], strict=True)
+        for name, value, text in entry.findall(body)
+    }
+    hints = get_type_hints(group, include_extras=True)
+    found: list[inspect.Parameter] = []
+    for name in taken:
+        kind, least = hints[name], None
+        if get_origin(kind) is Annotated:
+            kind, least = get_args(kind)
+        option = typer.Option(f"--{name.replace('_', '-')}", min=least, **told.get(name, {}))
+        literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
+        if literals:
+            kind = _one_of(get_args(literals[0]), option)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        annotation, default = Annotated[kind, option], getattr(group, name)
+        found.append(inspect.Parameter(name, keyword, default=default, annotation=annotation))
+    return found
+
+
+def _one_of(names: tuple[str, ...], option: Any) -> Any:
+    """The type of an option with a choice of names; a wrong one is refused in our words."""
 
     def check(given: str | None) -> str | None:
-        if given is not None and given not in known:
+        if given is not None and given not in names:
             raise ConfigError(
-                f"{told.default}: expected {' or '.join(known)}, found {given!r}"
-                f"{did_you_mean(given, known)}"
+                f"{option.default}: expected {' or '.join(names)}, found {given!r}"
+                f"{did_you_mean(given, names)}"
             )
         return given
 
-    if known:
-        told.callback, told.autocompletion = check, lambda: known
-        annotation = Annotated[str | None, told]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, keyword, default=default, annotation=annotation)
+    option.callback, option.autocompletion = check, lambda: names
+    return str | None
 
 
 class PanelCommand(TyperCommand):
@@ -84,24 +88,18 @@ class PanelCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The options under headings, in plain text."""
-        panels: dict[str, list[tuple[str, str]]] = {}
+        panels: dict[str, list[tuple[str, str]]] = {title: [] for title in _PANELS}
         for param in self.get_params(ctx):
             if record := param.get_help_record(ctx):
                 of_option = getattr(param, "rich_help_panel", None) or _PANELS[-1]
-                title = of_option if param.param_type_name == "option" else _PANELS[0]
-                panels.setdefault(title, []).append(record)
-        for title in filter(panels.__contains__, _PANELS):
-            with formatter.section(title):
-                formatter.write_dl(panels[title])
+                panels[of_option if param.param_type_name == "option" else _PANELS[0]] += [record]
+        for title, records in panels.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """What is left of the arguments.
-
-        Raises
-        ------
-        ConfigError
-            If options conflict that were given.
-        """
+        """What is left of the arguments; ConfigError if options conflict that were given."""
         rest = super().parse_args(ctx, args)
         given: dict[str, Any] = {}
         for param in self.params:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synergy.cli.options import Data, Output, Search, Training
+from synergy.cli.options import Options
 from synergy.cli.output import document, say, write
 from synergy.cli.reporter import Reporter
-from synergy.cli.setup import asked, configured, existing, pairable
+from synergy.cli.setup import asked_of_pairs, existing, prepared
 from synergy.cli.tables import Table, rendered
 from synergy.wording import duration
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from synergy.stages.plan import Plan
 
 
-def plan(data: Data, search: Search, training: Training, output: Output) -> None:
+def plan(options: Options) -> None:
     """Tell how much there is to train, and how long it takes.
 
     Counts what `run` would do, with every sweep of the pairs.
@@ -27,18 +27,14 @@ def plan(data: Data, search: Search, training: Training, output: Output) -> None
     Example:
       synergy plan --config examples/real_speech.yaml --seeds 3
     """
-    config = configured(data, search, training)
-    tasks, question = pairable(data, config), asked(config, search, training)
-    existing(data.workspace)
-    from synergy.executors import core_count
-    from synergy.experiment import prepare
+    config, tasks, question = asked_of_pairs(options)
+    existing(options.workspace)
     from synergy.stages.plan import plan as stage
 
-    workers = training.workers or core_count()
     with Reporter() as reporter:
-        experiment = prepare(config, workers, reporter.preparing)
-    found = stage(experiment, data.workspace, tasks, config.depths, workers, question)
-    if output.as_json:
+        experiment, workers = prepared(config, options, reporter)
+    found = stage(experiment, options.workspace, tasks, config.depths, workers, question)
+    if options.json:
         write(document(found.to_json()))
         return
     write(rendered(_stages(found), _sweeps(found)))
@@ -52,30 +48,20 @@ def plan(data: Data, search: Search, training: Training, output: Output) -> None
 
 def _stages(found: Plan) -> Table:
     """What each stage still has to train."""
-    rows = [
-        [
-            name,
-            *(str(n) for n in (part.trainings, part.done, part.trainings - part.done)),
-            duration(part.seconds) if part.seconds else "-",
-        ]
-        for name, part in [*((stage.name, stage) for stage in found.stages), ("all", found)]
-    ]
+    rows: list[list[str | None] | None] = []
+    for name, part in [*((stage.name, stage) for stage in found.stages), ("all", found)]:
+        rows += [None] if part is found else []
+        counts = map(str, (part.trainings, part.done, part.trainings - part.done))
+        rows.append([name, *counts, duration(part.seconds) if part.seconds else None])
     columns = ["stage", "trainings", "done", "to do", "time"]
-    title = f"Plan, {found.workers} at the same time"
-    return Table(title, columns, [*rows[:-1], None, rows[-1]])
+    return Table(f"Plan, {found.workers} at the same time", columns, rows)
 
 
 def _sweeps(found: Plan) -> Table:
     """What stage 2 still costs with each sweep."""
-    rows = [
-        [
-            sweep.name,
-            f"{sweep.expected:.0f}",
-            str(sweep.least),
-            str(sweep.most),
-            duration(sweep.seconds) if sweep.most else "-",
-        ]
-        for sweep in found.sweeps
-    ]
+    rows: list[list[str | None]] = []
+    for sweep in found.sweeps:
+        time = duration(sweep.seconds) if sweep.most else None
+        rows.append([sweep.name, *map(str, (round(sweep.expected), sweep.least, sweep.most)), time])
     columns = ["sweep", "expected", "at least", "at most", "time"]
     return Table("Pairs to train, by sweep", columns, rows)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from synergy.cli.options import Output, output_option
+from synergy.cli.options import Options
 from synergy.cli.output import document, write
 from synergy.errors import DataError, ModelError
 
-if TYPE_CHECKING:
-    from synergy.tasks.predictions import Prediction
-
 
 def predict(
-    output: Output,
+    options: Options,
     model: Annotated[
         Path,
         typer.Argument(metavar="MODEL", help="Folder of an exported model.", show_default=False),
@@ -27,12 +24,6 @@ def predict(
             metavar="FILE", help="Recordings: WAV, FLAC, OGG or MP3.", show_default=False
         ),
     ],
-    threshold: Annotated[
-        float | None,
-        output_option(
-            "--threshold P", "Probability from which a frame is active, instead of the model's."
-        ),
-    ] = None,
 ) -> None:
     """Ask an exported model about recordings.
 
@@ -50,26 +41,16 @@ def predict(
     problems: list[str] = []
     for file in files:
         try:
-            found = loaded.predict(file, threshold)
+            found = loaded.predict(file, options.threshold)
         except (DataError, ModelError) as error:
             problems.append(str(error))
             continue
-        if output.as_json:
+        if options.json:
             tasks = {task: answer.to_json() for task, answer in found.items()}
             answers.append({"file": str(file), "tasks": tasks})
         else:
-            write("\n".join([str(file), *(f"  {t}: {_text(a)}" for t, a in found.items())]))
-    if output.as_json:
+            write("\n".join([str(file), *(f"  {t}: {a.text}" for t, a in found.items())]))
+    if options.json:
         write(document(answers))
     if problems:
         raise DataError("\n".join(problems))
-
-
-def _text(answer: Prediction) -> str:
-    from synergy.tasks.predictions import ActivityPrediction
-
-    if isinstance(answer, ActivityPrediction):
-        spans = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in answer.segments)
-        return f"{answer.label} at {spans}" if spans else f"no {answer.label}"
-    ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])[:3]
-    return ", ".join(f"{label} {100 * share:.1f} %" for label, share in ranked)

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-from synergy.cli.options import Data, Output, output_option
+from synergy.cli.options import Options
 from synergy.cli.output import document, say, write
 
 
-def report(
-    data: Data,
-    form: Output,
-    output: Annotated[
-        Path | None,
-        output_option(
-            "--output FILE", "Where the page is written; report.html in the workspace by default."
-        ),
-    ] = None,
-) -> None:
+def report(options: Options) -> None:
     """Write what lies in a workspace as one HTML page.
 
     AR table, task graph and tree at every threshold, sizes against accuracy, training curves,
@@ -32,8 +20,8 @@ def report(
     from synergy.report import write_report
     from synergy.workspace import Workspace
 
-    found = write_report(Workspace(data.workspace, create=False), output)
+    found = write_report(Workspace(options.workspace, create=False), options.output)
     for part in found.numbers.missing:
-        command = f"{part.command} --workspace {data.workspace}"
+        command = f"{part.command} --workspace {options.workspace}"
         say(f"note: not in the report: {part.what} ({command})")
-    write(document(found.to_json()) if form.as_json else str(found.file))
+    write(document(found.to_json()) if options.json else str(found.file))

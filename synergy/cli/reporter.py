@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from synergy.cli.ending import raise_if_interrupted
 from synergy.cli.output import say
-from synergy.wording import duration
+from synergy.wording import counted, duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -23,6 +23,36 @@ QUIET_S = 30.0
 
 FIRST_S = 2.0
 """What is prepared sooner needs no line."""
+
+
+@dataclass
+class _Set:
+    """A set of trials in progress; ``running`` has the last message of each."""
+
+    title: str
+    total: int
+    done: int
+    started: float
+    ended: int = 0
+    failed: int = 0
+    last_speed: float = 0.0
+    running: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def worked(self) -> float:
+        """Trials that were trained so far, with the parts of those that run."""
+        return self.ended + sum(last["step"] / last["steps"] for last in self.running.values())
+
+    def state(self, now: float) -> list[str]:
+        """Failures, the time that is left at the pace so far, speed; what is known of them."""
+        remaining = self.total - self.done - self.worked
+        left = (now - self.started) / self.worked * remaining if self.worked else 0.0
+        speed = sum(last["clips_per_s"] for last in self.running.values()) or self.last_speed
+        return [
+            *([f"{self.failed} failed"] if self.failed else []),
+            *([f"{duration(left)} left"] if left else []),
+            *([f"{speed:,.0f} clips/s"] if speed else []),
+        ]
 
 
 class Reporter:
@@ -39,7 +69,8 @@ class Reporter:
     def __init__(
         self, live: bool | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.live = _can_draw() if live is None else live
+        draws = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
+        self.live = draws if live is None else live
         self._asked: dict[str, int] = {}  # a stage may ask again for what it needs
         self._missing = 0
         self._clock = clock
@@ -66,13 +97,8 @@ class Reporter:
         if what != self._what:
             self.end()
             self._what, self._next_s = what, self._clock() + FIRST_S
-            if self.live:
-                self._draw(what, total)
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
-        elif self._clock() >= self._next_s:
-            self._next_s = self._clock() + QUIET_S
-            say(f"{what}: {done}/{total}")
+            self._draw(what, total)
+        self._went_on(done, "", f"{what}: {done}/{total}")
         if done == total:
             self.end()
 
@@ -83,34 +109,31 @@ class Reporter:
         self._missing += total - done
         self._set = _Set(title, total, done, self._clock())
         self._next_s = self._clock() + QUIET_S
-        if total == done:
-            return
-        before = f", {done} of them done before" if done else ""
-        self._line(f"{title}: {total} {'training' if total == 1 else 'trainings'}{before}")
-        if self.live:
+        if total > done:
+            before = f", {done} of them done before" if done else ""
+            self._line(f"{title}: {counted(total, 'training')}{before}")
             self._draw(title, total, done)
 
     def training(self, label: str, message: Mapping[str, Any]) -> None:
         """A validation of a running trial."""
         raise_if_interrupted()
-        self._set.running[label] = message["step"] / message["steps"]
-        self._set.speeds[label] = message["clips_per_s"]
+        self._set.running[label] = message
         ends = "_score"
-        scores = {k.removesuffix(ends): v for k, v in message.items() if k.endswith(ends)}
-        self._show(label, scores, ended=False)
+        self._show(label, {k.removesuffix(ends): v for k, v in message.items() if k.endswith(ends)})
 
     def finished(self, label: str, result: TrialResult | None, error: str | None) -> None:
         """A trial ended, with a result or an error."""
         raise_if_interrupted()
         current = self._set
-        current.running.pop(label, None)
-        speed = current.speeds.pop(label, None) or (result and result.clips_per_s)
+        last = current.running.pop(label, {})
+        speed = last.get("clips_per_s") or (result and result.clips_per_s)
         current.last_speed = speed or current.last_speed
         current.ended += 1
         if error is not None:
             current.failed += 1
             self._line(f"{current.title}: {label} failed: {error}")
-        self._show(label, result.scores["valid"] if result else {}, ended=True)
+        self._next_s = 0.0  # told at once
+        self._show(label, result.scores["valid"] if result else {})
 
     def end(self) -> None:
         """What was going on is over."""
@@ -137,6 +160,8 @@ class Reporter:
             say(text)
 
     def _draw(self, what: str, total: int, done: int = 0) -> None:
+        if not self.live:
+            return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -151,48 +176,19 @@ class Reporter:
         self._bar.start()
         self._bar.add_task(what, total=total, completed=done, state="")
 
-    def _show(self, label: str, scores: Mapping[str, float], ended: bool) -> None:
+    def _show(self, label: str, scores: Mapping[str, float]) -> None:
         current = self._set
         shown = ", ".join(f"{task} {100 * value:.1f}" for task, value in scores.items())
-        speed = sum(current.speeds.values()) or current.last_speed
-        state = [
-            *([f"{current.failed} failed"] if current.failed else []),
-            *([f"{duration(left)} left"] if (left := current.left_s(self._clock())) else []),
-            *([f"{speed:,.0f} clips/s"] if speed else []),
-        ]
-        last = [f"{label}: {shown}"] if shown else []
-        completed = current.done + current.ended
+        state, last = current.state(self._clock()), [f"{label}: {shown}"] if shown else []
+        done = f"{current.title}: {current.done + current.ended}/{current.total} done"
+        line = "; ".join([", ".join([done, *state]), *last])
+        self._went_on(current.done + current.worked, ", ".join([*state, *last]), line)
+
+    def _went_on(self, completed: float, state: str, line: str) -> None:
+        """Move the bar; without one write the line, unless the last one is too near."""
         now = self._clock()
         if self._bar is not None:
-            completed += sum(current.running.values())
-            text = ", ".join([*state, *last])
-            self._bar.update(self._bar.task_ids[0], completed=completed, state=text)
-        elif ended or now >= self._next_s:
+            self._bar.update(self._bar.task_ids[0], completed=completed, state=state)
+        elif now >= self._next_s:
             self._next_s = now + QUIET_S
-            head = ", ".join([f"{current.title}: {completed}/{current.total} done", *state])
-            say("; ".join([head, *last]))
-
-
-@dataclass
-class _Set:
-    """A set of trials in progress; running ones with the share that is done."""
-
-    title: str
-    total: int
-    done: int
-    started: float
-    ended: int = 0
-    failed: int = 0
-    last_speed: float = 0.0
-    running: dict[str, float] = field(default_factory=dict)
-    speeds: dict[str, float] = field(default_factory=dict)
-
-    def left_s(self, now: float) -> float:
-        """Seconds until all are done, at the pace so far; 0 when unknown or over."""
-        worked = self.ended + sum(self.running.values())
-        remaining = self.total - self.done - worked
-        return (now - self.started) / worked * remaining if worked > 0 else 0.0
-
-
-def _can_draw() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
+            say(line)

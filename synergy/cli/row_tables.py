@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from synergy.cli.tables import Table, in_full, in_millions
+from synergy.cli.tables import Table, in_millions
 from synergy.wording import REPORTED, Split, duration
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def baseline_table(rows: Mapping[str, Row]) -> Table:
     """Table 1: the score of each task alone."""
     lines = [
-        [task, *(_score(row.scores[split][task]) for split in REPORTED), in_full(row.params)]
+        [task, *(_score(row.scores[split][task]) for split in REPORTED), row.params]
         for task, row in rows.items()
     ]
     columns = ["task", "validation", "test", "params"]
@@ -30,13 +30,13 @@ def score_table(
 
     With ``sizes`` also its parameters; scores are the means alone then, to leave room for them.
     """
-    lines: list[list[str] | None] = []
+    lines: list[list[str | int | None] | None] = []
     for split in REPORTED:
         lines += [None] if lines else []
         for row in rows:
             means, each = row.mean_scores[split], row.scores.get(split, {})
             scores = [_score([means[task]] if sizes else each[task]) for task in tasks]
-            params = [in_full(row.params)] if sizes else []
+            params = [row.params] if sizes else []
             lines.append([row.name, split, *scores, _reduction(row, split, intervals), *params])
     columns = ["model", "split", *tasks, "AR %", *(["params"] if sizes else [])]
     return Table("Scores %", columns, lines, words=(0, 1))
@@ -50,13 +50,13 @@ def interval_table(rows: Sequence[Row]) -> Table:
 
 def attempts_table(attempts: Sequence[Attempt]) -> Table:
     """All trees that were tried, and what was changed after each."""
-    lines: list[list[str]] = []
+    lines: list[list[str | int | None]] = []
     for number, attempt in enumerate(attempts, 1):
         then = "keeps the threshold" if attempt.keeps else "-"
         if attempt.lowered:
             then = "{}, {} share at most {}".format(*attempt.lowered)
         ar = f"{attempt.ar_pct['valid']:.1f}"
-        lines.append([str(number), attempt.notation, in_full(attempt.params), ar, then])
+        lines.append([number, attempt.notation, attempt.params, ar, then])
     columns = ["attempt", "tree", "params", "AR % valid", "then"]
     return Table("Attempts", columns, lines, words=(0, 1, 4))
 
@@ -64,15 +64,10 @@ def attempts_table(attempts: Sequence[Attempt]) -> Table:
 def size_table(rows: Sequence[Row]) -> Table:
     """What each model costs."""
     whole = rows[0].params or 1
+    shares = [f"{100 * (row.params or 0) / whole:.0f} %" for row in rows]
     lines = [
-        [
-            row.name,
-            in_full(row.params),
-            f"{100 * (row.params or 0) / whole:.0f} %",
-            in_millions(row.macs),
-            str(row.epochs),
-        ]
-        for row in rows
+        [row.name, row.params, share, in_millions(row.macs), str(row.epochs)]
+        for row, share in zip(rows, shares, strict=True)
     ]
     return Table("Sizes", ["model", "params", "of independent", "MACs/s", "epochs"], lines)
 
@@ -83,7 +78,7 @@ def difference_table(rows: Sequence[ComparedRow]) -> Table | None:
     if not names:
         return None
     lines = [
-        [row.name, *(_difference(row.above.get(name), s) for s in REPORTED for name in names)]
+        [row.name, *(_difference(row.above.get(n, {}).get(s)) for s in REPORTED for n in names)]
         for row in rows
     ]
     columns = ["model", *(f"{split}, {name}" for split in REPORTED for name in names)]
@@ -94,14 +89,9 @@ def cost_table(rows: Sequence[ComparedRow]) -> Table:
     """What each model costs, and what it costs to come to it."""
     lines = [
         [
-            row.name,
-            in_full(row.params),
-            in_full(row.stored_params),
-            f"{row.share_pct or 0:.0f} %",
-            in_millions(row.macs),
-            str(row.trainings),
-            duration(row.seconds or 0),
-            row.notation or "-",
+            *(row.name, row.params, row.stored_params, f"{row.share_pct or 0:.0f} %"),
+            *(in_millions(row.macs), str(row.trainings), duration(row.seconds or 0)),
+            row.notation or None,
         ]
         for row in rows
     ]
@@ -120,8 +110,5 @@ def _reduction(row: Row, split: Split, interval: bool = False) -> str:
     return f"{ar} [{row.ar_low[split]:.1f}, {row.ar_high[split]:.1f}]" if interval else ar
 
 
-def _difference(found: dict[str, Difference] | None, split: Split) -> str:
-    if found is None:
-        return "-"
-    lies = found[split]
-    return f"{lies.ar_pct:+.1f} [{lies.ar_low:+.1f}, {lies.ar_high:+.1f}]"
+def _difference(lies: Difference | None) -> str | None:
+    return lies and f"{lies.ar_pct:+.1f} [{lies.ar_low:+.1f}, {lies.ar_high:+.1f}]"

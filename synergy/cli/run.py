@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from synergy.cli.options import Data, Output, Search, Training
+from synergy.cli.options import Options
 from synergy.cli.output import document, say, write
 from synergy.cli.pairwise import pairs_text
-from synergy.cli.setup import asked, configured, pairable, session_of
+from synergy.cli.setup import asked_of_pairs, session_of
 from synergy.cli.synthesize import delivery_text
 from synergy.errors import ShortfallError
 
 
-def run(data: Data, search: Search, training: Training, output: Output) -> None:
+def run(options: Options) -> None:
     """All three stages: baseline, pairwise and synthesize.
 
     With --distill the pairs and the tree learn from the single-task models as well.
@@ -24,23 +24,22 @@ def run(data: Data, search: Search, training: Training, output: Output) -> None:
       synergy run
       synergy run --config examples/real_speech.yaml --workspace runs/real --max-ar 5
     """
-    config = configured(data, search, training)
-    tasks, question = pairable(data, config), asked(config, search, training)
-    with session_of("run", config, data, training) as session:
+    config, tasks, question = asked_of_pairs(options)
+    with session_of("run", config, options) as session:
         from synergy.stages.pairwise import pairwise
         from synergy.stages.synthesize import synthesize
 
-        pairs = pairwise(session, tasks, config.depths, question, search.sweep)
-        if not output.as_json:
+        pairs = pairwise(session, tasks, config.depths, question, options.sweep)
+        if not options.json:
             write(pairs_text(pairs) + "\n")
         found = synthesize(session, pairs.found, question)
-    if output.as_json:
+    if options.json:
         told = {"pairwise": pairs.to_json(), "synthesize": found.to_json()}
-        write(document({"workspace": str(data.workspace), **told}))
+        write(document({"workspace": str(options.workspace), **told}))
     else:
         where = _WHERE.format(table=pairs.found.file.name)
-        write(f"{delivery_text(found, tasks)}\n\nIn {data.workspace}:\n{where}")
-    if found.shortfall and search.max_ar is not None:
+        write(f"{delivery_text(found, tasks)}\n\nIn {options.workspace}:\n{where}")
+    if found.shortfall and options.max_ar is not None:
         raise ShortfallError(found.shortfall)
     if found.shortfall:
         say(f"note: {found.shortfall}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from synergy.cli.options import Data, Output, Search, Training
+from synergy.cli.options import Options
 from synergy.cli.output import document, say, write
 from synergy.cli.pair_tables import frontier_table, stability_text, tree_text
 from synergy.cli.setup import asked, configured, existing, locked, table_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from synergy.workspace import PairTable
 
 
-def search(data: Data, search: Search, training: Training, output: Output) -> None:
+def search(options: Options) -> None:
     """Find the sharing tree of an AR table; no training, no recordings.
 
     Writes tree.json into the workspace, and tells how sure the tree is. With --table this needs no
@@ -33,46 +33,44 @@ def search(data: Data, search: Search, training: Training, output: Output) -> No
       synergy search --frontier
       synergy search --table ar_table.csv --solver exact --json
     """
-    found = table_of(data, training.distill)
-    alone = data.table is not None
+    found = table_of(options)
+    alone = options.table is not None
     config = None
-    if alone and data.config is None:
+    if alone and options.config is None:
         say("note: no --config: using the block sizes of the default encoder cnn8")
     else:
-        config = configured(data, search)
+        config = configured(options)
     from synergy.stages.search import all_trees, check_tasks
     from synergy.stages.search import search as stage
 
     if config is not None and not alone:
         check_tasks(found.table, config.tasks)
-    question = asked(config, search, training)
-    if search.frontier:
-        held = None if alone else existing(data.workspace)
-        _write_frontier(all_trees(found, question, config, held), output)
+    question = asked(config, options)
+    if options.frontier:
+        held = None if alone else existing(options.workspace)
+        _write_frontier(all_trees(found, question, config, held), options)
         return
-    with nullcontext() if alone else locked("search", data.workspace) as workspace:
+    with nullcontext() if alone else locked("search", options.workspace) as workspace:
         tree = stage(found, question, config, workspace)
-    _write_tree(tree, found, output)
+    _write_tree(tree, found, options)
     if tree.shortfall:
         raise ShortfallError(tree.shortfall)
 
 
-def _write_tree(found: Found, table: PairTable, output: Output) -> None:
+def _write_tree(found: Found, table: PairTable, options: Options) -> None:
     told, sure = found.tree.to_json(), found.certainty
-    if output.as_json:
-        if told["params"] is None:  # of the whole network, or not at all
-            del told["params"]
+    if options.json:
         of_samples = {"certainty": sure and sure.model_dump(mode="json")} if table.kind else {}
         write(document({**told, **of_samples}))
         return
-    parts = [tree_text(found.tree, table.table.tasks)]
-    parts += [f"note: {note}" for note in found.tree.notes]
+    tree = found.tree if table.kind else found.tree.model_copy(update={"table": ""})
+    parts = [tree_text(tree, table.table.tasks), *(f"note: {note}" for note in tree.notes)]
     write("\n".join([*parts, *([] if sure is None else ["", stability_text(sure)])]))
 
 
-def _write_frontier(found: FrontierFile, output: Output) -> None:
+def _write_frontier(found: FrontierFile, options: Options) -> None:
     whole = all(row.params is not None for row in found.frontier)
-    if output.as_json:
+    if options.json:
         write(document({"frontier": found.to_json()["frontier"], "decoders_counted": whole}))
         return
     write(rendered(frontier_table(found)))

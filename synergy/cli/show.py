@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synergy.cli.options import Data, Output
+from synergy.cli.options import Options
 from synergy.cli.output import document, write
 from synergy.cli.pair_tables import ar_table
 from synergy.cli.row_tables import score_table
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from synergy.stages.show import State
 
 
-def show(data: Data, output: Output) -> None:
+def show(options: Options) -> None:
     """Show what lies in a workspace.
 
     Trainings, AR table, tree, scores and model, from the files of the workspace alone.
@@ -27,8 +27,8 @@ def show(data: Data, output: Output) -> None:
     from synergy.stages.show import show as stage
     from synergy.workspace import Workspace
 
-    state = stage(Workspace(data.workspace, create=False))
-    write(document(state.to_json()) if output.as_json else state_text(state))
+    state = stage(Workspace(options.workspace, create=False))
+    write(document(state.to_json()) if options.json else state_text(state))
 
 
 def state_text(state: State) -> str:

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from synergy.cli.options import (
-    Data,
-    Output,
-    Search,
-    Training,
-    parse_numbers,
-    search_option,
-    training_option,
-)
+from synergy.cli.options import Options, parse_numbers
 from synergy.cli.output import document, say, write
 from synergy.cli.pair_tables import frontier_table, stability_text, tree_text
 from synergy.cli.row_tables import attempts_table, interval_table, score_table, size_table
@@ -26,28 +18,7 @@ if TYPE_CHECKING:
     from synergy.stages.synthesize import Delivery
 
 
-def synthesize(
-    data: Data,
-    search: Search,
-    training: Training,
-    output: Output,
-    no_train: Annotated[
-        bool,
-        search_option(
-            "--no-train",
-            "Only find the tree and write tree.json. With --table this needs no workspace and "
-            "no recordings and writes nothing; block sizes are those of --config's encoder, or of "
-            "the default one.",
-        ),
-    ] = False,
-    train_frontier: Annotated[
-        str | None,
-        training_option(
-            "--train-frontier NUMBERS",
-            "Train and measure these trees of --frontier, such as 1,3-5, and nothing else.",
-        ),
-    ] = None,
-) -> None:
+def synthesize(options: Options) -> None:
     """Stage 3: find the sharing tree, train it, verify it and export it.
 
     The tree follows from the AR table: with --distill from ar_table_distilled.csv where it is
@@ -65,34 +36,34 @@ def synthesize(
       synergy synthesize --max-params 52600
       synergy synthesize --train-frontier 9 --distill --width 0.75
     """
-    if no_train or search.frontier:
-        old, new = ("--frontier", " --frontier") if search.frontier else ("--no-train", "")
+    if options.no_train or options.frontier:
+        old, new = ("--frontier", " --frontier") if options.frontier else ("--no-train", "")
         say(
             f"note: `synergy synthesize {old}` is `synergy search{new}` now; the old spelling goes "
             "with 1.0"
         )
-        find_tree(data, search, training, output)
+        find_tree(options)
         return
-    numbers = parse_numbers("--train-frontier", train_frontier)
-    known = table_of(data, training.distill)
-    config = configured(data, search, training)
+    numbers = parse_numbers("--train-frontier", options.train_frontier)
+    known = table_of(options)
+    config = configured(options)
     from synergy.stages.search import check_tasks
 
     check_tasks(known.table, config.tasks)
-    question = asked(config, search, training)
-    with session_of("synthesize", config, data, training) as session:
+    question = asked(config, options)
+    with session_of("synthesize", config, options) as session:
         if numbers is not None:
             from synergy.stages.synthesize import train_frontier as train_chosen
 
             trees = train_chosen(session, known, question, numbers)
-            shown = document(trees.to_json()) if output.as_json else frontier_table(trees)
-            write(shown if isinstance(shown, str) else rendered(shown))
+            table = rendered(frontier_table(trees))
+            write(document(trees.to_json()) if options.json else table)
             return
         from synergy.stages.synthesize import synthesize as stage
 
         found = stage(session, known, question)
     tasks = known.table.tasks
-    write(document(found.to_json()) if output.as_json else delivery_text(found, tasks))
+    write(document(found.to_json()) if options.json else delivery_text(found, tasks))
     if found.shortfall:
         raise ShortfallError(found.shortfall)
 

@@ -16,15 +16,16 @@ class Table:
     ----------
     title : str
     columns : sequence of str
-    rows : iterable of sequence of str, or None
-        None is a line between rows.
+    rows : iterable of sequence of str, int or None; or None
+        Cells: counts are written with their thousands separated, None, which is not known, as a
+        dash. None for a row is a line between rows.
     words : tuple of int
         The columns that hold words, to the left; the others hold numbers, to the right.
     """
 
     title: str
     columns: Sequence[str]
-    rows: Iterable[Sequence[str] | None]
+    rows: Iterable[Sequence[str | int | None] | None]
     words: tuple[int, ...] = (0,)
 
 
@@ -41,14 +42,13 @@ def rendered(*tables: Table) -> str:
             drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False)
             left = {place % len(table.columns) for place in table.words}
             for place, name in enumerate(table.columns):
-                drawn.add_column(
-                    name, justify="left" if place in left else "right", overflow="fold"
-                )
+                side = "left" if place in left else "right"
+                drawn.add_column(name, justify=side, overflow="fold")
             for row in table.rows:
                 if row is None:
                     drawn.add_section()
                 else:
-                    drawn.add_row(*row)
+                    drawn.add_row(*map(in_full, row))
             # as a title of its own rich would wrap it to the table's width
             console.print("\n" * bool(number) + table.title, style="bold", soft_wrap=True)
             console.print(drawn)
@@ -60,6 +60,6 @@ def in_millions(count: int | None) -> str:
     return "-" if count is None else f"{count / 1e6:.1f} M"
 
 
-def in_full(count: int | None) -> str:
-    """``"12,345"``; ``"-"`` for what is not known."""
-    return "-" if count is None else f"{count:,}"
+def in_full(cell: str | int | None) -> str:
+    """``"12,345"`` of a count, words as they are; ``"-"`` for what is not known."""
+    return "-" if cell is None else cell if isinstance(cell, str) else f"{cell:,}"

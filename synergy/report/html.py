@@ -32,14 +32,7 @@ _WIDE, _NARROW = (860, 460), (340, 380)  # pixels, of the frontier; narrow on a 
 
 
 def render(numbers: Numbers, name: str) -> str:
-    """The page.
-
-    Parameters
-    ----------
-    numbers : Numbers
-    name : str
-        What the reader calls the run.
-    """
+    """The page of a run that the reader calls ``name``."""
     sizes, tables = numbers.sizes, numbers.tables
     order = tables[0].tasks if tables else numbers.tasks
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from synergy.records import ComparedRow, Row
 from synergy.wording import duration
 
@@ -10,24 +12,8 @@ _MINUS = "\N{MINUS SIGN}"
 _SPACE = "\N{NO-BREAK SPACE}"
 
 
-def percent(value: float | None) -> str:
-    """A percentage without its sign, one digit after the point; a dash for None."""
-    return _DASH if value is None else f"{value:.1f}"
-
-
-def score(value: float | None) -> str:
-    """A score in [0, 1] as a percentage."""
-    return _DASH if value is None else f"{100 * value:.1f}"
-
-
-def count(value: float | None) -> str:
-    """A whole number with thousands separated."""
-    return _DASH if value is None else f"{value:,.0f}"
-
-
-def millions(value: float | None) -> str:
-    """A number in millions."""
-    return _DASH if value is None else f"{value / 1e6:.1f} M"
+def _or_dash(write: Callable[[float], str]) -> Callable[[float | None], str]:
+    return lambda value: _DASH if value is None else write(value)
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -59,11 +45,12 @@ def above(row: ComparedRow, split: str) -> str:
 
 
 FILTERS = {
-    "percent": percent,
-    "score": score,
-    "count": count,
-    "millions": millions,
-    "duration": lambda seconds: _DASH if seconds is None else duration(seconds),
+    "percent": _or_dash("{:.1f}".format),
+    "score": _or_dash(lambda share: f"{100 * share:.1f}"),
+    "count": _or_dash("{:,.0f}".format),
+    "millions": _or_dash(lambda value: f"{value / 1e6:.1f} M"),
+    "duration": _or_dash(duration),
     "reduction": reduction,
     "above": above,
 }
+"""What a template writes; an en dash for None."""

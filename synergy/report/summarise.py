@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
@@ -20,7 +21,7 @@ from synergy.report.numbers import (
     Sizes,
     TableNumbers,
 )
-from synergy.report.sources import Sources, read_sources
+from synergy.report.sources import Sources
 from synergy.report.trainings import Trainings
 from synergy.report.trees import stability_of, trees_of, weights_of
 from synergy.wording import REPORTED
@@ -30,21 +31,14 @@ _TRAININGS = ("one task", "a pair", "more tasks")
 
 
 def summarise(workspace: Workspace) -> Numbers:
-    """Everything that a report says about a workspace.
-
-    Parameters
-    ----------
-    workspace : Workspace
-        Of which only the files are read, no recordings.
+    """Everything that a report says about a workspace, as its files have it.
 
     Raises
     ------
-    WorkspaceError
-        If a file is damaged, or there is nothing to report.
-    TableError
-        If an AR table is damaged.
+    WorkspaceError, TableError
+        As `Sources`.
     """
-    sources = read_sources(workspace)
+    sources = Sources(workspace)
     tasks, tree = _tasks(sources), sources.tree
     main = sources.tables[sources.main_table] if sources.main_table else None
     covered = main.table.tasks if main else tasks
@@ -211,9 +205,7 @@ def _baselines(trainings: Trainings) -> tuple[Baseline, ...]:
 def _provenance(sources: Sources) -> Provenance:
     summary, spec, config = sources.summary, sources.spec, sources.config
     trained = sources.trainings.values()
-    counts: dict[str, int] = dict.fromkeys(_TRAININGS, 0)
-    for each in trained:
-        counts[_TRAININGS[min(len(each.tree.tasks), len(_TRAININGS)) - 1]] += 1
+    counts = Counter(min(len(each.tree.tasks), len(_TRAININGS)) for each in trained)
     corpora = spec.corpora if spec else {}
     tasks = config.tasks if config else {}
     return Provenance(
@@ -229,7 +221,7 @@ def _provenance(sources: Sources) -> Provenance:
             for name in dict.fromkeys([*(config.corpora if config else ()), *corpora])
         ),
         notes=summary.notes if summary else (),
-        trainings=counts,
+        trainings={name: counts[tasks] for tasks, name in enumerate(_TRAININGS, 1)},
         training_s=sum(each.result.seconds for each in trained),
         config=sources.config_text,
     )

@@ -77,7 +77,7 @@ class Trainings:
             each
             for each in known.values()
             if each.tree.tasks == (task,)
-            and each.is_plain
+            and not (each.trial.distillation or each.trial.pruning)
             and (each.trial.encoder, each.trial.training) == settings
         ]
         tables = self._sources.tables.values()

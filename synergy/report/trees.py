@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from synergy.costs import Costs
 from synergy.errors import ConfigError
@@ -144,14 +145,11 @@ def stability_of(
 
 def _stops(table: ARTable, found: Sequence[FrontierTree]) -> tuple[Stop, ...]:
     measured = {cell.ar_pct for cell in table.cells if cell.ar_pct is not None}
-    starts: list[tuple[float, tuple[int, ...], int]] = []
+    lows: dict[tuple[tuple[int, ...], int], float] = {}  # both only grow with the threshold
     for low in sorted({0.0} | measured):
-        weights = tuple(weights_of(table, low).values())
         tree = max(n for n, entry in enumerate(found) if entry.low <= low)
-        if not starts or starts[-1][1:] != (weights, tree):
-            starts.append((low, weights, tree))
-    ends = [low for low, _, _ in starts[1:]]
+        lows.setdefault((tuple(weights_of(table, low).values()), tree), low)
     return tuple(
         Stop(low=low, high=high, weights=weights, tree=tree)
-        for (low, weights, tree), high in zip(starts, [*ends, None], strict=True)
+        for ((weights, tree), low), high in zip_longest(lows.items(), [*lows.values()][1:])
     )

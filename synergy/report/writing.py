@@ -27,21 +27,18 @@ class Report:
 
 
 def write_report(workspace: Workspace, file: Path | None = None) -> Report:
-    """Write the report of a workspace.
+    """Write the report of a workspace, which another command may hold.
 
     Parameters
     ----------
     workspace : Workspace
-        Only read; another command may hold it.
     file : Path, optional
         ``report.html`` in the workspace by default; replaced when it is there.
 
     Raises
     ------
-    WorkspaceError
-        If a file of the workspace is damaged, or there is nothing to report.
-    TableError
-        If an AR table is damaged.
+    WorkspaceError, TableError
+        As `summarise`.
     ConfigError
         If ``file`` cannot be written.
     """

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from synergy.export.spec import SPEC_FILE, Spec, read_spec
-from synergy.records import SummaryFile, TableKind, TreeFile
+from synergy.records import ModelFile, SummaryFile, TableKind, TreeFile
 from synergy.synthesis import ARTable
 from synergy.workspace import Workspace
 
@@ -33,8 +33,7 @@ class State:
         Those that are there.
     tree : TreeFile, or None
     summary : SummaryFile, or None
-    model : Spec, or None
-        The specification of the exported model.
+    model : ModelFile, or None
     """
 
     folder: Path
@@ -44,7 +43,7 @@ class State:
     tables: Mapping[TableKind, ARTable]
     tree: TreeFile | None
     summary: SummaryFile | None
-    model: Spec | None
+    model: ModelFile | None
 
     @property
     def is_tree_trained(self) -> bool:
@@ -58,8 +57,8 @@ class State:
         """Whether the exported model is that of the tree in tree.json."""
         if self.tree is None or self.model is None:
             return self.tree is None
-        same = self.model.sharing_tree() == self.tree.tree
-        return same and self.tree.params in (None, self.model.costs.total.params)
+        same = self.model.tree == self.tree.tree
+        return same and self.tree.params in (None, self.model.params)
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
@@ -83,24 +82,21 @@ def show(workspace: Workspace) -> State:
 
     Raises
     ------
-    WorkspaceError, TableError, ModelError
+    WorkspaceError, TableError
         If a file of it is damaged.
     """
     store = workspace.trials
     results = [store.result(digest) for digest in store.done()]
-    trials = dict.fromkeys(KINDS, 0)
-    for result in results:
-        trials[KINDS[min(len(result.scores["valid"]), len(KINDS)) - 1]] += 1
-    spec = workspace.model / SPEC_FILE
+    counts = Counter(min(len(result.scores["valid"]), len(KINDS)) for result in results)
     return State(
         folder=workspace.folder,
-        trials=trials,
+        trials={kind: counts[tasks] for tasks, kind in enumerate(KINDS, 1)},
         training_s=sum(result.seconds for result in results),
         clips_per_s=fmean(result.clips_per_s for result in results) if results else None,
         tables={kind: found.table for kind, found in workspace.tables().items()},
         tree=TreeFile.read(workspace.tree),
         summary=SummaryFile.read(workspace.summary),
-        model=read_spec(spec) if spec.is_file() else None,
+        model=ModelFile.read(workspace.model / "spec.json"),
     )
 
 

@@ -36,6 +36,12 @@ class ClassPrediction:
         """As JSON values."""
         return {"label": self.label, "probabilities": dict(self.probabilities)}
 
+    @property
+    def text(self) -> str:
+        """The three most probable classes, for people."""
+        ranked = sorted(self.probabilities.items(), key=lambda pair: -pair[1])[:3]
+        return ", ".join(f"{label} {100 * share:.1f} %" for label, share in ranked)
+
 
 @dataclass(frozen=True)
 class ActivityPrediction:
@@ -60,6 +66,12 @@ class ActivityPrediction:
     def to_json(self) -> dict[str, Any]:
         """As JSON values, without the probabilities of the frames."""
         return {"label": self.label, "segments": [list(segment) for segment in self.segments]}
+
+    @property
+    def text(self) -> str:
+        """Where it is active, for people."""
+        spans = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in self.segments)
+        return f"{self.label} at {spans}" if spans else f"no {self.label}"
 
 
 Prediction = ClassPrediction | ActivityPrediction

@@ -10,16 +10,10 @@ from synergy.report.graphics.svg import add
 
 @dataclass(frozen=True)
 class Axes:
-    """Two scales; a value outside lies on the edge.
+    """Two scales in an image with margins, all in pixels; a value outside lies on the edge.
 
-    Attributes
-    ----------
-    width, height, left, right, top, bottom : float
-        Of the image, and its margins, in pixels.
-    xs, ys : tuple of (float, float)
-        Smallest and largest value.
-    power : float
-        Of the horizontal scale: 0.5 for one of square roots.
+    ``xs`` and ``ys`` are the smallest and the largest value, ``power`` is that of the horizontal
+    scale: 0.5 for one of square roots.
     """
 
     width: float

@@ -33,15 +33,7 @@ class Curve:
 
 
 def curves_svg(name: str, curves: Sequence[Curve]) -> str:
-    """Draw curves over one pair of axes.
-
-    Parameters
-    ----------
-    name : str
-        What a screen reader says.
-    curves : sequence of Curve
-        Later ones lie on top.
-    """
+    """Draw curves over one pair of axes, later ones on top; a screen reader says ``name``."""
     image = svg(_WIDTH, _HEIGHT, name, _about(curves), "curves")
     values = sorted(score for curve in curves for _, score in curve.places)
     if not values:
@@ -85,6 +77,5 @@ def _about(curves: Sequence[Curve]) -> str:
     for kind, words in (("single", "alone"), ("shared", "shared")):
         kept = [c.places[c.best][1] for c in curves if c.kind == kind and c.best is not None]
         if kept:
-            reached = ", ".join(f"{score:.1f} %" for score in kept)
-            parts.append(f"{words} kept {reached}")
+            parts.append(f"{words} kept {', '.join(f'{score:.1f} %' for score in kept)}")
     return "; ".join(parts)

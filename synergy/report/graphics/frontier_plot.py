@@ -37,33 +37,23 @@ def frontier_svg(
     width: float = 860,
     height: float = 460,
 ) -> str:
-    """Draw the frontier.
+    """Draw predicted trees, by ascending threshold, as steps, and measured models as points.
 
-    Parameters
-    ----------
-    steps : sequence of DistinctTree
-        Ascending thresholds.
-    rows : sequence of Row
-        Measured models; the page shows one split of them at a time.
-    ours : Row, or None
-        The tree of the run.
-    whole : float
-        Parameters of independent models, for the second scale; 0 when it is not known.
-    max_ar : float, or None
-        The threshold of the run, a vertical line.
-    width, height : float
-        In pixels. Below 600 the points carry numbers, the places of their names in `legend_of`.
+    The row ``ours`` of the run's tree is a diamond, its threshold in percent a vertical line.
+    ``whole``, parameters of independent models, is for a second scale; 0 when it is not known.
+    The page shows one split at a time. Sizes are in pixels; below 600 the points carry numbers,
+    the places of their names in `legend_of`.
     """
     narrow, legend = width < 600, legend_of(rows)
-    ars = [ar for row in rows for ar in row.ar_pct.values() if row.params]
+    ars = [1.0, *([] if max_ar is None else [max_ar])]
+    ars += [ar for row in rows for ar in row.ar_pct.values() if row.params]
     ars += [ar for step in steps for ar in (step.low, step.predicted_ar_pct)]
-    ars += [] if max_ar is None else [max_ar]
     sizes = [*(row.params for row in rows if row.ar_pct and row.params), *(s.params for s in steps)]
     least, most = min(sizes, default=0.0), max(sizes, default=1.0)
     span = max(most - least, 0.1 * most, 1.0)
     ys = (max(0.0, least - 0.1 * span), most + 0.06 * span)
     # A square root scale: most of what matters lies between 0 and a few percent.
-    axes = Axes(width, height, *_MARGINS, (0.0, max([*ars, 1.0]) * 1.15), ys, power=0.5)
+    axes = Axes(width, height, *_MARGINS, (0.0, max(ars) * 1.15), ys, power=0.5)
     image = svg(
         width,
         height,
@@ -76,9 +66,8 @@ def frontier_svg(
     lines = _steps(image, axes, steps)
     for split in REPORTED:
         group = add(image, "g", {"class": f"split {split}"})
-        _marks(
-            group, axes, _merged(axes, rows, ours, split, legend if narrow else ()), split, lines
-        )
+        marks = _merged(axes, rows, ours, split, legend if narrow else ())
+        _marks(group, axes, marks, split, lines)
     return text_of(image)
 
 

@@ -21,18 +21,9 @@ _PLACES = (0.5, 0.42, 0.58, 0.35, 0.65, 0.29, 0.71)
 def task_graph_svg(
     tasks: Sequence[str], edges: Sequence[tuple[str, str]], weights: Sequence[int], depth: int
 ) -> str:
-    """Draw a task graph.
+    """Draw a task graph: tasks clockwise from the top left, an edge for each pair.
 
-    Parameters
-    ----------
-    tasks : sequence of str
-        Clockwise from the top left.
-    edges : sequence of (str, str)
-        All pairs.
-    weights : sequence of int
-        Blocks that each pair may share, 0 for none.
-    depth : int
-        Blocks of the encoder: the widest edge.
+    ``weights`` are blocks that each pair may share, 0 for none, up to ``depth``, the widest edge.
     """
     radius = max(92.0, 17.0 * len(tasks))
     half = max((_half_width(task) for task in tasks), default=0) + 4

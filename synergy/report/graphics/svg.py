@@ -14,17 +14,9 @@ Value = str | float
 
 
 def svg(width: float, height: float, name: str, about: str, kind: str) -> Element:
-    """An image of a fixed natural size in CSS pixels.
+    """An image of a natural size in CSS pixels, of a class for the style sheet.
 
-    Parameters
-    ----------
-    width, height : float
-    name : str
-        What a screen reader says first.
-    about : str
-        What the image shows, in words; "" for nothing beyond ``name``.
-    kind : str
-        Class for the style sheet.
+    A screen reader says ``name``, then what is there to see, unless ``about`` is empty.
     """
     attributes = {
         "class": kind,

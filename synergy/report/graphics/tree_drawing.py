@@ -36,25 +36,24 @@ def tree_svg(
     ----------
     tree : SharingTree
     order : sequence of str
-        Order of the tasks from left to right, as far as the tree allows it.
+        Of the tasks from left to right, as far as the tree allows it.
     block_params : sequence of float, length D
-        Of the blocks 1..D.
     head_params : mapping of task to float
-        Of the decoders; {} where they are not known, then only their names are written.
+        {} where decoders are not known; then only their names are written.
     """
     rank = {task: place for place, task in enumerate(order)}
     middles: dict[tuple[str, ...], float] = {}
     _place(tree.root, rank, middles)
     top = middles[tree.root.tasks]
-    rows = _Rows(tree)
+    tops = _tops(tree)
     width = _LEFT + _COLUMN * len(tree.tasks) + 4
-    height = rows.decoders + (44 if head_params else 22)
+    height = tops[-1] + (44 if head_params else 22)
     scale = _WIDEST / max([*block_params, *head_params.values(), 1.0])
     image = svg(width, height, tree.notation(order), _about(tree, block_params), "tree")
-    for block in range(1, tree.depth + 1):
-        text(image, "row", 7, rows.top(block) + _BAR / 2 + 4, str(block))
+    for block, y in enumerate(tops[:-1], 1):
+        text(image, "row", 7, y + _BAR / 2 + 4, str(block))
     text(image, "row", top, 12, "features")
-    _stems(image, tree.root, (top, 16.0), rows, middles)
+    _stems(image, tree.root, (top, 16.0), tops, middles)
     branches = sorted(tree.branches(), key=lambda branch: middles[branch.tasks])
     for branch in branches:
         if branch.blocks is not None:
@@ -62,25 +61,20 @@ def tree_svg(
             add(group, "title", words=_sentence(branch, block_params))
             for block in branch.block_numbers:
                 size = block_params[block - 1]
-                _bar(group, middles[branch.tasks], rows.top(block), size, scale)
+                _bar(group, middles[branch.tasks], tops[block - 1], size, scale)
     for branch in branches:
         if branch.is_leaf:
             (task,), middle = branch.tasks, middles[branch.tasks]
-            _decoder(image, task, middle, head_params.get(task), scale, rows.decoders)
+            _decoder(image, task, middle, head_params.get(task), scale, tops[-1])
     return text_of(image)
 
 
-class _Rows:
-    """Where the blocks of a tree stand, with more room below those at which it forks."""
-
-    def __init__(self, tree: SharingTree) -> None:
-        inner = [branch for branch in tree.branches() if not branch.is_leaf]
-        self._forks = {branch.blocks[1] if branch.blocks else 0 for branch in inner}
-        self.decoders = self.top(tree.depth + 1)
-
-    def top(self, block: int) -> float:
-        """Upper edge of a block; of the decoders for the block after the last."""
-        return _TOP + _ROW * (block - 1) + _FORK * sum(fork < block for fork in self._forks)
+def _tops(tree: SharingTree) -> list[float]:
+    """Upper edges of the blocks, then of the decoders, with more room below forks."""
+    inner = [branch for branch in tree.branches() if not branch.is_leaf]
+    forks = {branch.blocks[1] if branch.blocks else 0 for branch in inner}
+    above = range(tree.depth + 1)
+    return [_TOP + _ROW * n + _FORK * sum(fork <= n for fork in forks) for n in above]
 
 
 def _place(branch: Branch, rank: Mapping[str, int], middles: dict[tuple[str, ...], float]) -> float:
@@ -102,19 +96,19 @@ def _stems(
     image: Element,
     branch: Branch,
     start: tuple[float, float],
-    rows: _Rows,
+    tops: Sequence[float],
     middles: Mapping[tuple[str, ...], float],
 ) -> None:
     """Lines behind the bars, from where the branch above ends to where this one ends."""
     blocks, x, end = branch.blocks, middles[branch.tasks], start[1]
     if blocks is not None or branch.is_leaf:  # all but a root that shares nothing
-        top = rows.decoders if blocks is None else rows.top(blocks[0])
-        end = rows.decoders if branch.is_leaf or blocks is None else rows.top(blocks[1]) + _BAR
+        top = tops[-1] if blocks is None else tops[blocks[0] - 1]
+        end = tops[-1] if branch.is_leaf or blocks is None else tops[blocks[1] - 1] + _BAR
         half = (start[1] + top) / 2
         path = f"M{start[0]:.1f} {start[1]:.1f}C{start[0]:.1f} {half:.1f} {x:.1f} {half:.1f} "
         add(image, "path", {"class": "stem", "d": f"{path}{x:.1f} {top:.1f}V{end:.1f}"})
     for child in branch.children:
-        _stems(image, child, (x, end), rows, middles)
+        _stems(image, child, (x, end), tops, middles)
 
 
 def _decoder(
