@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from synergy.files import Artefact, StrictModel
 from synergy.tree import SharingTree
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from synergy.tasks import TaskSpec
 
 
-class TaskRecord(StrictModel):
+class TaskRecord(StrictModel, extra="ignore"):
     """A task of a trial, see `synergy.tasks.TaskSpec`."""
-
-    model_config = ConfigDict(extra="ignore")
 
     name: str
     kind: str
@@ -35,14 +33,12 @@ class TaskRecord(StrictModel):
         return TaskSpec(self.name, self.kind, self.classes)
 
 
-class TrialRecord(StrictModel):
+class TrialRecord(StrictModel, extra="ignore"):
     """``trial.json``: a `synergy.trials.trial.Trial` in its JSON form.
 
     Files of before there were teachers and masks lack ``distillation``, ``teachers`` and
     ``pruning``.
     """
-
-    model_config = ConfigDict(extra="ignore")
 
     format_version: int
     tree: dict[str, Any]
@@ -59,17 +55,12 @@ class TrialRecord(StrictModel):
 
     @property
     def sharing_tree(self) -> SharingTree:
-        """The tree.
-
-        Raises
-        ------
-        TreeError
-            If the file describes none.
-        """
+        """The tree; raises TreeError if the file describes none."""
         return SharingTree.from_json(self.tree)
 
 
-class TrialResult(Artefact):
+# What a later version adds does not make a training unreadable; writing refuses NaN.
+class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
     """``result.json``: what one training gave.
 
     Attributes
@@ -92,9 +83,6 @@ class TrialResult(Artefact):
     versions : dict of str to str
         Of torch and Python.
     """
-
-    # What a later version adds does not make a training unreadable; writing refuses NaN.
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=True)
 
     digest: str
     notation: str

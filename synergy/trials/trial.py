@@ -99,17 +99,9 @@ def run_trial(
 ) -> TrialRun:
     """Train and measure; on the first CUDA device when there is one.
 
-    Parameters
-    ----------
-    trial : Trial
-    bank : ClipBank
-    data : mapping of task to TaskData
-    report : callable
-        Gets a message after each validation.
-    soft_labels : SoftLabels, optional
-        Those of the trial's teachers, see `synergy.trials.teachers`.
-    parents : mapping of digest to state dict, optional
-        Weights of the trials that the masks are taken from.
+    ``report`` gets a message after each validation. ``soft_labels`` are those of the trial's
+    teachers, see `synergy.trials.teachers`; ``parents`` are the weights, by digest, of the trials
+    that the masks are taken from.
 
     Raises
     ------
@@ -153,6 +145,5 @@ def run_trial(
         versions={"torch": torch.__version__, "python": platform.python_version()},
     )
     masked = isinstance(network, TaskMaskedNetwork)
-    state = network.task_weights() if masked else network.state_dict()
-    weights = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    weights = network.task_weights() if masked else network.state_dict()
     return TrialRun(result, trained.history, weights, predictions)
