@@ -29,7 +29,7 @@ GRACE_S = 5.0
 
 
 class ProcessExecutor:
-    """Runs jobs in spawned processes that live until no job waits for one.
+    """Runs jobs in spawned processes that live until all outcomes are there.
 
     A worker that dies fails the job that it had; a fresh one takes its place. Workers ignore
     Ctrl-C and are ended by this process; when this process is killed, they end by themselves.
@@ -90,8 +90,6 @@ class ProcessExecutor:
                     busy.append(idle.pop() if idle else _Worker(with_main))
                 waiting.popleft()
                 busy[-1].give(place, job)
-            while idle and not waiting:
-                idle.pop().end()
 
         try:
             deal()
