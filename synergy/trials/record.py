@@ -102,16 +102,9 @@ class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
 class TrialRun:
     """What one training gave.
 
-    Attributes
-    ----------
-    result : TrialResult
-    history : list of dict
-        One row per validation; a column may be absent in some.
-    weights : dict of str to Tensor
-        State dict of the best step.
-    predictions : dict of str to array
-        ``split/task``: logits of all clips of the task, in the order of its clips; those of
-        activities are joined, float16.
+    A row of ``history`` is a validation, and may lack a column; ``weights`` is the state dict of
+    the best step. ``predictions["split/task"]`` are the logits of all clips of the task, in the
+    order of its clips; those of activities are joined, float16.
     """
 
     result: TrialResult

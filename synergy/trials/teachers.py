@@ -64,18 +64,16 @@ def load_soft_labels(
             try:
                 votes.append(load_file(file)["logits"])
             except (SafetensorError, KeyError, OSError):  # not there yet, or damaged
-                found = _ask(teacher, spec, trial, store, bank, pieces)
-                votes.append(kind.join(found).astype(np.float32))
+                votes.append(kind.join(_ask(teacher, spec, trial, store, bank, pieces)))
                 file.parent.mkdir(exist_ok=True)
                 partial = partial_path(file)
                 save_file({"logits": votes[-1]}, partial)
                 partial.replace(file)
         by_clip: dict[int, list[np.ndarray]] = defaultdict(list)
         lengths = [frames for _, _, frames in pieces]
-        for (clip, _, _), row in zip(
-            pieces, kind.split(np.mean(votes, axis=0), lengths), strict=True
-        ):
-            by_clip[clip].append(row)
+        means = kind.split(np.mean(votes, axis=0), lengths)
+        for (clip, _, _), mean in zip(pieces, means, strict=True):
+            by_clip[clip].append(mean)
         logits[spec.name] = {clip: kind.join(rows) for clip, rows in by_clip.items()}
     return SoftLabels(trial.distillation, hop, logits)
 

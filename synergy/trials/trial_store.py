@@ -84,14 +84,9 @@ class TrialStore:
 
     def history(self, digest: str) -> list[dict[str, float]]:
         """One row an epoch; a column without a value in a row is absent there."""
-        with (
-            self._reading(digest, "history.csv") as path,
-            path.open(encoding="utf-8", newline="") as file,
-        ):
-            return [
-                {name: _number(text) for name, text in row.items() if text}
-                for row in csv.DictReader(file, strict=True)
-            ]
+        with self._reading(digest, "history.csv") as path:
+            rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines(), strict=True)
+            return [{name: _number(text) for name, text in row.items() if text} for row in rows]
 
     def weights(self, digest: str) -> dict[str, torch.Tensor]:
         """State dict of the best epoch, on the CPU."""
