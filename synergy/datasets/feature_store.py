@@ -21,7 +21,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -71,10 +70,6 @@ class FeatureStore:
         first, frames = self.offsets[path]
         return self.features[first : first + frames]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A worker maps the same file; the features themselves never travel.
-        return _load, (self.folder,)
-
 
 def open_store(
     corpus: Corpus,
@@ -84,14 +79,8 @@ def open_store(
 ) -> FeatureStore:
     """Open the features of a corpus, and compute them first where they are missing.
 
-    Parameters
-    ----------
-    corpus : Corpus
-    features : FeatureConfig
-    workers : int
-        Processes that compute; a small corpus is computed in this one. At least 1.
-    progress : callable, optional
-        Called with the number of clips done and of all clips, only while computing.
+    ``workers`` processes, at least 1, compute; a small corpus is computed in this one.
+    ``progress`` is called with the number of clips done and of all clips, only while computing.
 
     Raises
     ------
@@ -122,14 +111,8 @@ def open_store(
 def normalisation(stores: Mapping[str, FeatureStore], corpora: Iterable[str]) -> Normalisation:
     """Mean and standard deviation, at least 1e-3, over the train splits of some corpora.
 
-    Each corpus weighs the same, whatever its size.
-
-    Parameters
-    ----------
-    stores : mapping of str to FeatureStore
-        By name of the corpus.
-    corpora : iterable of str
-        Names of the corpora that count; order and repetition play no part.
+    Each corpus weighs the same, whatever its size. Of the ``stores``, by name of the corpus, those
+    of ``corpora`` count; order and repetition play no part.
 
     Raises
     ------
@@ -169,7 +152,7 @@ def _build(
                 if isinstance(result, str):
                     unreadable.append(result)
                 else:
-                    result.astype(_DTYPE, copy=False).tofile(stream)
+                    stream.write(result.astype(_DTYPE, copy=False).tobytes())
                     index.append((clip.path, frames, len(result)))
                     frames += len(result)
                     if clip.split == "train":

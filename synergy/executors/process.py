@@ -71,11 +71,7 @@ class ProcessExecutor:
         SynergyError
             If the work function or a payload cannot be pickled, or no worker can start.
         """
-        return self._run(deque(enumerate([_packed(work, job) for job in jobs])), on_report)
-
-    def _run(
-        self, waiting: deque[tuple[int, Job]], on_report: Callable[[str, Any], None]
-    ) -> Generator[Outcome, None, None]:
+        waiting = deque(enumerate([_packed(work, job) for job in jobs]))
         with_main = any(b"__main__" in job.payload for _, job in waiting)
         busy: list[_Worker] = []
         idle: list[_Worker] = []

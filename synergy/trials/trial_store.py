@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,20 +29,15 @@ if TYPE_CHECKING:
 _DIGEST = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
 
+@dataclass(frozen=True)
 class TrialStore:
-    """A folder of finished trials.
+    """A folder of finished trials, made on the first write.
 
     Several processes may read and write at once. A writer that is killed leaves at most a
     hidden folder that nobody takes for a trial.
-
-    Parameters
-    ----------
-    folder : Path
-        Made on the first write.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
+    folder: Path
 
     # -- reading --------------------------------------------------------------------------
 
