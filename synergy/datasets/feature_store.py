@@ -43,18 +43,10 @@ _DAMAGE = (OSError, ValueError, KeyError, TypeError, StopIteration)
 class FeatureStore:
     """Features of one corpus, read from disk as they are used.
 
-    Attributes
-    ----------
-    folder : Path
-    digest : str
-        Of the corpus fingerprint and the feature configuration.
-    features : memmap, shape (all frames, M)
-        float16, read-only.
-    offsets : mapping of str to (int, int)
-        Path of a clip to its first frame and its number of frames.
-    train_sum, train_squares : ndarray, shape (M,)
-        float64 sums over the frames of the train split, of values and of their squares.
-    train_frames : int
+    ``features`` is read-only, float16 [all frames, M]; ``offsets`` lead from the path of a clip to
+    its first frame and its number of frames. ``train_sum`` and ``train_squares``, float64 [M], are
+    sums over the ``train_frames`` of the train split, of values and of their squares. ``digest`` is
+    that of the corpus fingerprint and the feature configuration.
     """
 
     folder: Path

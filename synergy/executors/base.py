@@ -30,18 +30,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended.
+    """How the job with this key ended.
 
-    Attributes
-    ----------
-    key : str
-        Key of the job.
-    value : object
-        What the work function returned; None when it failed.
-    error : str, optional
-        Why it failed, in one sentence; None when it did not.
-    detail : str
-        Traceback of the failure, empty where there is none.
+    ``value`` is what the work function returned, None when it failed; then ``error`` says why in
+    one sentence, and ``detail`` is the traceback, empty where there is none.
     """
 
     key: str

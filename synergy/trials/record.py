@@ -63,25 +63,11 @@ class TrialRecord(StrictModel, extra="ignore"):
 class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
     """``result.json``: what one training gave.
 
-    Attributes
-    ----------
-    digest, notation : str
-    seed : int
-    scores : dict of split to dict of task to float
-        The metric that AR is taken of, on validation and test, in [0, 1].
-    metrics : dict of split to dict of task to dict of str to float
-        All metrics.
-    best_step : int
-        Optimiser steps after which the kept weights were reached.
-    steps : int
-        Optimiser steps of the whole training.
-    params : int
-        Weights that are not pruned.
-    clips_per_s, seconds : float
-        Speed of the training, and time with everything around it.
-    device : str
-    versions : dict of str to str
-        Of torch and Python.
+    ``scores[split][task]`` is the metric that AR is taken of, on validation and test, in [0, 1];
+    ``metrics[split][task]`` holds all. The kept weights were reached after ``best_step`` of the
+    ``steps`` optimiser steps; ``params`` are those that are not pruned. ``clips_per_s`` is the speed
+    of the training, ``seconds`` the time with everything around it; ``versions`` are those of torch
+    and Python.
     """
 
     digest: str

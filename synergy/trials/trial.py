@@ -33,25 +33,10 @@ FORMAT_VERSION = 1
 class Trial:
     """Everything that decides the result of one training.
 
-    Attributes
-    ----------
-    tree : SharingTree
-    tasks : tuple of TaskSpec
-        In the order of the tree's tasks.
-    data : dict of str to str
-        Digest of each task's clips and targets.
-    bank : str
-        Fingerprint of audio, features and normalisation.
-    encoder : Encoder
-    training : TrainingConfig
-    seed : int
-    distillation : DistillationConfig, optional
-        Learn from ``teachers`` too.
-    teachers : dict of task to tuple of str
-        Digests of the single-task trials whose soft labels are averaged; of every task of the
-        tree, or of none without ``distillation``.
-    pruning : Pruning, optional
-        Weights that stay zero.
+    ``tasks`` are in the order of the tree's. ``data`` holds the digest of each task's clips and
+    targets, ``bank`` is the fingerprint of audio, features and normalisation. With ``distillation``
+    the training learns from ``teachers`` too: for every task of the tree, the digests of the
+    single-task trials whose soft labels are averaged. What ``pruning`` names stays zero.
     """
 
     tree: SharingTree
