@@ -65,9 +65,8 @@ class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
 
     ``scores[split][task]`` is the metric that AR is taken of, on validation and test, in [0, 1];
     ``metrics[split][task]`` holds all. The kept weights were reached after ``best_step`` of the
-    ``steps`` optimiser steps; ``params`` are those that are not pruned. ``clips_per_s`` is the speed
-    of the training, ``seconds`` the time with everything around it; ``versions`` are those of torch
-    and Python.
+    ``steps`` optimiser steps; ``params`` are those that are not pruned. ``clips_per_s`` tells the
+    speed of the training, ``seconds`` the time with everything around it.
     """
 
     digest: str
