@@ -14,7 +14,6 @@ from synergy.datasets.base import Clip, Corpus, Progress, Segment, finite_number
 from synergy.datasets.content import (
     FileFacts,
     corpus_folder,
-    expand_folder,
     file_facts,
     fingerprint,
     hash_order,
@@ -24,8 +23,6 @@ from synergy.datasets.content import (
 from synergy.errors import DataError
 from synergy.files import StrictModel
 from synergy.wording import Split, counted, did_you_mean, short_list
-
-__all__ = ["ManifestConfig", "expand_folder", "load_manifest"]
 
 _NOT_LABELS = frozenset({"path", "split", "speaker", "duration_s", "licence"})
 _SPLIT_NAMES: dict[str, Split] = {
@@ -65,13 +62,7 @@ class _Row:
 
 
 def load_manifest(name: str, config: ManifestConfig, progress: Progress | None = None) -> Corpus:
-    """Read and check a manifest folder.
-
-    Parameters
-    ----------
-    name : str
-        Name of the corpus in messages and results.
-    config : ManifestConfig
+    """Read and check a manifest folder; ``name`` is that of the corpus in messages and results.
 
     Raises
     ------

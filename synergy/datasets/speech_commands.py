@@ -45,13 +45,8 @@ def load_speech_commands(
 ) -> Corpus:
     """Read a Speech Commands folder: label column ``word``, speaker from the file name.
 
-    Noise recordings become clips without a word and with no segments, split by file.
-
-    Parameters
-    ----------
-    name : str
-        Name of the corpus in messages and results.
-    config : SpeechCommandsConfig
+    Noise recordings become clips without a word and with no segments, split by file. ``name`` is
+    that of the corpus in messages and results.
 
     Raises
     ------
