@@ -62,14 +62,7 @@ class Batch:
 class BatchSource:
     """Batches by step number; holds no state but a cache of the current order.
 
-    Parameters
-    ----------
-    bank : ClipBank
-    tasks : sequence of TaskData
-    config : TrainingConfig
-    seed : int
-    soft_labels : SoftLabels, optional
-        Of all tasks for all training clips.
+    ``soft_labels`` are those of all tasks for all training clips.
     """
 
     def __init__(
@@ -86,6 +79,7 @@ class BatchSource:
         self.seed = seed
         self.soft_labels = soft_labels
         self.frames = max(1, round(config.crop_s / bank.hop_s))
+        self._lengths = np.array([len(features) for features in bank.features])
         self._entries = {task.task: self._windows(task) for task in tasks}
         self._order: dict[tuple[int, int], np.ndarray] = {}
 
@@ -114,7 +108,7 @@ class BatchSource:
 
     def _windows(self, task: TaskData) -> np.ndarray:
         """Positions in the task's training clips, a clip once per crop length that it holds."""
-        lengths = [len(self.bank.features[clip]) for clip in task.clips["train"]]
+        lengths = self._lengths[task.clips["train"]].tolist()
         times = [max(1, round(length / self.frames)) for length in lengths]
         return np.repeat(np.arange(len(lengths)), times)
 
@@ -142,10 +136,9 @@ class BatchSource:
 
     def _starts(self, clips: np.ndarray, keys: Keys) -> np.ndarray:
         """First frame of each crop; may lie outside the clip by the random shift."""
-        lengths = np.array([len(self.bank.features[clip]) for clip in clips])
         shift = round(self.config.shift_s / self.bank.hop_s)
-        lowest = np.minimum(0, lengths - self.frames) - shift
-        highest = np.maximum(0, lengths - self.frames) + shift
+        lowest = np.minimum(0, self._lengths[clips] - self.frames) - shift
+        highest = np.maximum(0, self._lengths[clips] - self.frames) + shift
         drawn = uniform(*keys, _START) * (highest - lowest + 1)
         return (lowest + np.floor(drawn)).astype(np.int64)
 

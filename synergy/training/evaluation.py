@@ -31,8 +31,6 @@ def predict(
 
     Parameters
     ----------
-    network : TreeNetwork or TaskMaskedNetwork
-    bank : ClipBank
     clips_by_task : dict of str to int64 [n]
         Numbers in the bank, for each task of the network.
 

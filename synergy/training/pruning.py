@@ -22,15 +22,7 @@ Digest = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,128}$")]
 
 
 class Parent(StrictModel):
-    """A finished trial whose weights give a mask.
-
-    Attributes
-    ----------
-    trial : digest
-    keep : int
-        How many of its weights survive, those of largest magnitude among those that it has not
-        pruned itself; see `synergy.sparsity.surviving`.
-    """
+    """A finished trial whose weights give a mask: its ``keep`` of `synergy.sparsity.surviving`."""
 
     trial: Digest
     keep: Annotated[int, Field(ge=1)]
@@ -66,7 +58,6 @@ class Masking:
 
     Attributes
     ----------
-    network : TreeNetwork or TaskMaskedNetwork
     masks : dict of task to Masks
         By the names of the task's own network in a TaskMaskedNetwork; the same for all tasks
         and by the names of the network otherwise.
@@ -116,7 +107,6 @@ def build_pruned(
     ----------
     tree, encoder, tasks, mels, seed
         As for `synergy.network.build_network`.
-    pruning : Pruning
     weights : mapping of digest to state dict
         Of each parent.
 
