@@ -23,15 +23,9 @@ __all__ = ["TASK_KINDS", "TaskKind", "TaskSpec"]
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task as networks and results know it.
+    """A task as networks and results know it; ``kind`` is a key in ``TASK_KINDS``.
 
-    Attributes
-    ----------
-    name : str
-    kind : str
-        Key in ``TASK_KINDS``.
-    classes : tuple of str
-        Names in the order of the logits; for an activity, the one label that is detected.
+    ``classes`` are in the order of the logits; for an activity, the one label that is detected.
     """
 
     name: str
