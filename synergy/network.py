@@ -24,28 +24,15 @@ from synergy.tree import Branch, SharingTree
 class TreeNetwork(nn.Module):
     """Encoder blocks along a sharing tree, with one decoder per task.
 
-    Each branch that holds blocks is a submodule under its name (``shared_1_6``,
+    Each branch that holds blocks is a submodule under its name in ``names`` (``shared_1_6``,
     ``gc_ac_7_8``), each decoder is ``<task>_head``. Parameters are not initialised: use
     `build_network`.
-
-    Parameters
-    ----------
-    tree : SharingTree
-        Over as many blocks as ``encoder`` has.
-    tasks : sequence of TaskSpec
-        One for each task of the tree, in any order.
-    mels : int
-        Mel bands of the input.
-
-    Attributes
-    ----------
-    names : dict of Branch to str
-        Name of the submodule of each branch that holds blocks.
 
     Raises
     ------
     TreeError
-        If tree, encoder and tasks do not belong together.
+        If the encoder has another number of blocks than the tree, or ``tasks``, in any order, are
+        not those of the tree.
     """
 
     def __init__(

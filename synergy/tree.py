@@ -10,10 +10,11 @@ This module imports no torch, so that trees can be searched, drawn and stored wi
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from synergy.errors import TreeError
@@ -33,9 +34,7 @@ class Branch:
     blocks : tuple of int, or None
         First and last block, both included and counted from 1; None for no block.
     tasks : tuple of str
-        All tasks below, sorted by name.
-    children : tuple of Branch
-        Empty for a leaf, which has one task.
+        All tasks below, sorted by name; one for a leaf, which has no children.
     """
 
     blocks: tuple[int, int] | None
@@ -121,12 +120,8 @@ class SharingTree:
     Two trees that share the same blocks between the same tasks are equal, whatever the order
     in which tasks and children were given.
 
-    Parameters
-    ----------
-    root : Branch
-        The root may have no blocks: then nothing is shared by all tasks.
-    depth : int
-        Number of blocks of the encoder, D >= 1.
+    The root may have no blocks: then nothing is shared by all tasks. ``depth`` is the number of
+    blocks of the encoder, D >= 1.
 
     Raises
     ------
@@ -298,15 +293,7 @@ class SharingTree:
 
         A branch is ``{"blocks": [first, last] or null, "tasks": [...], "children": [...]}``.
         """
-
-        def write(branch: Branch) -> dict[str, Any]:
-            return {
-                "blocks": None if branch.blocks is None else list(branch.blocks),
-                "tasks": list(branch.tasks),
-                "children": [write(child) for child in branch.children],
-            }
-
-        return {"depth": self.depth, "root": write(self.root)}
+        return {"depth": self.depth, "root": json.loads(json.dumps(asdict(self.root)))}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SharingTree:

@@ -86,11 +86,6 @@ class FeatureConfig(StrictModel):
         return self
 
 
-def frame_count(samples: int, config: FeatureConfig) -> int:
-    """Number of frames F of a waveform of ``samples`` samples; frame f is centred at f * hop."""
-    return samples // config.hop_samples + 1
-
-
 def log_mel(waveform: torch.Tensor | np.ndarray, config: FeatureConfig) -> torch.Tensor:
     """Log-mel spectrogram of one waveform.
 
@@ -102,7 +97,8 @@ def log_mel(waveform: torch.Tensor | np.ndarray, config: FeatureConfig) -> torch
     Returns
     -------
     Tensor, shape (F, M)
-        float32, natural logarithm of mel power + 1e-6; F = ``frame_count(T, config)``.
+        float32, natural logarithm of mel power + 1e-6; F = T // hop + 1, frame f is centred at
+        f * hop.
 
     Raises
     ------

@@ -40,8 +40,3 @@ class TaskSpec:
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON values."""
         return {"name": self.name, "kind": self.kind, "classes": list(self.classes)}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> TaskSpec:
-        """Inverse of `to_json`."""
-        return cls(data["name"], data["kind"], tuple(data["classes"]))
