@@ -51,6 +51,7 @@ class TreeNetwork(nn.Module):
             )
         self.tree = tree
         self.frame_strides = tuple(encoder.frame_strides)
+        self.frame_stride = prod(self.frame_strides)  # feature frames per output frame
         self.names = tree.names()
         for branch, name in self.names.items():
             blocks = [encoder.build_block(number) for number in branch.block_numbers]
@@ -59,11 +60,6 @@ class TreeNetwork(nn.Module):
         for task in tree.tasks:
             spec = self.specs[task]
             self.add_module(head_name(task), spec.rules.build_head(*shape, len(spec.classes)))
-
-    @property
-    def frame_stride(self) -> int:
-        """Feature frames per output frame of the encoder."""
-        return prod(self.frame_strides)
 
     def blocks_of(self, branch: Branch) -> dict[int, nn.Module]:
         """The blocks of ``branch`` by their numbers; empty for a branch without blocks."""

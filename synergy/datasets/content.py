@@ -41,13 +41,7 @@ def expand_home(text: str) -> Path:
 
 
 def expand_folder(text: str) -> Path:
-    """Path of a folder with ``${NAME}`` replaced from the environment and ``~`` expanded.
-
-    Raises
-    ------
-    ConfigError
-        If a named variable is not set, or there is no such home folder.
-    """
+    """Path with ``${NAME}`` replaced from the environment, where it must be, and ``~`` expanded."""
     if unset := [name for name in _VARIABLE.findall(text) if not os.environ.get(name)]:
         names = " and ".join(dict.fromkeys(unset))
         raise ConfigError(

@@ -101,8 +101,7 @@ def load_demo_speech(
 ) -> Corpus:
     """The embedded corpus, rendered into the cache when it is not there yet.
 
-    ``name`` is that of the corpus in messages and results; errors and progress are those of
-    `render_demo_speech`, which is called when there is something to render.
+    Errors and progress are those of `render_demo_speech`, called when something is to be rendered.
     """
     with EspeakVoice() as voice:
         version = str(voice.ask({"describe": True})["version"])  # another speaks other samples

@@ -56,15 +56,10 @@ _Rows = Sequence[tuple[str, Mapping[str, str]]]
 
 
 def load_manifest(name: str, config: ManifestConfig, progress: Progress | None = None) -> Corpus:
-    """Read and check a manifest folder; ``name`` is that of the corpus in messages and results.
+    """Read and check a manifest folder.
 
-    Raises
-    ------
-    ConfigError
-        If the folder names an environment variable that is not set.
-    DataError
-        If a file is missing or damaged, a path leaves the folder, a cell is wrong or a speaker
-        is in several splits; names all problems together.
+    Problems are a missing or damaged file, a path that leaves the folder, a wrong cell and a
+    speaker in several splits.
     """
     folder = corpus_folder(name, config.folder)
     columns, rows = _read_csv(folder / "manifest.csv", ("path", "split"))
@@ -124,13 +119,8 @@ def _read_csv(file: Path, required: Sequence[str]) -> tuple[list[str], _Rows]:
             f"{file}: expected {counted(len(header), 'cell')} in every row, found another number "
             f"in line {short_list(map(str, ragged))}"
         )
-    return header, [
-        (
-            f"{file.name} line {line}",
-            defaultdict(str, zip(header, map(str.strip, cells), strict=True)),
-        )
-        for line, cells in rows
-    ]
+    stripped = ((line, zip(header, map(str.strip, cells), strict=True)) for line, cells in rows)
+    return header, [(f"{file.name} line {n}", defaultdict(str, cells)) for n, cells in stripped]
 
 
 def _clips(

@@ -45,15 +45,8 @@ def load_speech_commands(
 ) -> Corpus:
     """Read a Speech Commands folder: label column ``word``, speaker from the file name.
 
-    Noise recordings become clips without a word and with no segments, split by file. ``name`` is
-    that of the corpus in messages and results.
-
-    Raises
-    ------
-    ConfigError
-        If the folder names an environment variable that is not set.
-    DataError
-        If lists, words or files are missing or damaged, or a speaker is in several splits.
+    Noise recordings become clips without a word and with no segments, split by file. Problems are
+    missing or damaged lists, words and files, and a speaker in several splits.
     """
     folder = corpus_folder(name, config.folder)
     problems: list[str] = []

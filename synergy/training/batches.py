@@ -59,28 +59,23 @@ class Batch:
         return Batch(self.x.to(device), *by_task)
 
 
+@dataclass(eq=False)
 class BatchSource:
     """Batches by step number; holds no state but a cache of the current order.
 
     ``soft_labels`` are those of all tasks for all training clips.
     """
 
-    def __init__(
-        self,
-        bank: ClipBank,
-        tasks: Sequence[TaskData],
-        config: TrainingConfig,
-        seed: int,
-        soft_labels: SoftLabels | None = None,
-    ) -> None:
-        self.bank = bank
-        self.tasks = tuple(tasks)
-        self.config = config
-        self.seed = seed
-        self.soft_labels = soft_labels
-        self.frames = max(1, round(config.crop_s / bank.hop_s))
-        self._lengths = np.array([len(features) for features in bank.features])
-        self._entries = {task.task: self._windows(task) for task in tasks}
+    bank: ClipBank
+    tasks: Sequence[TaskData]
+    config: TrainingConfig
+    seed: int
+    soft_labels: SoftLabels | None = None
+
+    def __post_init__(self) -> None:
+        self.frames = max(1, round(self.config.crop_s / self.bank.hop_s))
+        self._lengths = np.array([len(features) for features in self.bank.features])
+        self._entries = {task.task: self._windows(task) for task in self.tasks}
         self._order: dict[tuple[int, int], np.ndarray] = {}
 
     def batch(self, step: int) -> Batch:
