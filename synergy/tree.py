@@ -115,13 +115,10 @@ def _grow(node: str | tuple[list[Any], int], placed: int, depth: int) -> Branch:
 
 @dataclass(frozen=True)
 class SharingTree:
-    """A tree of branches over an encoder of ``depth`` blocks, always in canonical form.
+    """A tree of branches over an encoder of ``depth`` blocks, D >= 1, always in canonical form.
 
     Two trees that share the same blocks between the same tasks are equal, whatever the order
-    in which tasks and children were given.
-
-    The root may have no blocks: then nothing is shared by all tasks. ``depth`` is the number of
-    blocks of the encoder, D >= 1.
+    in which tasks and children were given. A root without blocks means that all tasks share none.
 
     Raises
     ------
@@ -269,17 +266,14 @@ class SharingTree:
         """Drawing for the terminal, one branch a line."""
         lines: list[str] = []
 
-        def label(branch: Branch) -> str:
+        def draw(branch: Branch, stem: str, continuation: str) -> None:
             if branch.blocks is None:
                 blocks = "no shared block" if branch.children else "decoder only"
             elif branch.blocks[0] == branch.blocks[1]:
                 blocks = f"block {branch.blocks[0]}"
             else:
                 blocks = f"blocks {branch.blocks[0]}-{branch.blocks[1]}"
-            return f"[{blocks}]" + (f" -> {branch.tasks[0]}" if branch.is_leaf else "")
-
-        def draw(branch: Branch, stem: str, continuation: str) -> None:
-            lines.append(stem + label(branch))
+            lines.append(f"{stem}[{blocks}]" + f" -> {branch.tasks[0]}" * branch.is_leaf)
             children = _ordered(branch, order)
             for child in children:
                 stem, further = ("└─ ", "   ") if child is children[-1] else ("├─ ", "│  ")

@@ -112,7 +112,18 @@ def load_demo_speech(
     }
     folder = cache_folder() / "demo_speech" / digest(identity)
     if not folder.is_dir():
-        _build(folder, config, identity, progress)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = partial_path(folder)
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
+            for left_over in folder.parent.glob(f".{folder.name}.*{PARTIAL}"):
+                shutil.rmtree(left_over, ignore_errors=True)
+            try:
+                if not folder.is_dir():  # else whoever held the lock before has built it
+                    render_demo_speech(partial, config, progress)
+                    (partial / "corpus.json").write_text(json_text(identity), encoding="utf-8")
+                    partial.rename(folder)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
     corpus = load_manifest(name, ManifestConfig(folder=str(folder)))
     low, high = config.snr_db
     note = (
@@ -121,25 +132,6 @@ def load_demo_speech(
         "scores on it say little about real speech"
     )
     return replace(corpus, notes=(note, *corpus.notes))
-
-
-def _build(
-    folder: Path, config: DemoSpeechConfig, identity: object, progress: Progress | None
-) -> None:
-    """Render beside ``folder`` and rename, under a lock: of two builds one waits."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_path(folder)
-    with FileLock(folder.with_name(f"{folder.name}.lock")):
-        if folder.is_dir():  # by whoever held the lock before
-            return
-        for left_over in folder.parent.glob(f".{folder.name}.*{PARTIAL}"):
-            shutil.rmtree(left_over, ignore_errors=True)
-        try:
-            render_demo_speech(partial, config, progress)
-            (partial / "corpus.json").write_text(json_text(identity), encoding="utf-8")
-            partial.rename(folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
 
 
 def render_demo_speech(

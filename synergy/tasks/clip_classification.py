@@ -69,9 +69,9 @@ class ClipClassification(TaskKind):
         """Classes that the data has: targets of maps, and values where there is no map; sorted."""
         classes: set[str] = set()
         for source, _, clips in found:
-            values = {clip.labels.get(source.column or "") for clip in clips} - {None}
-            classes |= {source.map[value] for value in values & source.map.keys() if value}
-            classes |= {value for value in values if value and not source.map}
+            values = {clip.labels.get(source.column or "", "") for clip in clips} - {""}
+            known = source.map or dict(zip(values, values, strict=True))
+            classes |= {known[value] for value in values & known.keys()}
         return tuple(sorted(classes))
 
     def label(
@@ -191,7 +191,3 @@ class ClipClassification(TaskKind):
         return ClassPrediction(
             classes[int(logits.argmax())], dict(zip(classes, shares, strict=True))
         )
-
-    def exported_logits(self, logits: str) -> str:
-        """Those of the decoder."""
-        return logits

@@ -33,7 +33,6 @@ class ClipBank:
         Log-mel features of each clip, views into memory-mapped files.
     normalisation : Normalisation
         From the training split of all corpora.
-    hop_s : float
     fingerprint : str
         Digest of the content of corpora and features.
     """

@@ -28,12 +28,10 @@ from synergy.wording import REPORTED, Split
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves behind; the network itself holds the chosen weights.
+    """What training leaves behind; the network itself holds the weights of ``best_step``.
 
     Attributes
     ----------
-    best_step : int
-        Step of the validation whose weights were chosen.
     scores : dict
         ``scores[split][task][metric]`` on validation and test.
     logits : dict
