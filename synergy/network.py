@@ -87,8 +87,7 @@ class TreeNetwork(nn.Module):
         Returns
         -------
         dict of str to Tensor
-            [B_task, K] for clips; [B_task, F] for activities, where the logit of an output
-            frame stands for each feature frame that it covers. Rows in the order of ``rows``.
+            [B_task, K] for clips; [B_task, F] for activities. Rows in the order of ``rows``.
         """
         outputs: dict[str, Tensor] = {}
 
@@ -204,8 +203,7 @@ def costs(encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, frames: int) -
     """Count parameters and MACs without running anything.
 
     MACs are half the operations that torch's FlopCounterMode counts on the meta device for one
-    clip of ``frames`` frames: convolutions, linear layers and GRUs; normalisation, activation
-    and pooling count as nothing.
+    clip of ``frames`` frames: convolutions, linear layers and GRUs, nothing else.
     """
     from torch.utils.flop_counter import FlopCounterMode
 

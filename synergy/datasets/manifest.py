@@ -23,16 +23,10 @@ from synergy.datasets.content import (
 )
 from synergy.errors import DataError
 from synergy.files import StrictModel
-from synergy.wording import Split, counted, did_you_mean, short_list
+from synergy.wording import SPLITS, Split, counted, did_you_mean, short_list
 
 _NOT_LABELS = frozenset({"path", "split", "speaker", "duration_s", "licence"})
-_SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "valid": "valid",
-    "validation": "valid",
-    "dev": "valid",
-    "test": "test",
-}
+_SPLIT_NAMES: dict[str, Split] = {**{s: s for s in SPLITS}, "validation": "valid", "dev": "valid"}
 # Compressed audio is longer or shorter than its source by an encoder's padding.
 _DURATION_TOLERANCE_S = 0.1
 _DURATION_TOLERANCE = 0.05

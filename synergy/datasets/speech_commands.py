@@ -68,9 +68,8 @@ def load_speech_commands(
     absent = sum(path.split("/")[0] in words and path not in found for path in listed)
     if absent:
         notes.append(f"corpus {name}: {counted(absent, 'file')} of its lists are not in the folder")
-    noise = _noise(folder)
-    found |= {path: (split, "", "") for path, split in noise.items()}
-    if noise:
+    if noise := _noise(folder):
+        found |= {path: (split, "", "") for path, split in noise.items()}
         notes.append(
             f"corpus {name}: {counted(len(noise), 'noise recording')} without a word, "
             f"{sum(split == 'train' for split in noise.values())} of them in train"

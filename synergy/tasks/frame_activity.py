@@ -86,9 +86,9 @@ class FrameActivity(TaskKind):
         result: list[LabelledClip] = []
         for clip in clips:
             target = tuple(
-                segment
-                for segment in clip.segments or ()
-                if segment.label == label and source.label_source in (None, segment.label_source)
+                each
+                for each in clip.segments or ()
+                if each.label == label and source.label_source in (None, each.label_source)
             )
             if target or clip.segments == () or source.unlisted == "inactive":
                 result.append(LabelledClip(corpus.name, clip, target))

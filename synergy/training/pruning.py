@@ -34,9 +34,8 @@ class Pruning(StrictModel):
     Attributes
     ----------
     parents : dict of task to Parent
-        For every task of the tree. The same one for all tasks makes one mask; it is a trial of
-        the same tree. Different ones make a mask for each task, which is trained as a
-        `synergy.sparsity.TaskMaskedNetwork`; they are single-task models.
+        For every task of the tree. One for all tasks, of the same tree, makes one mask; different
+        ones, single-task models, make the masks of a `synergy.sparsity.TaskMaskedNetwork`.
     rewind_step : int
         Optimiser steps that are trained without the masks, less than the training has. With the
         seed and the data of the parent, weights and optimiser are then where the parent was at
