@@ -273,7 +273,7 @@ class SharingTree:
                 blocks = f"block {branch.blocks[0]}"
             else:
                 blocks = f"blocks {branch.blocks[0]}-{branch.blocks[1]}"
-            lines.append(f"{stem}[{blocks}]" + f" -> {branch.tasks[0]}" * branch.is_leaf)
+            lines.append(f"{stem}[{blocks}]" + (f" -> {branch.tasks[0]}" if branch.is_leaf else ""))
             children = _ordered(branch, order)
             for child in children:
                 stem, further = ("└─ ", "   ") if child is children[-1] else ("├─ ", "│  ")

@@ -41,7 +41,7 @@ def expand_home(text: str) -> Path:
 
 
 def expand_folder(text: str) -> Path:
-    """Path with ``${NAME}`` replaced from the environment, where it must be, and ``~`` expanded."""
+    """Path with ``${NAME}`` from the environment (ConfigError if not set) and ``~`` expanded."""
     if unset := [name for name in _VARIABLE.findall(text) if not os.environ.get(name)]:
         names = " and ".join(dict.fromkeys(unset))
         raise ConfigError(
