@@ -188,8 +188,8 @@ def test_a_recipe_names_files_that_exist(title):
 @pytest.mark.parametrize("title", recipes())
 def test_a_recipe_names_a_dict_that_exists(title):
     recipe = recipes()[title]
-    found = re.search(r"`([A-Z][A-Z_]+)` in\s+`(synergy/[\w/]+\.py)`", recipe)
-    assert found, "a recipe says: `NAME` in `synergy/.../__init__.py`"
+    found = re.search(r"`([A-Z][A-Z_]+)` (?:in|of)\s+`(synergy/[\w/]+\.py)`", recipe)
+    assert found, "a recipe says: `NAME` of `synergy/.../__init__.py`"
     name, file = found.groups()
     if not (ROOT / file).exists():
         absent(file)
