@@ -25,7 +25,7 @@ from synergy.experiment import Experiment, prepare
 from synergy.network import build_network
 from synergy.records import ProbeFile
 from synergy.running.probes import Probe
-from synergy.running.progress import Silent
+from synergy.running.progress import Progress
 from synergy.running.session import Payload, Results, Session, TrialJob, run_one
 from synergy.sparsity import maskable
 from synergy.synthesis import ARTable, Cell
@@ -99,7 +99,7 @@ class InventedSession(BankSession):
 def field_of(
     folder: Path, experiment: Experiment | None = None, kind: type[BankSession] = BankSession
 ) -> Field:
-    session = kind(experiment or experiment_of(), Workspace(folder), "serial", 1, Silent())
+    session = kind(experiment or experiment_of(), Workspace(folder), "serial", 1, Progress())
     pairs = (("high", "low"), ("busy", "high"), ("busy", "low"))
     bench: Any = SimpleNamespace(tasks=session.experiment.tasks)
     table = ARTable.from_cells([Cell(a, b, 5, 1.0) for a, b in pairs])
@@ -314,7 +314,7 @@ def test_a_worker_takes_masks_from_the_store(
     pruned = replace(dense, pruning=Pruning(parents={"gc": parent, "vad": parent}))
     workspace = tmp_path / "run"
     for trial in (dense, pruned):
-        run_one(Payload(config.to_yaml(), workspace, TrialJob(trial)), lambda message: None)
+        run_one(Payload(config.to_yaml(), workspace, TrialJob((trial,))), lambda message: None)
     weights = Workspace(workspace).trials.weights(pruned.digest)
     network = build_network(pruned.tree, pruned.encoder, pruned.tasks, 16, 0)
     assert sum(int((weights[name] != 0).sum()) for name in maskable(network)) == 100

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from synergy.config import load_config
 from synergy.errors import WorkspaceError
 from synergy.files import partial_path
 from synergy.workspace import Workspace
@@ -67,7 +68,7 @@ def test_layout(folder: Path) -> None:
         path.relative_to(folder).as_posix()
         for path in (
             workspace.config,
-            workspace.ar_table,
+            workspace.table_files("plain").table,
             workspace.tree,
             workspace.summary,
             workspace.model,
@@ -78,12 +79,14 @@ def test_layout(folder: Path) -> None:
 
 def test_a_workspace_can_be_opened_again(folder: Path) -> None:
     Workspace(folder)
-    Workspace(folder, create=False).save_config("tasks: [gc]\n")
+    config = load_config(None)
+    Workspace(folder, create=False).claim(config)
     workspace = Workspace(folder)
     (folder / "notes.txt").write_text("mine")
     workspace = Workspace(folder)
-    workspace.save_config("tasks: [gc, ac]\n")
-    assert workspace.config.read_text() == "tasks: [gc, ac]\n"
+    changed = config.with_options(seeds=2)
+    workspace.claim(changed)
+    assert workspace.config.read_text() == changed.to_yaml()
 
 
 def test_a_folder_killed_right_after_its_birth(tmp_path: Path) -> None:
@@ -221,8 +224,8 @@ def test_the_system_releases_the_lock_of_a_killed_holder(
 
 def test_leftovers_are_removed_by_the_next_holder(folder: Path) -> None:
     workspace = Workspace(folder)
-    workspace.save_config("tasks: []\n")
-    file = partial_path(workspace.ar_table)
+    workspace.claim(load_config(None))
+    file = partial_path(workspace.table_files("plain").table)
     file.write_text("task_a,ta")
     trial = partial_path(workspace.trials.path("abcd"))
     trial.mkdir()

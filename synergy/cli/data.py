@@ -35,11 +35,11 @@ def check(data: Data, training: Training, output: Output) -> None:
     with Reporter() as reporter:
         workers = training.workers or core_count()
         found = data_check(prepare(config, workers, reporter.preparing))
-    told = [rendered(*map(_clips, found.tasks)), "", *found.notes]
+    told = [rendered(*map(_clips, found.tasks, found.tasks.values())), "", *found.notes]
     write(document(found.to_json()) if output.as_json else "\n".join(told))
 
 
-def _clips(found: TaskFacts) -> Table:
+def _clips(task: str, found: TaskFacts) -> Table:
     """Clips of a task, split by split."""
     rows: list[list[str]] = []
     for split, facts in found.splits.items():
@@ -60,6 +60,6 @@ def _clips(found: TaskFacts) -> Table:
                 counts,
             ]
         )
-    title = f"{found.task}: {found.kind} (classes counted in {found.counted})"
+    title = f"{task}: {found.kind} (classes counted in {found.counted})"
     columns = ["split", "clips", "speakers", "minutes", "majority", "classes"]
     return Table(title, columns, rows, words=(0, -1))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Comparison, Contender, Field, tree_contender
 
 
-@dataclass(frozen=True)
-class Flat:
+class Flat(Comparison):
     """One trunk under all tasks, at every depth that the sweep of pairs has (paper, table 2).
 
     The flat model that shares no block is `Independent`.
     """
 
-    name: str = "flat"
-    summary: str = "one trunk under all tasks, at every swept depth (the paper's table 2)"
-    keeps_budget: bool = False
+    name = "flat"
+    summary = "one trunk under all tasks, at every swept depth (the paper's table 2)"
+    keeps_budget = False
 
     def contenders(self, field: Field) -> list[Contender]:
         """A model for each depth, the shallowest first."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from synergy.comparisons.base import Contender, Field
+from synergy.comparisons.base import Comparison, Contender, Field
 from synergy.experiment import Recipe
 
 
-@dataclass(frozen=True)
-class Independent:
+class Independent(Comparison):
     """The single-task models: as they are, with other seeds, and distilled.
 
     Tasks that share nothing cannot hurt each other, so the AR of the first is 0 by definition.
@@ -19,9 +17,9 @@ class Independent:
     seeds, its own included: what distillation brings by itself.
     """
 
-    name: str = "independent"
-    summary: str = "a model for each task: as it is, with other seeds, and distilled"
-    keeps_budget: bool = False
+    name = "independent"
+    summary = "a model for each task: as it is, with other seeds, and distilled"
+    keeps_budget = False
 
     def contenders(self, field: Field) -> list[Contender]:
         """The plain models, those of other seeds and the distilled ones."""
@@ -43,13 +41,11 @@ def _contender(
 ) -> Contender:
     experiment, recipe = field.experiment, Recipe(distilled=distilled)
     nothing_shared = experiment.flat(field.tasks, 0)
-    params = experiment.costs.params(nothing_shared)
     alone = [experiment.alone(task) for task in field.tasks]
     return Contender(
         name=name,
         trials=tuple(tuple(experiment.trials(alone, recipe, [seed])) for seed in seeds),
-        params=params,
-        stored_params=params,
+        params=experiment.costs.params(nothing_shared),
         macs=experiment.costs.macs(nothing_shared),
         search=field.baseline_digests if distilled else frozenset(),
         note=note,

@@ -10,7 +10,7 @@ from functools import cache
 
 from torch import Tensor
 
-from synergy.comparisons.base import Contender, Field
+from synergy.comparisons.base import Comparison, Contender, Field
 from synergy.comparisons.widened import DenseModel, dense_model
 from synergy.training.pruning import Parent, Pruning, build_pruned
 from synergy.tree import SharingTree
@@ -26,7 +26,7 @@ class _Round:
 
 
 @dataclass(frozen=True)
-class Lt4rec:
+class Lt4rec(Comparison):
     """A mask for each task by magnitude pruning, then one training of all tasks.
 
     1. For each task alone the wide flat model is trained and pruned by magnitude, all tensors
@@ -59,9 +59,8 @@ class Lt4rec:
         Prunings of each task; each task is trained once more than that.
     """
 
-    name: str = "lt4rec"
-    summary: str = "a mask for each task over common weights (Sun et al. 2020; Xiao et al. 2020)"
-    keeps_budget: bool = True
+    name = "lt4rec"
+    summary = "a mask for each task over common weights (Sun et al. 2020; Xiao et al. 2020)"
     rounds: int = 4
 
     def contenders(self, field: Field) -> list[Contender]:
@@ -101,7 +100,6 @@ class Lt4rec:
                 name="LT4REC",
                 trials=tuple((trial,) for trial in trials),
                 params=max(params),
-                stored_params=max(params) + math.ceil(sum(weights.values()) / 32),
                 macs=dense.costs.macs(SharingTree.flat(tasks, 0, dense.tree.depth)),
                 search=frozenset(r.trial.digest for planned in rounds.values() for r in planned),
                 note=(
@@ -109,6 +107,7 @@ class Lt4rec:
                     f"channels ({dense.params:,} parameters), which runs once for each task; "
                     "masks save no dense MACs."
                 ),
+                masked=sum(weights.values()),
             )
         ]
 

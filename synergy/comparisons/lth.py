@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from synergy.comparisons.base import Contender, Field
+from synergy.comparisons.base import Comparison, Contender, Field
 from synergy.comparisons.widened import DenseModel, dense_model
 from synergy.training.pruning import Parent, Pruning
 from synergy.trials.trial import Trial
 
 
 @dataclass(frozen=True)
-class Lth:
+class Lth(Comparison):
     """Iterative magnitude pruning with rewinding of a flat model.
 
     A wide flat model is trained. Then, round by round, the ``rate`` smallest of the weights
@@ -35,28 +35,26 @@ class Lth:
         Share of the schedule after which masks begin, in [0, 1).
     """
 
-    name: str = "lth"
-    summary: str = "flat model with one mask, iterative magnitude pruning (Frankle et al. 2020)"
-    keeps_budget: bool = True
+    name = "lth"
+    summary = "flat model with one mask, iterative magnitude pruning (Frankle et al. 2020)"
     rate: float = 0.2
     rewind: float = 0.02
 
     def contenders(self, field: Field) -> list[Contender]:
         """The model of the last round."""
         dense = dense_model(field)
-        sizes = self.sizes(dense.maskable(dense.tree), dense.budget(field.max_params))
+        weights = dense.maskable(dense.tree)
+        sizes = self.sizes(weights, dense.budget(field.max_params))
         seeds = field.experiment.config.all_seeds
         levels = list(zip(*(self._levels(dense, seed, sizes) for seed in seeds), strict=True))
         *before, last = levels
         for number, trials in enumerate(before):
             field.train(f"LTH: round {number} of {len(sizes)}", trials)
-        params = dense.params - dense.maskable(dense.tree) + sizes[-1]
         return [
             Contender(
                 name="LTH",
                 trials=tuple((trial,) for trial in last),
-                params=params,
-                stored_params=params + math.ceil(dense.maskable(dense.tree) / 32),
+                params=dense.params - weights + sizes[-1],
                 macs=dense.costs.macs(dense.tree),
                 search=frozenset(trial.digest for trials in before for trial in trials),
                 note=(
@@ -64,6 +62,7 @@ class Lth:
                     f"({dense.params:,} parameters), pruned in {len(sizes)} rounds; masks save no "
                     "dense MACs."
                 ),
+                masked=weights,
             )
         ]
 

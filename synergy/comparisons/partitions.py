@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Comparison, Contender, Field, tree_contender
 from synergy.comparisons.layouts import Partition, partitions, split_tree
 from synergy.synthesis import Question, task_graph
 from synergy.tree import SharingTree
@@ -15,8 +14,7 @@ MOST = 10
 """Divisions that are entered; there are more from seven tasks on."""
 
 
-@dataclass(frozen=True)
-class Partitions:
+class Partitions(Comparison):
     """The trees that the first split of the recursion could have led to (paper, tables 4 and 5).
 
     Whatever the division, all tasks share as many blocks as the smallest weight of all pairs
@@ -25,9 +23,9 @@ class Partitions:
     divisions into two parts whose sizes differ by at most one, the first ten in task order.
     """
 
-    name: str = "partitions"
-    summary: str = "every even division of the tasks, as in the paper's tables 4 and 5"
-    keeps_budget: bool = False
+    name = "partitions"
+    summary = "every even division of the tasks, as in the paper's tables 4 and 5"
+    keeps_budget = False
 
     def contenders(self, field: Field) -> list[Contender]:
         """A model for each division."""

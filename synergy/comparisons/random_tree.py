@@ -6,14 +6,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Comparison, Contender, Field, tree_contender
 from synergy.errors import ShortfallError
 from synergy.seeding import hash64
 from synergy.tree import Branch, SharingTree
 
 
 @dataclass(frozen=True)
-class RandomTree:
+class RandomTree(Comparison):
     """Of a seeded sample, the tree whose size is nearest to the synthesised tree's from below.
 
     The synthesised tree itself does not count.
@@ -26,9 +26,8 @@ class RandomTree:
         Of the sample. One tree is chosen and trained with all seeds of the experiment.
     """
 
-    name: str = "random"
-    summary: str = "a random tree, the largest of a seeded sample that is no larger than ours"
-    keeps_budget: bool = True
+    name = "random"
+    summary = "a random tree, the largest of a seeded sample that is no larger than ours"
     sample: int = 2000
     seed: int = 0
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Comparison, Contender, Field, tree_contender
 from synergy.comparisons.layouts import Partition, partitions, split_tree
 from synergy.errors import TrainingError
 from synergy.experiment import Experiment
@@ -29,8 +28,7 @@ MAX_ENUMERATED = 9
 """Up to so many tasks every division is looked at; there are 21,147 of nine."""
 
 
-@dataclass(frozen=True)
-class TaskAffinityGrouping:
+class TaskAffinityGrouping(Comparison):
     """Flat models of groups of tasks that help each other in one joint training.
 
     Source: Fifty et al., "Efficiently identifying task groupings for multi-task learning",
@@ -48,32 +46,23 @@ class TaskAffinityGrouping:
     statistics of normalisation are put back after a look, the published code lets them drift.
     The step has the learning rate and weight decay of the moment, without momentum, as the
     published code comes to do. Above nine tasks, groups are merged greedily.
-
-    Attributes
-    ----------
-    every : int
-        Steps from one look to the next.
     """
 
-    name: str = "tag"
-    summary: str = "groups of tasks that help each other in one joint training (Fifty et al. 2021)"
-    keeps_budget: bool = True
-    every: int = EVERY
+    name = "tag"
+    summary = "groups of tasks that help each other in one joint training (Fifty et al. 2021)"
 
     def contenders(self, field: Field) -> list[Contender]:
         """The one division."""
         experiment = field.experiment
-        config, costs = experiment.config, experiment.costs
-        depth = experiment.depth
+        depth, steps = experiment.depth, experiment.config.training.steps
         joint = experiment.flat(field.tasks, depth)
-        settings, steps = {"every": self.every}, config.training.steps
         probes = [
-            Probe(self.name, (trial,), settings, measure_affinities, steps, trains=True)
+            Probe(self.name, (trial,), {"every": EVERY}, measure_affinities, steps, trains=True)
             for trial in experiment.trials([joint])
         ]
         measured = field.session.measure("affinities of tasks", probes)
         affinity = np.mean([probed.result["affinity"] for probed in measured], axis=0)
-        most = (field.max_params - field.head_params) // sum(costs.block_params)
+        most = (field.max_params - field.head_params) // sum(experiment.costs.block_params)
         groups = best_division(joint.tasks, affinity, most)
         tree = split_tree(groups, 0, [depth] * len(groups), depth)
         gain = division_score(joint.tasks, affinity)(groups)
@@ -141,13 +130,10 @@ def look_ahead(network: TreeNetwork, batch: Batch, optimizer: torch.optim.Optimi
 
     heads = tuple(f"{head_name(task)}." for task in network.tree.tasks)
     shared = [p for name, p in network.named_parameters() if not name.startswith(heads)]
-    decay = {
-        id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]
-    }
+    groups = optimizer.param_groups
+    decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     statistics = [(buffer, buffer.clone()) for buffer in network.buffers()]
-    found = affinities(
-        losses, shared, optimizer.param_groups[0]["lr"], [decay[id(p)] for p in shared]
-    )
+    found = affinities(losses, shared, groups[0]["lr"], [decay[id(p)] for p in shared])
     for buffer, before in statistics:
         buffer.copy_(before)
     return found
