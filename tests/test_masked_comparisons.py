@@ -15,7 +15,7 @@ from small_bank import SPECS, small_bank, small_data
 from small_corpora import write_tone_project
 
 from synergy.comparisons import COMPARISONS, Contender, Field
-from synergy.comparisons.lt4rec import Lt4rec
+from synergy.comparisons.lt4rec import ROUNDS, Lt4rec
 from synergy.comparisons.lth import Lth
 from synergy.comparisons.widened import dense_model
 from synergy.config import RunConfig
@@ -187,7 +187,7 @@ def test_lth_prunes_a_fifth_at_a_time_and_rewinds(lth: tuple[Field, Contender]) 
 def test_lth_rewinds_to_a_share_of_the_schedule(tmp_path: Path) -> None:
     where = field_of(tmp_path)
     dense = dense_model(where)
-    (last, *_) = Lth(rewind=0.5)._levels(dense, 0, [10])[::-1]
+    _, last = dense.rounds(dense.tree, 0, [10], rewind=0.5)
     assert last.pruning is not None and last.pruning.rewind_step == 2
 
 
@@ -223,7 +223,7 @@ def test_masks_of_tasks_fill_the_parameters_of_the_tree(lt4rec: tuple[Field, Con
 def test_tasks_are_pruned_alone_from_common_weights(lt4rec: tuple[Field, Contender]) -> None:
     where, contender = lt4rec
     trainer = trained_by(where)
-    rounds = Lt4rec().rounds
+    rounds = ROUNDS
     own = {trial.digest for (trial,) in contender.trials}
     assert len(contender.search) == 2 * len(SPECS) * (rounds + 1)
     assert set(trainer.trials) == contender.search | own

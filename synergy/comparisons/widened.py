@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,7 +16,7 @@ from synergy.errors import ShortfallError
 from synergy.experiment import Experiment
 from synergy.network import TreeNetwork
 from synergy.sparsity import maskable
-from synergy.training.pruning import Pruning
+from synergy.training.pruning import Parent, Pruning
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
 
@@ -77,10 +79,21 @@ class DenseModel:
             )
         return most - fixed
 
-    def trial(self, tree: SharingTree, seed: int, pruning: Pruning | None = None) -> Trial:
-        """The training of ``tree`` with this encoder, with masks or without."""
-        trial = self.experiment.trial(tree, seed)
-        return replace(trial, encoder=self.encoder, pruning=pruning)
+    def rounds(
+        self, tree: SharingTree, seed: int, sizes: Sequence[int], rewind: float = 0.0
+    ) -> list[Trial]:
+        """The dense training of ``tree`` and one for each number of weights that survive.
+
+        Each prunes the one before by magnitude and begins after the share ``rewind`` of its steps.
+        """
+        dense = replace(self.experiment.trial(tree, seed), encoder=self.encoder)
+        step = math.floor(rewind * dense.training.steps)
+        levels = [dense]
+        for size in sizes:
+            parents = dict.fromkeys(tree.tasks, Parent(trial=levels[-1].digest, keep=size))
+            pruning = Pruning(parents=parents, rewind_step=step)
+            levels.append(replace(dense, pruning=pruning))
+        return levels
 
 
 def dense_model(field: Field, surplus: float = SURPLUS) -> DenseModel:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from synergy.errors import ShortfallError
-from synergy.experiment import Recipe
+from synergy.experiment import Experiment, Recipe
 from synergy.measuring.bootstrap import Resampler
 from synergy.measuring.outcome import Outcome, reduction
 from synergy.records import Row
@@ -88,26 +89,38 @@ class Bench:
         nothing_shared = self.session.experiment.flat(self.tasks, 0)
         return self._row(Planned("independent", nothing_shared, Recipe()), self.singles)
 
-    def _row(self, planned: Planned, outcome: Outcome) -> Row:
-        experiment, recipe = self.session.experiment, planned.recipe
-        costs = experiment.costs_at(recipe.width)
+    def held_against(self, outcome: Outcome) -> dict[str, Any]:
+        """Scores of a model and its AR against the single-task models, as fields of a `Row`."""
         bounds = {s: self.resampler.interval(self.singles, outcome, s) for s in REPORTED}
-        return Row(
-            name=planned.name,
-            notation=planned.tree.notation(),
-            params=costs.params(planned.tree),
-            macs=costs.macs(planned.tree),
-            epochs=(recipe.training or experiment.config.training).epochs,
-            distilled=recipe.distilled,
-            width=recipe.width,
-            digests=outcome.digests,
-            scores=outcome.scores,
-            mean_scores=outcome.means,
-            errors=outcome.reasons,
-            ar_pct={s: reduction(self.singles, outcome, s) for s in REPORTED},
-            ar_low={split: low for split, (low, _) in bounds.items()},
-            ar_high={split: high for split, (_, high) in bounds.items()},
-        )
+        return {
+            "scores": outcome.scores,
+            "mean_scores": outcome.means,
+            "ar_pct": {s: reduction(self.singles, outcome, s) for s in REPORTED},
+            "ar_low": {split: low for split, (low, _) in bounds.items()},
+            "ar_high": {split: high for split, (_, high) in bounds.items()},
+        }
+
+    def _row(self, planned: Planned, outcome: Outcome) -> Row:
+        row = trained_row(self.session.experiment, planned, outcome)
+        return row.model_copy(update=self.held_against(outcome))
+
+
+def trained_row(experiment: Experiment, planned: Planned, outcome: Outcome) -> Row:
+    """A trained model as a row, without its AR."""
+    recipe, costs = planned.recipe, experiment.costs_at(planned.recipe.width)
+    return Row(
+        name=planned.name,
+        notation=planned.tree.notation(),
+        params=costs.params(planned.tree),
+        macs=costs.macs(planned.tree),
+        epochs=(recipe.training or experiment.config.training).epochs,
+        distilled=recipe.distilled,
+        width=recipe.width,
+        digests=outcome.digests,
+        scores=outcome.scores,
+        mean_scores=outcome.means,
+        errors=outcome.reasons,
+    )
 
 
 def _first(errors: Sequence[str]) -> str:

@@ -166,8 +166,7 @@ class PairTrainer:
             [trial for trial in trials if trial.seed in seeds]
             for trials in (self._singles(key), self.trials(key))
         )
-        done = {t.digest: store.result(t.digest) for t in (*singles, *pair)}
-        both = Results(done, {})
+        both = Results.kept(store, (*singles, *pair))
         return Outcome.of(both, singles), Outcome.of(both, pair)
 
     def _comparable(self, key: CellKey) -> tuple[int, ...]:

@@ -32,16 +32,13 @@ class Found:
 
     Attributes
     ----------
-    synthesis : Synthesis
     tree : TreeFile
-        The same as it is written.
     certainty : Certainty, or None
         How sure the tree is; None where the table has no bootstrap tables beside it.
     shortfall : str
         A sentence when no pair passes the threshold; else empty.
     """
 
-    synthesis: Synthesis
     tree: TreeFile
     certainty: Certainty | None
     shortfall: str
@@ -81,7 +78,7 @@ def search(
     if workspace is not None:
         tree.write(workspace.tree)
     missed = "" if question.has_budget else nothing_shared(table, synthesis)
-    return Found(synthesis, tree, certainty(found, synthesis, costs), missed)
+    return Found(tree, certainty(found, synthesis, costs), missed)
 
 
 def all_trees(

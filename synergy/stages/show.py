@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,6 @@ from synergy.export.spec import SPEC_FILE, Spec, read_spec
 from synergy.records import SummaryFile, TableKind, TreeFile
 from synergy.synthesis import ARTable
 from synergy.workspace import Workspace
-
-KINDS: tuple[str, ...] = ("single", "pair", "larger")
 
 
 @dataclass(frozen=True)
@@ -88,13 +87,11 @@ def show(workspace: Workspace) -> State:
     """
     store = workspace.trials
     results = [store.result(digest) for digest in store.done()]
-    trials = dict.fromkeys(KINDS, 0)
-    for result in results:
-        trials[KINDS[min(len(result.scores["valid"]), len(KINDS)) - 1]] += 1
+    tasks = Counter(min(len(result.scores["valid"]), 3) for result in results)
     spec = workspace.model / SPEC_FILE
     return State(
         folder=workspace.folder,
-        trials=trials,
+        trials={"single": tasks[1], "pair": tasks[2], "larger": tasks[3]},
         training_s=sum(result.seconds for result in results),
         clips_per_s=fmean(result.clips_per_s for result in results) if results else None,
         tables={kind: found.table for kind, found in workspace.tables().items()},

@@ -36,7 +36,6 @@ class Delivery:
 
     Attributes
     ----------
-    synthesis : Synthesis
     summary : SummaryFile
     model : Path
         Folder of the exported model.
@@ -44,7 +43,6 @@ class Delivery:
         Trainings that this command ran.
     """
 
-    synthesis: Synthesis
     summary: SummaryFile
     model: Path
     trained: int
@@ -148,7 +146,7 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     )
     summary.write(workspace.summary)
     model = export_best(session, summary, bench.singles)
-    return Delivery(synthesis, summary, model, session.trained - before)
+    return Delivery(summary, model, session.trained - before)
 
 
 def recipes(experiment: Experiment, question: Question) -> list[tuple[str, Recipe]]:
