@@ -281,7 +281,7 @@ def test_a_probe_that_fails_is_the_end_of_its_method_only(
     session: Session, trained: tuple[Session, ARTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(payload: Any, report: Any) -> None:
-        raise TrainingError(f"{payload.job.name} diverged")
+        raise TrainingError(f"{payload.job.label} diverged")
 
     shutil.rmtree(session.workspace.folder / "probes", ignore_errors=True)
     monkeypatch.setattr(running, "run_one", fail)

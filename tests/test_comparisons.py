@@ -101,7 +101,8 @@ def test_distilled_contenders_learn_from_all_seeds(field: Field) -> None:
     for of_seed in taught.trials:
         for trial in of_seed:
             (task,) = trial.tree.tasks
-            assert trial.teachers == {task: tuple(t.digest for t in field.baselines[task])}
+            alone = field.experiment.trials([SharingTree.single(task, 8)])
+            assert trial.teachers == {task: tuple(t.digest for t in alone)}
     _, taught = COMPARISONS["recursive"].contenders(field)
     for (trial,) in taught.trials:
         assert trial.distillation is not None

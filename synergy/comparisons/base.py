@@ -15,7 +15,7 @@ from functools import cached_property
 
 from synergy.comparisons.layouts import Best, BlockCost, best_layout
 from synergy.errors import ShortfallError
-from synergy.experiment import Experiment, Recipe
+from synergy.experiment import PLAIN, Experiment, Recipe
 from synergy.measuring.bench import Bench
 from synergy.measuring.pairs import PairTrainer
 from synergy.running.session import Session
@@ -61,25 +61,28 @@ class Field:
         return self.experiment.costs.params(self.tree)
 
     @property
-    def head_params(self) -> int:
-        """Parameters of all decoders, which every model has."""
-        return sum(self.experiment.costs.head_params[task] for task in self.tasks)
+    def max_block_params(self) -> int:
+        """Parameters of the synthesised tree without the decoders, which every model has."""
+        return int(self.tree.cost(self.experiment.costs.block_params))
 
     def best_layout(self, cost: BlockCost) -> Best | None:
         """The layout of least cost that has at most the parameters of the synthesised tree."""
         blocks = self.experiment.costs.block_params
-        return best_layout(self.tasks, blocks, self.max_params - self.head_params, cost)
+        return best_layout(self.tasks, blocks, self.max_block_params, cost)
+
+    def singles(
+        self, recipe: Recipe = PLAIN, seeds: Sequence[int] = ()
+    ) -> tuple[tuple[Trial, ...], ...]:
+        """For each seed, the trials of the single-task models of all tasks."""
+        experiment = self.experiment
+        trees = [experiment.alone(task) for task in self.tasks]
+        chosen = seeds or experiment.config.all_seeds
+        return tuple(tuple(experiment.trials(trees, recipe, [seed])) for seed in chosen)
 
     @cached_property
-    def baselines(self) -> Mapping[str, tuple[Trial, ...]]:
-        """The trials of the single-task models, one for each seed."""
-        trees = {task: self.experiment.alone(task) for task in self.tasks}
-        return {task: tuple(self.experiment.trials([tree])) for task, tree in trees.items()}
-
-    @property
     def baseline_digests(self) -> frozenset[str]:
         """Of the single-task models of all seeds."""
-        return frozenset(t.digest for trials in self.baselines.values() for t in trials)
+        return frozenset(trial.digest for of_seed in self.singles() for trial in of_seed)
 
     @cached_property
     def table_digests(self) -> frozenset[str]:

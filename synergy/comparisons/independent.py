@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from synergy.comparisons.base import Comparison, Contender, Field
 from synergy.experiment import Recipe
@@ -23,30 +23,24 @@ class Independent(Comparison):
 
     def contenders(self, field: Field) -> list[Contender]:
         """The plain models, those of other seeds and the distilled ones."""
-        seeds = field.experiment.config.all_seeds
-        return [
-            _contender(field, "independent", seeds),
-            _contender(
-                field,
-                "independent, other seeds",
-                [seed + len(seeds) for seed in seeds],
-                note="the same trained again, so its AR is chance",
-            ),
-            _contender(field, "independent, distilled", seeds, distilled=True),
-        ]
-
-
-def _contender(
-    field: Field, name: str, seeds: Sequence[int], *, distilled: bool = False, note: str = ""
-) -> Contender:
-    experiment, recipe = field.experiment, Recipe(distilled=distilled)
-    nothing_shared = experiment.flat(field.tasks, 0)
-    alone = [experiment.alone(task) for task in field.tasks]
-    return Contender(
-        name=name,
-        trials=tuple(tuple(experiment.trials(alone, recipe, [seed])) for seed in seeds),
-        params=experiment.costs.params(nothing_shared),
-        macs=experiment.costs.macs(nothing_shared),
-        search=field.baseline_digests if distilled else frozenset(),
-        note=note,
-    )
+        experiment, seeds = field.experiment, field.experiment.config.all_seeds
+        nothing_shared = experiment.flat(field.tasks, 0)
+        plain = Contender(
+            name="independent",
+            trials=field.singles(),
+            params=experiment.costs.params(nothing_shared),
+            macs=experiment.costs.macs(nothing_shared),
+        )
+        again = replace(
+            plain,
+            name="independent, other seeds",
+            trials=field.singles(seeds=[seed + len(seeds) for seed in seeds]),
+            note="the same trained again, so its AR is chance",
+        )
+        taught = replace(
+            plain,
+            name="independent, distilled",
+            trials=field.singles(Recipe(distilled=True)),
+            search=field.baseline_digests,
+        )
+        return [plain, again, taught]

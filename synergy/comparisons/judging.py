@@ -15,19 +15,23 @@ TREE, TAUGHT = "tree", "tree, distilled"
 
 
 class Judge:
-    """Holds trained contenders against the single-task models.
+    """Holds contenders against the single-task models; ``results`` has all of their trials.
 
-    Parameters
+    Attributes
     ----------
-    field : Field
-    results : Results
-        Of the trials of all contenders.
+    references : dict of str to Outcome
+        The synthesised tree, plain and distilled, where all its seeds are trained.
     """
 
     def __init__(self, field: Field, results: Results) -> None:
-        self.field = field
-        self.results = results
-        self.references = self._references()
+        self.field, self.results = field, results
+        self.store = field.session.workspace.trials
+        self.references: dict[str, Outcome] = {}
+        for name, recipe in ((TREE, Recipe()), (TAUGHT, Recipe(distilled=True))):
+            trials = field.experiment.trials([field.tree], recipe)
+            kept = Results.kept(self.store, trials)
+            if len(kept.done) == len(trials):
+                self.references[name] = Outcome.of(kept, trials)
 
     def row(self, method: str, entry: Contender | SynergyError) -> ComparedRow:
         """The line of a contender, or of a method that named none."""
@@ -70,17 +74,6 @@ class Judge:
                 above[name][split] = Difference(ar_pct=ours - theirs, ar_low=low, ar_high=high)
         return above
 
-    def _references(self) -> dict[str, Outcome]:
-        """The synthesised tree, plain and distilled, where all its seeds are trained."""
-        store, found = self.field.session.workspace.trials, {}
-        for name, recipe in ((TREE, Recipe()), (TAUGHT, Recipe(distilled=True))):
-            trials = self.field.experiment.trials([self.field.tree], recipe)
-            results = Results.kept(store, trials)
-            if len(results.done) == len(trials):
-                found[name] = Outcome.of(results, trials)
-        return found
-
     def _seconds(self, digest: str) -> float:
         """Of a training; 0 for what is no trial, or of another workspace."""
-        store = self.field.session.workspace.trials
-        return store.result(digest).seconds if store.is_done(digest) else 0.0
+        return self.store.result(digest).seconds if self.store.is_done(digest) else 0.0

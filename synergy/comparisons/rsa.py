@@ -47,12 +47,11 @@ class RepresentationSimilarity(Comparison):
         """The one layout."""
         probes = [
             Probe(self.name, trials, {"clips": CLIPS}, measure_similarity, len(trials))
-            for trials in zip(*(field.baselines[task] for task in field.tasks), strict=True)
+            for trials in field.singles()
         ]
         measured = field.session.measure("similarity of single-task models", probes)
         similarity = np.mean([probed.result["similarity"] for probed in measured], axis=0)
-        cost = group_cost(field.tasks, 1.0 - similarity)
-        best = field.best_layout(cost)
+        best = field.best_layout(group_cost(field.tasks, 1.0 - similarity))
         assert best is not None  # no tree is smaller than the one that shares everything
         note = f"dissimilarity {best.cost:.3f}, the least that fits of {best.extent}"
         return [

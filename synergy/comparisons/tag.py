@@ -62,7 +62,7 @@ class TaskAffinityGrouping(Comparison):
         ]
         measured = field.session.measure("affinities of tasks", probes)
         affinity = np.mean([probed.result["affinity"] for probed in measured], axis=0)
-        most = (field.max_params - field.head_params) // sum(experiment.costs.block_params)
+        most = field.max_block_params // sum(experiment.costs.block_params)
         groups = best_division(joint.tasks, affinity, most)
         tree = split_tree(groups, 0, [depth] * len(groups), depth)
         gain = division_score(joint.tasks, affinity)(groups)

@@ -36,7 +36,7 @@ def train_singles(session: Session, tasks: Sequence[str]) -> Outcome:
     experiment = session.experiment
     trials = experiment.trials(experiment.alone(task) for task in tasks)
     singles = Outcome.of(session.train("single-task models", trials), trials)
-    problems = [f"{t}: {_first(singles.errors[t])}" for t in tasks if not singles.runs[t]]
+    problems = [f"{t}: {_why(singles.errors[t])}" for t in tasks if not singles.runs[t]]
     if problems:
         raise ShortfallError("no single-task model to compare with: " + "; ".join(problems))
     return singles
@@ -45,16 +45,7 @@ def train_singles(session: Session, tasks: Sequence[str]) -> Outcome:
 class Bench:
     """Where trees are measured: a session and the single-task models that all are held against.
 
-    Parameters
-    ----------
-    session : Session
-    tasks : sequence of str
-        Of which the single-task models are trained where they are missing.
-
-    Raises
-    ------
-    ShortfallError
-        If a task has no single-task model.
+    These are trained where they are missing, see `train_singles`.
     """
 
     def __init__(self, session: Session, tasks: Sequence[str]) -> None:
@@ -76,7 +67,7 @@ class Bench:
         results = self.session.train(title, [trial for own in trials for trial in own])
         outcomes = [Outcome.of(results, own) for own in trials]
         problems = [
-            f"{each.tree.notation()}: {_first(outcome.reasons)}"
+            f"{each.tree.notation()}: {_why(outcome.reasons)}"
             for each, outcome in zip(planned, outcomes, strict=True)
             if not outcome.seeds
         ]
@@ -123,5 +114,5 @@ def trained_row(experiment: Experiment, planned: Planned, outcome: Outcome) -> R
     )
 
 
-def _first(errors: Sequence[str]) -> str:
+def _why(errors: Sequence[str]) -> str:
     return errors[0] if errors else "not trained"

@@ -45,10 +45,8 @@ class Results:
     @classmethod
     def kept(cls, store: TrialStore, trials: Iterable[Trial]) -> Results:
         """Those of some trials that are done already; trains nothing."""
-        digests = (trial.digest for trial in trials)
-        return cls(
-            {digest: store.result(digest) for digest in digests if store.is_done(digest)}, {}
-        )
+        digests = [trial.digest for trial in trials if store.is_done(trial.digest)]
+        return cls({digest: store.result(digest) for digest in digests}, {})
 
 
 @dataclass

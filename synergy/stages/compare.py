@@ -53,7 +53,7 @@ def compare(
     found : PairTable
         The plain one.
     methods : sequence of str
-        Keys in ``COMPARISONS``; all of them when empty.
+        As in `check_methods`.
 
     Returns
     -------
@@ -63,12 +63,8 @@ def compare(
 
     Raises
     ------
-    ConfigError
-        If a method is unknown.
-    TableError
-        If the table has tasks that the experiment does not have.
-    ShortfallError
-        If a task has no single-task model.
+    ConfigError, TableError, ShortfallError
+        As `check_methods`, `check_tasks` and `train_singles`.
     """
     chosen, before = check_methods(methods), session.trained
     experiment, table = session.experiment, found.table
@@ -119,6 +115,6 @@ def _with_earlier(
     if earlier is None or earlier.model_dump(exclude=measured) != terms:
         return compared
     kept = [row for row in earlier.rows if row.method not in chosen]
-    order = {name: place for place, name in enumerate(COMPARISONS)}
-    rows = sorted((*compared.rows, *kept), key=lambda row: order.get(row.method, len(order)))
+    order = [*COMPARISONS, *(row.method for row in kept)]
+    rows = sorted((*compared.rows, *kept), key=lambda row: order.index(row.method))
     return compared.model_copy(update={"rows": tuple(rows)})

@@ -17,21 +17,16 @@ from synergy.workspace import Workspace
 
 @dataclass(frozen=True)
 class State:
-    """What lies in a workspace.
+    """What lies in a workspace; what is not there is None.
 
     Attributes
     ----------
-    folder : Path
     trials : dict of str to int
         Finished trainings of one task, of two tasks, and of more.
     training_s : float
         Seconds that they took together.
     clips_per_s : float, or None
         Mean speed of the finished trainings.
-    tables : dict of {"plain", "distilled"} to ARTable
-        Those that are there.
-    tree : TreeFile, or None
-    summary : SummaryFile, or None
     model : Spec, or None
         The specification of the exported model.
     """
