@@ -221,7 +221,9 @@ class Workspace:
         """
         from synergy.config import load_config  # imports torch, which readers do without
 
-        results = [path for path in self._results() if path.exists()]
+        tables = [path for kind in get_args(TableKind) for path in self.table_files(kind).every]
+        stages = (self.tree, self.summary, self.frontier, self.comparisons, self.refinements)
+        results = [p for p in (*tables, *stages, self.model, self.report) if p.exists()]
         if results and self.config.is_file():
             changed = load_config(self.config).differences(config)
             if changed and not replace:
@@ -238,13 +240,6 @@ class Workspace:
                     path.rename(aside / path.name)
         write_text_atomically(self.config, config.to_yaml())
 
-    def _results(self) -> Iterator[Path]:
-        """What the stages leave behind, trials excepted; there or not."""
-        for kind in get_args(TableKind):
-            yield from self.table_files(kind).every
-        yield from (self.tree, self.summary, self.frontier, self.comparisons)
-        yield from (self.refinements, self.model, self.report)
-
     def keep_error(self, digest: str, text: str) -> None:
         """Keep what is known of a failed trial in ``errors/<digest>.txt``."""
         folder = self.folder / "errors"
@@ -252,26 +247,19 @@ class Workspace:
         write_text_atomically(folder / f"{digest}.txt", text)
 
     @contextmanager
-    def lock(self, command: str, wait_s: float = 0) -> Iterator[None]:
+    def lock(self, command: str) -> Iterator[None]:
         """Hold the workspace; the system releases it when this process dies.
 
-        The same object may lock again inside. Leftovers of killed commands are removed.
-
-        Parameters
-        ----------
-        command : str
-            What others are told, for example ``synergy pairwise``.
-        wait_s : float
-            How long to wait for another holder, in seconds; negative waits for ever.
+        Leftovers of killed commands are removed. Others are told ``command``, for example
+        ``synergy pairwise``.
 
         Raises
         ------
         WorkspaceError
             If another command holds the workspace; says which one.
         """
-        inside = self._lock.is_locked
         try:
-            acquired = self._lock.acquire(timeout=wait_s)
+            acquired = self._lock.acquire(timeout=0)
         except Timeout as error:
             raise WorkspaceError(
                 f"{self.folder} is held by {self._holder()}; wait for it or use another --workspace"
@@ -282,9 +270,6 @@ class Workspace:
                 "name a folder that can be written with --workspace"
             ) from error
         with acquired:
-            if inside:
-                yield
-                return
             self._clean()
             holder = self.folder / _HOLDER
             write_json_atomically(

@@ -15,8 +15,8 @@ from small_bank import SPECS, small_bank, small_data
 from small_corpora import write_tone_project
 
 from synergy.comparisons import COMPARISONS, Contender, Field
-from synergy.comparisons.lt4rec import ROUNDS, Lt4rec
-from synergy.comparisons.lth import Lth
+from synergy.comparisons.lt4rec import ROUNDS
+from synergy.comparisons.lth import sizes_of
 from synergy.comparisons.widened import dense_model
 from synergy.config import RunConfig
 from synergy.encoders import Cnn8
@@ -107,7 +107,7 @@ def field_of(
 
 
 def enter(where: Field, name: str) -> Contender:
-    (contender,) = COMPARISONS[name].contenders(where)
+    (contender,) = COMPARISONS[name](where)
     where.train("the contender", [trial for trials in contender.trials for trial in trials])
     return contender
 
@@ -196,7 +196,7 @@ def test_lth_rewinds_to_a_share_of_the_schedule(tmp_path: Path) -> None:
     [(1000, 512, [800, 640, 512]), (1000, 500, [800, 640, 512, 500]), (7, 4, [5, 4]), (5, 5, [])],
 )
 def test_sizes_of_the_rounds(weights: int, target: int, expected: list[int]) -> None:
-    assert Lth().sizes(weights, target) == expected
+    assert sizes_of(weights, target) == expected
 
 
 def test_masks_of_tasks_fill_the_parameters_of_the_tree(lt4rec: tuple[Field, Contender]) -> None:
@@ -244,7 +244,7 @@ def test_tasks_are_pruned_alone_from_common_weights(lt4rec: tuple[Field, Contend
 def test_the_best_round_is_taken_where_all_fit(tmp_path: Path) -> None:
     """With invented scores: one task likes its first round best, the others their last."""
     where = field_of(tmp_path, experiment_of(seeds=1), InventedSession)
-    (contender,) = Lt4rec().contenders(where)
+    (contender,) = COMPARISONS["lt4rec"](where)
     trials = trained_by(where).trials
     ((trial,),) = contender.trials
     assert trial.pruning is not None
@@ -278,7 +278,7 @@ def test_a_stopped_comparison_goes_on_where_it_was(
 ) -> None:
     where, contender = request.getfixturevalue(name)
     trainer = replace(trained_by(where), calls=[])
-    (again,) = COMPARISONS[name].contenders(replace(where, session=trainer))
+    (again,) = COMPARISONS[name](replace(where, session=trainer))
     assert again == contender
     assert sum(missing for _, missing in trainer.calls) == 0
 
@@ -289,12 +289,12 @@ def test_what_cannot_be_met_is_said(name: str, tmp_path: Path) -> None:
     with pytest.raises(
         ShortfallError, match=r"cnn8 cannot have 1\.\d+ times its channels; compare"
     ):
-        COMPARISONS[name].contenders(wide)
+        COMPARISONS[name](wide)
     many = replace(SPECS["low"], classes=tuple(f"class {n}" for n in range(2000)))
     data = {**DATA, "low": replace(DATA["low"], spec=many)}
     classifier = field_of(tmp_path, replace(experiment_of(), data=data))
     with pytest.raises(ShortfallError, match=r"found [0-9,]+ that masks never cover"):
-        COMPARISONS[name].contenders(classifier)
+        COMPARISONS[name](classifier)
 
 
 def test_a_worker_takes_masks_from_the_store(

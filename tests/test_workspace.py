@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,18 +153,6 @@ def test_lock_says_who_holds_it(folder: Path) -> None:
         pass
 
 
-def test_lock_inside_a_lock(folder: Path) -> None:
-    workspace = Workspace(folder)
-    with workspace.lock("synergy run"):
-        with workspace.lock("synergy baseline"):
-            pass
-        holder = json.loads((folder / ".synergy.holder.json").read_text())
-        assert holder["command"] == "synergy run"
-        with pytest.raises(WorkspaceError, match="is held by `synergy run`"):  # noqa: SIM117
-            with Workspace(folder).lock("synergy show"):
-                pytest.fail("two holders")
-
-
 def test_lock_is_released_by_an_exception(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt), Workspace(folder).lock("synergy run"):
         raise KeyboardInterrupt
@@ -194,21 +181,6 @@ def test_an_unknown_holder(folder: Path, holder: subprocess.Popen[str], text: st
     with pytest.raises(WorkspaceError, match="is held by another command;"):  # noqa: SIM117
         with Workspace(folder).lock("synergy run"):
             pytest.fail("two holders")
-
-
-def test_waiting_for_the_holder(folder: Path, holder: subprocess.Popen[str]) -> None:
-    assert holder.stdin is not None
-    stdin = holder.stdin
-
-    def release() -> None:
-        stdin.write("\n")
-        stdin.flush()
-
-    timer = threading.Timer(0.2, release)
-    timer.start()
-    with Workspace(folder).lock("synergy run", wait_s=PATIENCE_S):
-        timer.join()
-    assert holder.poll() is None  # released, not died
 
 
 def test_the_system_releases_the_lock_of_a_killed_holder(

@@ -8,8 +8,7 @@ trains, measures and tabulates these, all in the same way.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -151,32 +150,12 @@ class Contender:
         return self.params + math.ceil(self.masked / 32)
 
 
-class Comparison(ABC):
-    """A way to come to a model of all tasks; one file each, registered in ``COMPARISONS``.
+Comparison = Callable[[Field], Sequence[Contender]]
+"""A way to come to a model of all tasks: decides what to enter, and trains what that needs.
 
-    Attributes
-    ----------
-    name : str
-        Key in ``COMPARISONS``.
-    summary : str
-        What it does, one line, with its source.
-    keeps_budget : bool
-        Whether no contender has more parameters than the synthesised tree.
-    """
-
-    name: str
-    summary: str
-    keeps_budget: bool = True
-
-    @abstractmethod
-    def contenders(self, field: Field) -> Sequence[Contender]:
-        """Decide what to enter; trains and measures what the decision needs.
-
-        Raises
-        ------
-        SynergyError
-            If there is nothing to enter, with the reason.
-        """
+One file each, registered in ``COMPARISONS``. Raises a `SynergyError` with the reason if there is
+nothing to enter.
+"""
 
 
 def tree_contender(

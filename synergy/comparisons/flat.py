@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from synergy.comparisons.base import Comparison, Contender, Field, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contender
 
 
-class Flat(Comparison):
+def contenders(field: Field) -> list[Contender]:
     """One trunk under all tasks, at every depth that the sweep of pairs has (paper, table 2).
 
-    The flat model that shares no block is `Independent`.
+    The flat model that shares no block is among `independent`.
     """
-
-    name = "flat"
-    summary = "one trunk under all tasks, at every swept depth (the paper's table 2)"
-    keeps_budget = False
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """A model for each depth, the shallowest first."""
-        flat = field.experiment.flat
-        return [
-            tree_contender(field, f"flat, {shared} shared", flat(field.tasks, shared))
-            for shared in field.experiment.config.depths
-        ]
+    flat = field.experiment.flat
+    return [
+        tree_contender(field, f"flat, {shared} shared", flat(field.tasks, shared))
+        for shared in field.experiment.config.depths
+    ]

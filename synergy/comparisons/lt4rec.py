@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from synergy.comparisons.base import Comparison, Contender, Field
+from synergy.comparisons.base import Contender, Field
 from synergy.comparisons.widened import DenseModel, dense_model
 from synergy.training.pruning import Parent, Pruning, build_pruned
 from synergy.trials.trial import Trial
@@ -17,7 +17,7 @@ ROUNDS = 4
 """Prunings of each task; each task is trained once more than that."""
 
 
-class Lt4rec(Comparison):
+def contenders(field: Field) -> list[Contender]:
     """A mask for each task by magnitude pruning, then one training of all tasks.
 
     1. For each task alone the wide flat model is trained and pruned by magnitude, all tensors
@@ -44,59 +44,53 @@ class Lt4rec(Comparison):
     and schedule are those of all other models. Running statistics are not trainable and count
     nowhere.
     """
-
-    name = "lt4rec"
-    summary = "a mask for each task over common weights (Sun et al. 2020; Xiao et al. 2020)"
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """The jointly trained model."""
-        dense, experiment = dense_model(field), field.experiment
-        alone = {task: experiment.alone(task) for task in dense.tree.tasks}
-        weights = {task: dense.maskable(tree) for task, tree in alone.items()}
-        share = min(1.0, dense.budget(field.max_params) / sum(weights.values()))
-        sizes = {task: _sizes(size, 1 - share ** (1 / ROUNDS)) for task, size in weights.items()}
-        rounds = {
-            (task, seed): dense.rounds(tree, seed, sizes[task][1:])
-            for seed in experiment.config.all_seeds
-            for task, tree in alone.items()
+    dense, experiment = dense_model(field), field.experiment
+    alone = {task: experiment.alone(task) for task in dense.tree.tasks}
+    weights = {task: dense.maskable(tree) for task, tree in alone.items()}
+    share = min(1.0, dense.budget(field.max_params) / sum(weights.values()))
+    sizes = {task: _sizes(size, 1 - share ** (1 / ROUNDS)) for task, size in weights.items()}
+    rounds = {
+        (task, seed): dense.rounds(tree, seed, sizes[task][1:])
+        for seed in experiment.config.all_seeds
+        for task, tree in alone.items()
+    }
+    scores: dict[str, float] = {}
+    for number in range(ROUNDS + 1):
+        trained = field.train(
+            f"LT4REC: round {number} of {ROUNDS}",
+            [levels[number] for levels in rounds.values()],
+        )
+        for (task, _), levels in rounds.items():
+            digest = levels[number].digest
+            scores[digest] = trained[digest].scores["valid"][task]
+    trials: list[Trial] = []
+    params: list[int] = []
+    for seed in experiment.config.all_seeds:
+        own = {task: list(zip(sizes[task], rounds[task, seed], strict=True)) for task in alone}
+        best = {
+            task: max(levels[1:], key=lambda level: (scores[level[1].digest], -level[0]))[0]
+            for task, levels in own.items()
         }
-        scores: dict[str, float] = {}
-        for number in range(ROUNDS + 1):
-            trained = field.train(
-                f"LT4REC: round {number} of {ROUNDS}",
-                [levels[number] for levels in rounds.values()],
-            )
-            for (task, _), levels in rounds.items():
-                digest = levels[number].digest
-                scores[digest] = trained[digest].scores["valid"][task]
-        trials: list[Trial] = []
-        params: list[int] = []
-        for seed in experiment.config.all_seeds:
-            own = {task: list(zip(sizes[task], rounds[task, seed], strict=True)) for task in alone}
-            best = {
-                task: max(levels[1:], key=lambda level: (scores[level[1].digest], -level[0]))[0]
-                for task, levels in own.items()
-            }
-            pruning, size = _fitting(field, dense, own, best)
-            trials.append(
-                replace(experiment.trial(dense.tree, seed), encoder=dense.encoder, pruning=pruning)
-            )
-            params.append(size)
-        return [
-            Contender(
-                name="LT4REC",
-                trials=tuple((trial,) for trial in trials),
-                params=max(params),
-                macs=dense.costs.macs(experiment.flat(dense.tree.tasks, 0)),
-                search=frozenset(trial.digest for levels in rounds.values() for trial in levels),
-                note=(
-                    f"A mask for each task in the flat model with {dense.factor:g} times the "
-                    f"channels ({dense.params:,} parameters), which runs once for each task; "
-                    "masks save no dense MACs."
-                ),
-                masked=sum(weights.values()),
-            )
-        ]
+        pruning, size = _fitting(field, dense, own, best)
+        trials.append(
+            replace(experiment.trial(dense.tree, seed), encoder=dense.encoder, pruning=pruning)
+        )
+        params.append(size)
+    return [
+        Contender(
+            name="LT4REC",
+            trials=tuple((trial,) for trial in trials),
+            params=max(params),
+            macs=dense.costs.macs(experiment.flat(dense.tree.tasks, 0)),
+            search=frozenset(trial.digest for levels in rounds.values() for trial in levels),
+            note=(
+                f"A mask for each task in the flat model with {dense.factor:g} times the "
+                f"channels ({dense.params:,} parameters), which runs once for each task; "
+                "masks save no dense MACs."
+            ),
+            masked=sum(weights.values()),
+        )
+    ]
 
 
 def _sizes(weights: int, rate: float) -> list[int]:

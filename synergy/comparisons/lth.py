@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from synergy.comparisons.base import Comparison, Contender, Field
+from synergy.comparisons.base import Contender, Field
 from synergy.comparisons.widened import dense_model
 
 RATE = 0.2
@@ -14,12 +14,12 @@ REWIND = 0.02
 """Share of the schedule after which masks begin, in [0, 1)."""
 
 
-class Lth(Comparison):
+def contenders(field: Field) -> list[Contender]:
     """Iterative magnitude pruning with rewinding of a flat model.
 
-    A wide flat model is trained. Then, round by round, the share `RATE` of smallest of the weights
-    that are left are pruned, all tensors ranked together, and the rest is trained again for the
-    full schedule from where it was after the share `REWIND` of it. The last round prunes less,
+    A wide flat model is trained. Then, round by round, the smallest of the weights that are left
+    are pruned, a share of `RATE`, all tensors ranked together, and the rest is trained again for
+    the full schedule from where it was after the share `REWIND` of it. The last round prunes less,
     so that the model has exactly the parameters of the synthesised tree.
 
     Frankle & Carbin 2019 with the rewinding of Frankle et al. 2020, who find the useful range
@@ -29,40 +29,35 @@ class Lth(Comparison):
     models instead of SGD. Convolution and decoder weights are ranked together;
     `synergy.sparsity.maskable` says what is exempt.
     """
+    dense = dense_model(field)
+    weights = dense.maskable(dense.tree)
+    sizes = sizes_of(weights, dense.budget(field.max_params))
+    seeds = field.experiment.config.all_seeds
+    levels = [dense.rounds(dense.tree, seed, sizes, REWIND) for seed in seeds]
+    *before, last = zip(*levels, strict=True)
+    for number, trials in enumerate(before):
+        field.train(f"LTH: round {number} of {len(sizes)}", trials)
+    return [
+        Contender(
+            name="LTH",
+            trials=tuple((trial,) for trial in last),
+            params=dense.params - weights + sizes[-1],
+            macs=dense.costs.macs(dense.tree),
+            search=frozenset(trial.digest for trials in before for trial in trials),
+            note=(
+                f"One mask: the flat model with {dense.factor:g} times the channels "
+                f"({dense.params:,} parameters), pruned in {len(sizes)} rounds; masks save no "
+                "dense MACs."
+            ),
+            masked=weights,
+        )
+    ]
 
-    name = "lth"
-    summary = "flat model with one mask, iterative magnitude pruning (Frankle et al. 2020)"
 
-    def contenders(self, field: Field) -> list[Contender]:
-        """The model of the last round."""
-        dense = dense_model(field)
-        weights = dense.maskable(dense.tree)
-        sizes = self.sizes(weights, dense.budget(field.max_params))
-        seeds = field.experiment.config.all_seeds
-        levels = [dense.rounds(dense.tree, seed, sizes, REWIND) for seed in seeds]
-        *before, last = zip(*levels, strict=True)
-        for number, trials in enumerate(before):
-            field.train(f"LTH: round {number} of {len(sizes)}", trials)
-        return [
-            Contender(
-                name="LTH",
-                trials=tuple((trial,) for trial in last),
-                params=dense.params - weights + sizes[-1],
-                macs=dense.costs.macs(dense.tree),
-                search=frozenset(trial.digest for trials in before for trial in trials),
-                note=(
-                    f"One mask: the flat model with {dense.factor:g} times the channels "
-                    f"({dense.params:,} parameters), pruned in {len(sizes)} rounds; masks save no "
-                    "dense MACs."
-                ),
-                masked=weights,
-            )
-        ]
-
-    def sizes(self, weights: int, target: int) -> list[int]:
-        """How many of ``weights`` survive each round until ``target`` are left."""
-        sizes: list[int] = []
-        while weights > target:
-            weights = max(weights - math.ceil(RATE * weights), target)
-            sizes.append(weights)
-        return sizes
+def sizes_of(weights: int, target: int) -> list[int]:
+    """How many of ``weights`` survive each round until ``target`` are left."""
+    sizes: list[int] = []
+    while weights > target:
+        weights = max(weights - math.ceil(RATE * weights), target)
+        sizes.append(weights)
+    return sizes

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synergy.comparisons.base import Comparison, Contender, Field, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.comparisons.layouts import BlockCost, Partition
 from synergy.experiment import Experiment
 from synergy.network import build_network
@@ -24,7 +24,7 @@ CLIPS = 500
 """K, or all there are."""
 
 
-class RepresentationSimilarity(Comparison):
+def contenders(field: Field) -> list[Contender]:
     """The layout whose groups have the most similar single-task models, within our size.
 
     Source: Vandenhende et al., "Branched multi-task networks: deciding what layers to share",
@@ -39,31 +39,25 @@ class RepresentationSimilarity(Comparison):
     flattened outputs must be of one length. Dissimilarities are averaged over the seeds of the
     single-task models. Up to five tasks all layouts are compared; the published search is a beam.
     """
-
-    name = "rsa"
-    summary = "the layout of the most similar single-task models (Vandenhende et al. 2020)"
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """The one layout."""
-        probes = [
-            Probe(self.name, trials, {"clips": CLIPS}, measure_similarity, len(trials))
-            for trials in field.singles()
-        ]
-        measured = field.session.measure("similarity of single-task models", probes)
-        similarity = np.mean([probed.result["similarity"] for probed in measured], axis=0)
-        best = field.best_layout(group_cost(field.tasks, 1.0 - similarity))
-        assert best is not None  # no tree is smaller than the one that shares everything
-        note = f"dissimilarity {best.cost:.3f}, the least that fits of {best.extent}"
-        return [
-            tree_contender(
-                field,
-                "rsa",
-                best.tree,
-                search=field.baseline_digests,
-                search_seconds=sum(probed.seconds for probed in measured),
-                note=note,
-            )
-        ]
+    probes = [
+        Probe("rsa", trials, {"clips": CLIPS}, measure_similarity, len(trials))
+        for trials in field.singles()
+    ]
+    measured = field.session.measure("similarity of single-task models", probes)
+    similarity = np.mean([probed.result["similarity"] for probed in measured], axis=0)
+    best = field.best_layout(group_cost(field.tasks, 1.0 - similarity))
+    assert best is not None  # no tree is smaller than the one that shares everything
+    note = f"dissimilarity {best.cost:.3f}, the least that fits of {best.extent}"
+    return [
+        tree_contender(
+            field,
+            "rsa",
+            best.tree,
+            search=field.baseline_digests,
+            search_seconds=sum(probed.seconds for probed in measured),
+            note=note,
+        )
+    ]
 
 
 def measure_similarity(

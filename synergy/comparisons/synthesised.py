@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synergy.comparisons.base import Comparison, Contender, Field, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.errors import TreeError, WorkspaceError
 from synergy.experiment import Recipe
 from synergy.records import SummaryFile
@@ -10,39 +10,26 @@ from synergy.synthesis import Question, Solver, search
 from synergy.tree import SharingTree
 
 
-class Synthesised(Comparison):
-    """The tree of the AR table at the threshold, without and with distillation.
+def recursive(field: Field) -> list[Contender]:
+    """The recursion's tree, and the one that stage 3 delivered where it had to be repaired."""
+    return [*exact(field, "recursive"), *_repaired(field)]
 
-    The recursion's tree is followed by the one that stage 3 delivered, where it had to be repaired.
 
-    Parameters
-    ----------
-    solver : {"recursive", "exact"}
-    summary : str
-    """
-
-    keeps_budget = False
-
-    def __init__(self, solver: Solver, summary: str) -> None:
-        self.solver: Solver = solver
-        self.name, self.summary = solver, summary
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """The plain and the distilled training of one tree."""
-        question = Question(max_ar=field.experiment.config.max_ar, solver=self.solver)
-        found = search(question, field.table, field.experiment.costs)
-        entered = [
-            tree_contender(
-                field,
-                f"{self.solver}{', distilled' if distilled else ''}",
-                found.tree,
-                search=field.table_digests,
-                distilled=distilled,
-                note=f"predicted AR {found.predicted_ar_pct:.1f} %",
-            )
-            for distilled in (False, True)
-        ]
-        return entered + (_repaired(field) if self.solver == "recursive" else [])
+def exact(field: Field, solver: Solver = "exact") -> list[Contender]:
+    """The tree of the AR table at the threshold, without and with distillation."""
+    question = Question(max_ar=field.experiment.config.max_ar, solver=solver)
+    found = search(question, field.table, field.experiment.costs)
+    return [
+        tree_contender(
+            field,
+            f"{solver}{', distilled' if distilled else ''}",
+            found.tree,
+            search=field.table_digests,
+            distilled=distilled,
+            note=f"predicted AR {found.predicted_ar_pct:.1f} %",
+        )
+        for distilled in (False, True)
+    ]
 
 
 def _repaired(field: Field) -> list[Contender]:

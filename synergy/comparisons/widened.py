@@ -28,16 +28,9 @@ _STEP = 0.25
 
 @dataclass(frozen=True)
 class DenseModel:
-    """The flat model of all tasks, of an encoder with wider blocks.
+    """The flat model ``tree``: all blocks under all tasks, of an encoder with wider blocks.
 
-    Attributes
-    ----------
-    experiment : Experiment
-    tree : SharingTree
-        All blocks under all tasks.
-    factor : float
-        By which the channels of the configured encoder are multiplied.
-    encoder : Encoder
+    ``factor`` is by what the channels of the configured encoder are multiplied.
     """
 
     experiment: Experiment

@@ -75,7 +75,7 @@ def compare(
     entered: list[tuple[str, Contender | SynergyError]] = []
     for name in chosen:
         try:
-            entered += [(name, entry) for entry in COMPARISONS[name].contenders(field)]
+            entered += [(name, entry) for entry in COMPARISONS[name](field)]
         except SynergyError as error:
             session.progress.note(f"{name}: {error}")
             entered.append((name, error))

@@ -73,7 +73,6 @@ def pairwise(
 
     Parameters
     ----------
-    session : Session
     tasks : sequence of str
         At least two.
     depths : sequence of int

@@ -127,13 +127,9 @@ def plan(
 
     Parameters
     ----------
-    experiment : Experiment
+    experiment, tasks, depths, workers
     workspace : Path
         May not be there yet; nothing is written.
-    tasks : sequence of str
-        At least two.
-    depths : sequence of int
-    workers : int
     question : Question
         Of stage 3. Where it asks for distillation, the pairs are distilled as well.
 

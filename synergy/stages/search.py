@@ -45,8 +45,7 @@ def search(
 
     Parameters
     ----------
-    found : PairTable
-    question : Question
+    found, question
     config : RunConfig, optional
         Has the encoder and the classes of the tasks; the default encoder without it.
     workspace : Workspace, optional
