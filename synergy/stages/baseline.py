@@ -15,15 +15,7 @@ from synergy.running.session import Session
 
 @dataclass(frozen=True)
 class Baselines:
-    """The score of each task alone.
-
-    Attributes
-    ----------
-    outcome : Outcome
-    rows : dict of task to Row
-    trained : int
-        Trainings that this command ran.
-    """
+    """The score of each task alone, a row each; ``trained`` counts what this command ran."""
 
     outcome: Outcome
     rows: dict[str, Row]
@@ -39,13 +31,7 @@ class Baselines:
 
 
 def baseline(session: Session, tasks: Sequence[str]) -> Baselines:
-    """Train what is missing of the single-task models of ``tasks``.
-
-    Raises
-    ------
-    ShortfallError
-        If a task has no single-task model because all its seeds failed.
-    """
+    """Train what is missing of the single-task models of ``tasks``, as `train_singles`."""
     experiment, before = session.experiment, session.trained
     outcome = train_singles(session, tasks)
     rows = {

@@ -26,7 +26,6 @@ class Pairs:
     ----------
     found : PairTable
         From the validation split; ``test_ar_pct`` of the cells is for reading only.
-    baselines : Baselines
     refined : tuple of str
         What refinements did, one clause each.
     notes : tuple of str
