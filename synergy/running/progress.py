@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from synergy.trials.record import TrialResult
+if TYPE_CHECKING:
+    from synergy.trials.record import TrialResult
 
 
 class Progress:
