@@ -28,11 +28,11 @@ finds the lowest threshold whose tree is small enough. `frontier` takes all thre
     {{gc,ac}@8,{scr,vad}@8}@6
 """
 
+from synergy.synthesis.answer import Synthesis, search
 from synergy.synthesis.ar_table import ARTable, accuracy_reduction
 from synergy.synthesis.cells import Cell
 from synergy.synthesis.frontier import FrontierTree, frontier
 from synergy.synthesis.question import SOLVERS, Question, Solver
-from synergy.synthesis.answer import Synthesis, search
 from synergy.synthesis.task_graph import TaskGraph, task_graph
 
 __all__ = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from synergy.costs import Costs
+from synergy.synthesis.answer import Synthesis, search
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.question import Question
-from synergy.synthesis.answer import Synthesis, search
 from synergy.synthesis.task_graph import task_graph
 
 
