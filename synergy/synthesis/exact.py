@@ -20,7 +20,7 @@ import networkx as nx
 from synergy.errors import ConfigError
 from synergy.synthesis.subtrees import Subtrees
 from synergy.synthesis.task_graph import TaskGraph
-from synergy.synthesis.task_sets import DepthRule, TaskSets, splits_between
+from synergy.synthesis.task_sets import SharedDepths, TaskSets, splits_between
 from synergy.synthesis.tree_search import Proposal
 
 MAX_TASKS = 14
@@ -37,7 +37,7 @@ class ExactSplits:
 
     max_effort = float("inf")
 
-    def __init__(self, subtrees: Subtrees, depths: DepthRule) -> None:
+    def __init__(self, subtrees: Subtrees, depths: SharedDepths) -> None:
         if (count := len(subtrees.sets.tasks)) > MAX_TASKS:
             raise ConfigError(
                 f"expected at most {MAX_TASKS} tasks for the solver exact, found {count}; "
@@ -64,7 +64,7 @@ class ExactSplits:
         return splits, [(level, shared, [])], True
 
 
-def best_savings(sets: TaskSets, saved: Sequence[int], depths: DepthRule) -> list[list[int]]:
+def best_savings(sets: TaskSets, saved: Sequence[int], depths: SharedDepths) -> list[list[int]]:
     """Largest saving of every task set below every level of the depths, by level and bit mask.
 
     It is 0 for the empty set and for single tasks, and negative where a set cannot share so much.

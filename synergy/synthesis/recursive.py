@@ -30,7 +30,7 @@ from synergy.synthesis.bipartition import (
     optimal_splits,
 )
 from synergy.synthesis.subtrees import Subtrees
-from synergy.synthesis.task_sets import DepthRule
+from synergy.synthesis.task_sets import SharedDepths
 from synergy.synthesis.tree_search import Proposal
 
 
@@ -45,7 +45,7 @@ class PaperSplits:
     # Some seconds. Fourteen tasks need less, whatever their weights.
     max_effort: float = 3_000_000
 
-    def __init__(self, subtrees: Subtrees, depths: DepthRule) -> None:
+    def __init__(self, subtrees: Subtrees, depths: SharedDepths) -> None:
         self._sets = subtrees.sets
         self._depths = depths
 

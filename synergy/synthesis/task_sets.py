@@ -88,38 +88,17 @@ Place = tuple[int, int, list[int]]
 """A depth that a set may share: its level, the depth, and sets that no split there may cut."""
 
 
-class AnyDepth:
-    """A pair may share any depth up to its weight.
+class SharedDepths:
+    """Which depths a set of tasks may share.
 
-    A set then shares its smallest weight, since sharing less never makes the rest cheaper, and
-    what is shared above it never matters. The names are those of `PassedDepths`.
-    """
+    Strict, a pair may share nothing, or a depth that passed itself. A tree keeps to this exactly
+    when every split at depth d separates only pairs to which d is admissible. A set can then be
+    unable to share as much as its smallest weight, because one of its pairs failed there, and
+    what a part may do depends on how much is shared above it.
 
-    levels: tuple[int, ...] = (0,)
-
-    def groups(self, mask: int, level: int) -> list[int]:
-        """Every task on its own."""
-        return [1 << bit for bit in members(mask)]
-
-    def all_apart(self, mask: int, level: int) -> bool:
-        """Always."""
-        return True
-
-    def depth(self, smallest: int, level: int) -> int:
-        """The smallest weight."""
-        return smallest
-
-    def places(self, mask: int, smallest: int, level: int) -> list[Place]:
-        """The smallest weight."""
-        return [(0, smallest, [])]
-
-
-class PassedDepths:
-    """A pair may share nothing, or a depth that passed itself.
-
-    A tree keeps to this exactly when every split at depth d separates only pairs to which d is
-    admissible. A set can then be unable to share as much as its smallest weight, because one of
-    its pairs failed there, and what a part may do depends on how much is shared above it.
+    Otherwise a pair may share any depth up to its weight. A set then shares its smallest weight,
+    since sharing less never makes the rest cheaper, and what is shared above it never matters:
+    there is one level, and no split is in conflict.
 
     Attributes
     ----------
@@ -128,19 +107,19 @@ class PassedDepths:
         is solved once for each of them.
     """
 
-    def __init__(self, graph: TaskGraph, sets: TaskSets) -> None:
-        self.levels = tuple(sorted({0}.union(*graph.depths)))
-        rank = {depth: level for level, depth in enumerate(self.levels)}
+    def __init__(self, graph: TaskGraph, sets: TaskSets, strict: bool) -> None:
+        self._strict = strict
+        self.levels = tuple(sorted({0}.union(*graph.depths))) if strict else (0,)
         # By level and bit: the other tasks with which a task may not share exactly that depth.
         self._conflicts = [
             [sets.everything ^ (1 << bit) if level else 0 for bit in range(len(sets.tasks))]
-            for level in range(len(self.levels))
+            for level in self.levels
         ]
-        for (a, b), passing in zip(graph.pairs(), graph.depths, strict=True):
-            i, j = sets.bit[a], sets.bit[b]
-            for depth in passing:
-                self._conflicts[rank[depth]][i] &= ~(1 << j)
-                self._conflicts[rank[depth]][j] &= ~(1 << i)
+        for level, conflicts in zip(self.levels, self._conflicts, strict=True):
+            for (a, b), passing in zip(graph.pairs(), graph.depths, strict=True):
+                if level in passing:
+                    conflicts[sets.bit[a]] &= ~(1 << sets.bit[b])
+                    conflicts[sets.bit[b]] &= ~(1 << sets.bit[a])
 
     def groups(self, mask: int, level: int) -> list[int]:
         """The smallest parts of a set that a split at a level may put apart, by first task."""
@@ -157,20 +136,18 @@ class PassedDepths:
 
     def all_apart(self, mask: int, level: int) -> bool:
         """Whether a split at a level may put any two tasks of a set apart."""
-        return not reached(self._conflicts[level], mask) & mask
+        return not (self._strict and reached(self._conflicts[level], mask) & mask)
 
     def depth(self, smallest: int, level: int) -> int:
         """What a set of a smallest weight shares at a level."""
-        return self.levels[level]
+        return self.levels[level] if self._strict else smallest
 
     def places(self, mask: int, smallest: int, level: int) -> list[Place]:
         """What a set below a level may share, the deepest first."""
+        if not self._strict:
+            return [(0, smallest, [])]
         deepest = self.levels.index(smallest)
         return [
             (place, self.levels[place], [g for g in self.groups(mask, place) if g & (g - 1)])
             for place in range(deepest, level - 1, -1)
         ]
-
-
-DepthRule = AnyDepth | PassedDepths
-"""Which depths a set of tasks may share."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.subtrees import Solution, Subtrees, preference
 from synergy.synthesis.task_graph import TaskGraph
-from synergy.synthesis.task_sets import AnyDepth, DepthRule, PassedDepths, Place, members
+from synergy.synthesis.task_sets import Place, SharedDepths, members
 from synergy.tree import SharingTree
 
 Proposal = tuple[Sequence[int], Sequence[Place], bool]
@@ -22,18 +22,13 @@ a split uses the first one that it can; and whether these are all splits to foll
 
 
 class Splits(Protocol):
-    """Which splits of a set are followed.
-
-    Attributes
-    ----------
-    max_effort : float
-        Pairs looked at and splits compared, in one search, after which a set makes do with the
-        splits that it has seen; at least one.
-    """
+    """Which splits of a set are followed."""
 
     max_effort: float
+    """Pairs looked at and splits compared, in one search, after which a set makes do with the
+    splits that it has seen; at least one."""
 
-    def __init__(self, subtrees: Subtrees, depths: DepthRule) -> None: ...
+    def __init__(self, subtrees: Subtrees, depths: SharedDepths) -> None: ...
 
     def propose(self, mask: int, smallest: int, level: int, *, hurried: bool) -> Proposal:
         """How to split a set with different weights; ``hurried``, one split is enough."""
@@ -59,8 +54,7 @@ class TreeSearch:
     table : ARTable, optional
         Of the same tasks, with an AR at every depth that may come into use.
     strict : bool
-        Pairs share only depths that passed themselves, or nothing; otherwise any depth up to
-        their weight.
+        As in `Question`.
 
     Raises
     ------
@@ -89,7 +83,7 @@ class TreeSearch:
         strict: bool = False,
     ) -> None:
         self._subtrees = Subtrees(graph, block_costs, table)
-        self._depths = PassedDepths(graph, self._subtrees.sets) if strict else AnyDepth()
+        self._depths = SharedDepths(graph, self._subtrees.sets, strict)
         self._solved: list[dict[int, Solution | None]] = [{} for _ in self._depths.levels]
         self.splits = kind(self._subtrees, self._depths)
         self.effort = 0
