@@ -91,31 +91,21 @@ def search(question: Question, table: ARTable, costs: Costs) -> Synthesis:
     TableError, TreeError
         If a pair may share more blocks than there are, or a cost or a task name cannot be used.
     """
-    if not question.has_budget:
-        return _synthesis(question, table, costs.block_params)
-    tree, max_ar, notes = within_budgets(question, table, costs)
-    terms = replace(question, max_ar=max_ar, solver="exact", strict=True, caps={})
-    return _synthesis(terms, table, costs.block_params, tree, notes)
-
-
-def _synthesis(
-    question: Question,
-    table: ARTable,
-    costs: Sequence[float],
-    tree: SharingTree | None = None,
-    notes: Sequence[str] = (),
-) -> Synthesis:
-    """What is known about a tree, by default the solver's own; ``notes`` come first."""
+    tree, told = None, []
+    if question.has_budget:
+        tree, max_ar, told = within_budgets(question, table, costs)
+        question = replace(question, max_ar=max_ar, solver="exact", strict=True, caps={})
+    blocks = costs.block_params
     graph = task_graph(table, question)
     smallest = None
     if len(graph.tasks) <= MAX_TASKS or question.solver == "exact":
-        smallest = TreeSearch(ExactSplits, graph, costs, table, question.strict).tree()
-    recursion = TreeSearch(PaperSplits, graph, costs, table, question.strict)
+        smallest = TreeSearch(ExactSplits, graph, blocks, table, question.strict).tree()
+    recursion = TreeSearch(PaperSplits, graph, blocks, table, question.strict)
     recursive = recursion.tree()
     by_recursion = question.solver == "recursive"
     tree = tree or (recursive if by_recursion or smallest is None else smallest)
-    cost, exact_cost = tree.cost(costs), None if smallest is None else smallest.cost(costs)
-    least = len(graph.tasks) * sum(costs) - spanning_tree_bound(graph, costs)
+    cost, exact_cost = tree.cost(blocks), None if smallest is None else smallest.cost(blocks)
+    least = len(graph.tasks) * sum(blocks) - spanning_tree_bound(graph, blocks)
     optimal = any(
         math.isclose(cost, bound, rel_tol=1e-9)
         for bound in (least, exact_cost)
@@ -129,7 +119,6 @@ def _synthesis(
     used = [
         table.cell(*pair, depth) for pair in table.pairs() if (depth := shared[frozenset(pair)])
     ]
-    told = [*notes]
     if not any(graph.weights):
         depth = "any depth that its cap allows" if question.caps else "any depth"
         told.append(
@@ -156,7 +145,7 @@ def _synthesis(
             "split was taken, so another order of the tasks may give another size."
         )
     if exact_cost is not None and any(cell.status == "skipped" for cell in table.cells):
-        told += _skipped_notes(question, table, costs, graph, exact_cost)
+        told += _skipped_notes(question, table, blocks, graph, exact_cost)
     return Synthesis(
         tree=tree,
         max_ar=question.max_ar,
@@ -165,7 +154,7 @@ def _synthesis(
         encoder_cost=cost,
         predicted_ar_pct=max((c.ar_pct for c in used if c.ar_pct is not None), default=0.0),
         weights=tuple((*pair, w) for pair, w in zip(graph.pairs(), graph.weights, strict=True)),
-        recursive_cost=recursive.cost(costs),
+        recursive_cost=recursive.cost(blocks),
         exact_cost=exact_cost,
         provably_optimal=optimal,
         notes=tuple(told),
