@@ -149,11 +149,17 @@ def test_results_of_another_experiment_are_put_aside_on_request(config, workspac
     refused = synergy(*arguments)
     assert refused.code == 2
     assert "holds the results of another experiment" in refused.err
+    assert "training.epochs was 2 and is now 1" in refused.err
+    assert "--workspace" in refused.err
+    assert "--replace" in refused.err
     assert content(workspace) == before
     ran = synergy(*arguments, "--replace")
     assert ran.code == 0, ran.err
     assert (workspace / "replaced-1" / "ar_table.csv").is_file()
     assert not (workspace / "ar_table.csv").exists()
+    trials = {path: text for path, text in before.items() if path.startswith("trials/")}
+    assert trials
+    assert trials.items() <= content(workspace).items()
     assert synergy(*arguments).code == 0
 
 

@@ -244,7 +244,7 @@ def test_a_workspace_without_a_table(tmp_path: Path) -> None:
 def test_methods_come_in_the_order_of_the_registry() -> None:
     assert list(check_methods(["tag", "flat", "flat"])) == ["flat", "tag", "recursive"]
     assert list(check_methods([])) == list(COMPARISONS)
-    with pytest.raises(ConfigError, match="found 'x'.*found 'y'"):
+    with pytest.raises(ConfigError, match=r"found 'x'.*found 'y'"):
         check_methods(["x", "flat", "y"])
 
 

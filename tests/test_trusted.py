@@ -12,6 +12,7 @@ from small_tables import PAPER
 
 from synergy.errors import TrainingError
 from synergy.synthesis import ARTable, Cell
+from synergy.synthesis.stability import Stability
 from synergy.trials.trial_store import TrialStore
 
 SERIAL = ("--executor", "serial")
@@ -85,6 +86,25 @@ def test_refine_spends_its_trainings_one_seed_at_a_time(workspace):
         again = synergy("pairwise", "--workspace", workspace, "--json", *SERIAL)
         assert again.json["trained"] == 0
         assert sum(row["seeds"] - 2 for row in again.json["table"]) == extra
+
+
+@pytest.mark.parametrize(
+    ("options", "solver", "strict"),
+    [((), "recursive", False), (("--solver", "exact", "--strict"), "exact", True)],
+)
+def test_refine_decides_by_the_search_that_is_asked_for(
+    workspace, monkeypatch, options, solver, strict
+):
+    asked = []
+
+    def nothing_uncertain(question, samples, costs):
+        asked.append((question.solver, question.strict, question.max_ar))
+        return Stability(1.0, (), {}, {}, (), 0)
+
+    monkeypatch.setattr("synergy.stages.pairwise.stability", nothing_uncertain)
+    arguments = ("pairwise", "--workspace", workspace, "--refine", 1, "--max-ar", 7, *options)
+    assert synergy(*arguments, *SERIAL).code == 0
+    assert asked == [(solver, strict, 7.0)]
 
 
 @pytest.mark.parametrize("shape", ["single", "pair"])
