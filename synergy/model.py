@@ -19,6 +19,7 @@ from torch import Tensor
 
 from synergy.audio.features import Normalisation, log_mel
 from synergy.audio.reading import SAMPLE_RATE_HZ, read_waveform
+from synergy.encoders import read_encoder
 from synergy.errors import DataError, ModelError
 from synergy.export.folder import read_part
 from synergy.export.spec import INTERFACE_KEY, SPEC_FILE, WEIGHTS_FILE, Spec, read_spec
@@ -146,12 +147,12 @@ class Model:
                 raise ModelError(f"{source}: {error}") from error
             raise
         times = self.spec.features.hop_s, len(waveform) / SAMPLE_RATE_HZ
-        predictions: dict[str, Prediction] = {}
-        for task in self.spec.tasks:
-            rules, limit = rules_of(task.kind), threshold or task.threshold
-            found = rules.prediction(logits[task.name], task.classes, limit, *times)
-            predictions[task.name] = found
-        return predictions
+        return {
+            task.name: rules_of(task.kind).prediction(
+                logits[task.name], task.classes, threshold or task.threshold, *times
+            )
+            for task in self.spec.tasks
+        }
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
@@ -179,7 +180,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     spec = read_spec(folder / SPEC_FILE)
     tensors = _read_weights(folder / WEIGHTS_FILE, spec)
     network = meta_network(
-        spec.sharing_tree(), spec.build_encoder(), spec.task_specs(), spec.features
+        spec.sharing_tree(), read_encoder(spec.encoder), spec.task_specs(), spec.features
     )
     where = str(folder / WEIGHTS_FILE)
     check_tensors(tensors, network, spec.features, where)

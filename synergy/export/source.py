@@ -121,11 +121,8 @@ def module_lines(module: nn.Module, path: str = "module", comment: str = "") -> 
             raise ModelError(
                 f"{path}: expected nn.Sequential with numbered parts, found {list(parts)}"
             )
-        inside = [
-            f"    {line}"
-            for number, part in parts.items()
-            for line in module_lines(part, f"{path}.{number}")
-        ]
+        inner = (module_lines(part, f"{path}.{number}") for number, part in parts.items())
+        inside = [f"    {line}" for lines in inner for line in lines]
         return [f"nn.Sequential({comment}", *inside, "),"] if inside else ["nn.Sequential(),"]
     if type(module) in LAYERS:
         return [f"nn.{name}({', '.join(_arguments(module))}),{comment}"]
@@ -163,18 +160,15 @@ def _arguments(module: nn.Module) -> Iterator[str]:
 def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:
     """Statements that make the branches and decoders of ``network``, as attributes of self."""
     lines: list[str] = []
-    for branch in network.tree.branches():
-        if branch.blocks is None:
-            continue
-        name = network.names[branch]
+    for branch, name in network.names.items():
         lines.append(f"self.{name} = nn.Sequential(")
         for place, (number, block) in enumerate(network.blocks_of(branch).items()):
             made = module_lines(block, f"{name}.{place}", f"block {number}")
             lines += [f"    {line}" for line in made]
         lines.append(")")
-    for task in order:
-        made = module_lines(network.get_submodule(head_name(task)), head_name(task))
-        made[0] = f"self.{head_name(task)} = {made[0]}"
+    for name in map(head_name, order):
+        made = module_lines(network.get_submodule(name), name)
+        made[0] = f"self.{name} = {made[0]}"
         lines += [*made[:-1], made[-1].removesuffix(",")]
     return lines
 

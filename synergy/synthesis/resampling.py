@@ -61,24 +61,16 @@ class TableSamples:
         ar.setflags(write=False)
         object.__setattr__(self, "ar", ar)
 
-    def intervals(self, level: float = 0.95) -> list[tuple[float, float] | None]:
-        """Percentile interval of every cell, in percent; None where a cell has no AR.
+    def with_intervals(self, level: float = 0.95) -> ARTable:
+        """The table with a percentile interval at every cell that has an AR.
 
         The ``level``, above 0 and below 1, is the share of the resampled values inside.
         """
         tail = tail_of(level)
-        low, high = np.percentile(self.ar, [100 * tail, 100 * (1 - tail)], axis=0)
-        both = zip(low.tolist(), high.tolist(), strict=True)
-        return [
-            None if cell.ar_pct is None else interval
-            for cell, interval in zip(self.table.cells, both, strict=True)
-        ]
-
-    def with_intervals(self, level: float = 0.95) -> ARTable:
-        """The table, its cells with `intervals`."""
+        low, high = np.percentile(self.ar, [100 * tail, 100 * (1 - tail)], axis=0).tolist()
         cells = [
-            cell if interval is None else replace(cell, ar_low=interval[0], ar_high=interval[1])
-            for cell, interval in zip(self.table.cells, self.intervals(level), strict=True)
+            cell if cell.ar_pct is None else replace(cell, ar_low=one, ar_high=other)
+            for cell, one, other in zip(self.table.cells, low, high, strict=True)
         ]
         return ARTable(self.table.tasks, self.table.depths, tuple(cells))
 
