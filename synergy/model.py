@@ -40,18 +40,7 @@ LONGEST_S = 1800.0
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained network with what belongs to it; made by `load_model`.
-
-    Attributes
-    ----------
-    spec : Spec
-    network : TreeNetwork
-        In evaluation mode.
-    normalisation : Normalisation
-        Of the features.
-    device : torch.device
-        Where the network is.
-    """
+    """A trained network, in evaluation mode, with what belongs to it; made by `load_model`."""
 
     spec: Spec
     network: TreeNetwork
@@ -123,10 +112,6 @@ class Model:
         threshold : float, optional
             In (0, 1); those of the specification by default.
 
-        Returns
-        -------
-        dict of task to Prediction
-
         Raises
         ------
         DataError
@@ -156,22 +141,12 @@ class Model:
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
-    """Read an exported model.
-
-    Parameters
-    ----------
-    folder : str or Path
-        What an exporter wrote.
-    device : str or torch.device
-
-    Returns
-    -------
-    Model
+    """Read an exported model from the folder that an exporter wrote.
 
     Raises
     ------
     ModelError
-        If a file is missing, damaged or does not belong to the others.
+        If a file is missing, damaged or does not belong to the others, or there is no such device.
     """
     folder = Path(folder)
     if not folder.is_dir():

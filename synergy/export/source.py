@@ -107,11 +107,8 @@ def assignment(start: str, values: Sequence[Any], end: str) -> str:
 def module_lines(module: nn.Module, path: str = "module", comment: str = "") -> list[str]:
     """Source of an expression that makes ``module``, its last line ended by a comma.
 
-    Raises
-    ------
-    ModelError
-        If ``module``, which stands at ``path``, or one inside is none of `LAYERS`, `Written` and
-        ``nn.Sequential``.
+    A ModelError is raised if ``module``, which stands at ``path``, or one inside is none of
+    `LAYERS`, `Written` and ``nn.Sequential``.
     """
     comment = f"  # {comment}" if comment else ""
     name = type(module).__name__
@@ -198,10 +195,7 @@ def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
 def class_texts(network: TreeNetwork) -> list[str]:
     """Definitions of the classes in ``network`` that are `Written`, each once, sorted by name.
 
-    Raises
-    ------
-    ModelError
-        If one is not the definition that `Written` asks for; says where.
+    A ModelError says where one is not the definition that `Written` asks for.
     """
     texts: dict[str, str] = dict.fromkeys(_OWN_NAMES, "")
     for path, module in network.named_modules():
@@ -233,19 +227,10 @@ def _problem(module: Written, name: str, text: str) -> str:
 
 
 def check_exportable(network: TreeNetwork, encoder: Encoder) -> None:
-    """Refuse a network that could not be exported; also before it is trained.
+    """Raise ModelError for a network that could not be exported; also before it is trained.
 
-    Parameters
-    ----------
-    network : TreeNetwork
-        With or without values: it may be on the meta device.
-    encoder : Encoder
-        What its blocks were built from.
-
-    Raises
-    ------
-    ModelError
-        With the place and the class of the first module that cannot be written.
+    Its blocks were built from ``encoder``; it may be on the meta device, without values. The error
+    names the place and the class of the first module that cannot be written.
     """
     if not isinstance(encoder, StrictModel):
         raise ModelError(f"encoder {encoder.name} cannot be exported: it is no configuration")

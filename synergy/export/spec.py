@@ -246,10 +246,7 @@ def build_spec(
 ) -> Spec:
     """Put together what a model folder tells about a network; the digest of the weights is zero.
 
-    Raises
-    ------
-    ModelError
-        With everything in ``about`` that does not fit the network.
+    A ModelError has everything in ``about`` that does not fit the network.
     """
     assert isinstance(encoder, StrictModel)  # see check_exportable
     names = ", ".join(network.tree.tasks)
@@ -331,13 +328,7 @@ def _costs(network: TreeNetwork, found: Costs) -> dict[str, Any]:
 
 
 def read_spec(file: Path) -> Spec:
-    """Read and check ``spec.json``.
-
-    Raises
-    ------
-    ModelError
-        If it is missing or wrong; lists all wrong keys.
-    """
+    """Read and check ``spec.json``; a ModelError lists all wrong keys."""
     data = read_part(file, "specification")
     if len(data) > _LONGEST_SPEC:
         raise ModelError(f"{file}: expected at most {_LONGEST_SPEC} bytes, found {len(data)}")

@@ -32,7 +32,7 @@ from synergy.tree import SharingTree
 
 @dataclass(frozen=True)
 class _Limit:
-    """The most that a whole network may cost, decoders included; that of parameters comes first."""
+    """The most that a whole network may cost, decoders included."""
 
     name: str
     most: float
@@ -57,6 +57,7 @@ def within_budgets(
             f"expected at most {MAX_TASKS} tasks for a budget, found {len(table.tasks)}; "
             "use a threshold of AR instead"
         )
+    # Parameters come first even without a limit: wanted is the tree with the fewest.
     most = math.inf if question.max_params is None else question.max_params
     limits = [_Limit("parameters", most, costs.block_params, costs.params)]
     if question.max_macs is not None:

@@ -87,13 +87,7 @@ class TableSamples:
 
     @classmethod
     def from_csv(cls, path: Path, table: ARTable) -> TableSamples:
-        """Read what `to_csv` wrote.
-
-        Raises
-        ------
-        TableError
-            If the file cannot be read or belongs to another table.
-        """
+        """Read what `to_csv` wrote; a TableError if it is damaged or belongs to another table."""
         path = Path(path)
         (_, header), *lines = read_lines(path, "resampled AR tables") or [(1, [])]
         count = len(header) - len(_KEY)
@@ -127,14 +121,8 @@ class TableSamples:
 def noisy_samples(table: ARTable, sd: float, count: int, seed: int) -> TableSamples:
     """Resampled tables with independent Gaussian noise on each measured cell.
 
-    Parameters
-    ----------
-    table : ARTable
-    sd : float
-        Standard deviation in percentage points, 0 or more. What falls below 0 becomes 0.
-    count : int
-        Number of tables, at least 1.
-    seed : int
+    The standard deviation ``sd``, in percentage points, is 0 or more, and the ``count`` of tables
+    at least 1, else a ConfigError is raised. What falls below 0 becomes 0.
     """
     if not (math.isfinite(sd) and sd >= 0) or count < 1:
         raise ConfigError(

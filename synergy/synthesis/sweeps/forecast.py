@@ -20,10 +20,9 @@ class Forecast:
     ----------
     least, most : int
         No table takes fewer or more cells.
-    trainings : float
-        Mean over imagined tables.
-    steps : float
-        Mean number of trainings one after the other, when as many as asked for run at once.
+    trainings, steps : float
+        Means over imagined tables: trainings in all, and one after the other, when as many as
+        asked for run at once.
     """
 
     least: int
