@@ -22,7 +22,7 @@ from synergy.config import RunConfig, load_config
 from synergy.experiment import prepare
 from synergy.measuring.bench import train_singles
 from synergy.measuring.outcome import Outcome
-from synergy.running.progress import Silent
+from synergy.running.progress import Progress
 from synergy.running.session import Session
 from synergy.training.config import TrainingConfig
 from synergy.workspace import Workspace
@@ -30,7 +30,7 @@ from synergy.workspace import Workspace
 
 def singles(config: RunConfig, workspace: Workspace, workers: int) -> Outcome:
     """Train what is missing of the single-task models."""
-    session = Session(prepare(config, workers), workspace, "process", workers, Silent())
+    session = Session(prepare(config, workers), workspace, "process", workers, Progress())
     return train_singles(session, session.experiment.tasks)
 
 

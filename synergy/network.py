@@ -24,29 +24,15 @@ from synergy.tree import Branch, SharingTree
 class TreeNetwork(nn.Module):
     """Encoder blocks along a sharing tree, with one decoder per task.
 
-    Each branch that holds blocks is a submodule under its name (``shared_1_6``,
+    Each branch that holds blocks is a submodule under its name in ``names`` (``shared_1_6``,
     ``gc_ac_7_8``), each decoder is ``<task>_head``. Parameters are not initialised: use
     `build_network`.
-
-    Parameters
-    ----------
-    tree : SharingTree
-    encoder : Encoder
-        Must have as many blocks as the tree.
-    tasks : sequence of TaskSpec
-        One for each task of the tree, in any order.
-    mels : int
-        Mel bands of the input.
-
-    Attributes
-    ----------
-    names : dict of Branch to str
-        Name of the submodule of each branch that holds blocks.
 
     Raises
     ------
     TreeError
-        If tree, encoder and tasks do not belong together.
+        If the encoder has another number of blocks than the tree, or ``tasks``, in any order, are
+        not those of the tree.
     """
 
     def __init__(
@@ -65,6 +51,7 @@ class TreeNetwork(nn.Module):
             )
         self.tree = tree
         self.frame_strides = tuple(encoder.frame_strides)
+        self.frame_stride = prod(self.frame_strides)  # feature frames per output frame
         self.names = tree.names()
         for branch, name in self.names.items():
             blocks = [encoder.build_block(number) for number in branch.block_numbers]
@@ -72,13 +59,7 @@ class TreeNetwork(nn.Module):
         shape = encoder.output_shape(mels)
         for task in tree.tasks:
             spec = self.specs[task]
-            head = spec.rules.build_head(*shape, len(spec.classes))
-            self.add_module(head_name(task), head)
-
-    @property
-    def frame_stride(self) -> int:
-        """Feature frames per output frame of the encoder."""
-        return prod(self.frame_strides)
+            self.add_module(head_name(task), spec.rules.build_head(*shape, len(spec.classes)))
 
     def blocks_of(self, branch: Branch) -> dict[int, nn.Module]:
         """The blocks of ``branch`` by their numbers; empty for a branch without blocks."""
@@ -106,8 +87,7 @@ class TreeNetwork(nn.Module):
         Returns
         -------
         dict of str to Tensor
-            [B_task, K] for clips; [B_task, F] for activities, where the logit of an output
-            frame stands for each feature frame that it covers. Rows in the order of ``rows``.
+            [B_task, K] for clips; [B_task, F] for activities. Rows in the order of ``rows``.
         """
         outputs: dict[str, Tensor] = {}
 
@@ -170,10 +150,9 @@ def build_network(
     network.to_empty(device="cpu")
     for branch in tree.branches():
         for number, block in network.blocks_of(branch).items():
-            _initialise(block, torch.Generator().manual_seed(hash64("block", seed, number) >> 1))
+            _initialise(block, hash64("block", seed, number))
     for task in tree.tasks:
-        head = network.get_submodule(head_name(task))
-        _initialise(head, torch.Generator().manual_seed(hash64("head", seed, task) >> 1))
+        _initialise(network.get_submodule(head_name(task)), hash64("head", seed, task))
     return network
 
 
@@ -190,16 +169,12 @@ class _DrawsFrom(TorchDispatchMode):
         return func(*args, **{**(kwargs or {}), **own})
 
 
-def _initialise(module: nn.Module, generator: torch.Generator) -> None:
+def _initialise(module: nn.Module, seed: int) -> None:
     """He initialisation for 2-d convolutions, uniform in 1/sqrt(fan-in) for linear layers and GRUs.
 
     Any other layer has a method ``initialise(generator)``, or is initialised as torch does it.
-
-    Raises
-    ------
-    ModelError
-        If a layer has parameters or buffers and no way to initialise them.
     """
+    generator = torch.Generator().manual_seed(seed >> 1)
     for layer in module.modules():
         match layer:
             case nn.Conv2d():
@@ -228,30 +203,31 @@ def costs(encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, frames: int) -
     """Count parameters and MACs without running anything.
 
     MACs are half the operations that torch's FlopCounterMode counts on the meta device for one
-    clip of ``frames`` frames: convolutions, linear layers and GRUs; normalisation, activation
-    and pooling count as nothing.
+    clip of ``frames`` frames: convolutions, linear layers and GRUs, nothing else.
     """
     from torch.utils.flop_counter import FlopCounterMode
 
-    def measure(module: nn.Module, x: Tensor) -> tuple[Tensor, int, int]:
-        counter = FlopCounterMode(display=False)
-        with counter:
+    params: list[int] = []
+    macs: list[int] = []
+
+    def measure(module: nn.Module, x: Tensor) -> Tensor:
+        with FlopCounterMode(display=False) as counter:
             y = module.eval()(x)
-        return y, sum(p.numel() for p in module.parameters()), counter.get_total_flops() // 2
+        params.append(sum(p.numel() for p in module.parameters()))
+        macs.append(counter.get_total_flops() // 2)
+        return y
 
     with torch.device("meta"), torch.no_grad():
         x = torch.empty(1, 1, mels, frames)
-        blocks: list[tuple[int, int]] = []
         for number in range(1, encoder.depth + 1):
-            x, params, macs = measure(encoder.build_block(number), x)
-            blocks.append((params, macs))
+            x = measure(encoder.build_block(number), x)
         shape = encoder.output_shape(mels)
-        heads: dict[str, tuple[int, int]] = {}
         for task in tasks:
-            heads[task.name] = measure(task.rules.build_head(*shape, len(task.classes)), x)[1:]
+            measure(task.rules.build_head(*shape, len(task.classes)), x)
+    names, depth = [task.name for task in tasks], encoder.depth
     return Costs(
-        block_params=tuple(params for params, _ in blocks),
-        block_macs=tuple(macs for _, macs in blocks),
-        head_params={name: params for name, (params, _) in heads.items()},
-        head_macs={name: macs for name, (_, macs) in heads.items()},
+        block_params=tuple(params[:depth]),
+        block_macs=tuple(macs[:depth]),
+        head_params=dict(zip(names, params[depth:], strict=True)),
+        head_macs=dict(zip(names, macs[depth:], strict=True)),
     )

@@ -110,18 +110,8 @@ class TaskMaskedNetwork(nn.Module):
     own: its batches are normalised by its clips alone in training, and common statistics would
     be those of a mixture that it never saw.
 
-    To the training loop and to evaluation it looks like a `synergy.network.TreeNetwork`.
-
-    Parameters
-    ----------
-    tree : SharingTree
-        What the tasks may share.
-    encoder : Encoder
-    tasks : sequence of TaskSpec
-    mels : int
-        Mel bands of the input.
-    seed : int
-        Initial weights are those of `synergy.network.build_network`.
+    To the training loop and to evaluation it looks like a `synergy.network.TreeNetwork`. ``tree``
+    is what the tasks may share; initial weights are those of `synergy.network.build_network`.
     """
 
     def __init__(
@@ -136,9 +126,12 @@ class TaskMaskedNetwork(nn.Module):
             own = build_network(alone, encoder, [self.specs[task]], mels, seed)
             self.add_module(_network_name(task), own)
         for branch in tree.branches():
-            first, *others = (self._blocks(task) for task in branch.tasks)
+            alone = map(self.network_of, branch.tasks)
+            first, *others = (network.blocks_of(network.tree.root) for network in alone)
             for number, blocks in itertools.product(branch.block_numbers, others):
-                _tie(first[number], blocks[number])
+                for name, parameter in first[number].named_parameters():
+                    owner, _, own_name = name.rpartition(".")
+                    setattr(blocks[number].get_submodule(owner), own_name, parameter)
 
     def network_of(self, task: str) -> TreeNetwork:
         """The single-task network of ``task``, with the weights of all tasks."""
@@ -149,10 +142,7 @@ class TaskMaskedNetwork(nn.Module):
     def union(self, masks: Mapping[str, Masks]) -> dict[str, Tensor]:
         """What survives for at least one task, by the name of a parameter of this network.
 
-        Parameters
-        ----------
-        masks : mapping of task to Masks
-            By the names of `network_of` the task.
+        The masks of each task are by the names of `network_of` the task.
         """
         names = {id(parameter): name for name, parameter in self.named_parameters()}
         joined: dict[str, Tensor] = {}
@@ -169,11 +159,8 @@ class TaskMaskedNetwork(nn.Module):
         """Logits per task; parameters and result as in `synergy.network.TreeNetwork.forward`."""
         outputs: dict[str, Tensor] = {}
         for task in self.tree.tasks:
-            own, valid = x, frames
-            if rows is not None:
-                own = x.index_select(0, rows[task])
-                valid = None if frames is None else frames.index_select(0, rows[task])
-            outputs |= functional_call(self.network_of(task), self._seen(task), (own, valid))
+            own = None if rows is None else {task: rows[task]}
+            outputs |= functional_call(self.network_of(task), self._seen(task), (x, frames, own))
         return outputs
 
     def task_weights(self) -> dict[str, Tensor]:
@@ -185,13 +172,9 @@ class TaskMaskedNetwork(nn.Module):
 
     def _seen(self, task: str) -> dict[str, Tensor]:
         """The masked weights of a task's network as the task sees them."""
-        network = self.network_of(task)
-        weights = {name: network.get_parameter(name) for name in self.masks.get(task, {})}
-        return {n: w * self.masks[task][n].to(w.device) for n, w in weights.items()}
-
-    def _blocks(self, task: str) -> dict[int, nn.Module]:
-        network = self.network_of(task)
-        return network.blocks_of(network.tree.root)
+        weight = self.network_of(task).get_parameter
+        masks = self.masks.get(task, {})
+        return {n: weight(n) * mask.to(weight(n).device) for n, mask in masks.items()}
 
 
 Network = TreeNetwork | TaskMaskedNetwork
@@ -200,10 +183,3 @@ Network = TreeNetwork | TaskMaskedNetwork
 
 def _network_name(task: str) -> str:
     return f"{task.replace('-', '_')}_network"
-
-
-def _tie(source: nn.Module, target: nn.Module) -> None:
-    """Make the parameters of ``target`` those of ``source``."""
-    for name, parameter in source.named_parameters():
-        owner, _, own_name = name.rpartition(".")
-        setattr(target.get_submodule(owner), own_name, parameter)

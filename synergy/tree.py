@@ -10,13 +10,12 @@ This module imports no torch, so that trees can be searched, drawn and stored wi
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
-
-import networkx as nx
 
 from synergy.errors import TreeError
 
@@ -35,9 +34,7 @@ class Branch:
     blocks : tuple of int, or None
         First and last block, both included and counted from 1; None for no block.
     tasks : tuple of str
-        All tasks below, sorted by name.
-    children : tuple of Branch
-        Empty for a leaf, which has one task.
+        All tasks below, sorted by name; one for a leaf, which has no children.
     """
 
     blocks: tuple[int, int] | None
@@ -118,23 +115,17 @@ def _grow(node: str | tuple[list[Any], int], placed: int, depth: int) -> Branch:
 
 @dataclass(frozen=True)
 class SharingTree:
-    """A tree of branches over an encoder of ``depth`` blocks, always in canonical form.
+    """A tree of branches over an encoder of ``depth`` blocks, D >= 1, always in canonical form.
 
     Two trees that share the same blocks between the same tasks are equal, whatever the order
-    in which tasks and children were given.
-
-    Parameters
-    ----------
-    root : Branch
-        The root may have no blocks: then nothing is shared by all tasks.
-    depth : int
-        Number of blocks of the encoder, D >= 1.
+    in which tasks and children were given. A root without blocks means that all tasks share none.
 
     Raises
     ------
     TreeError
         If a path does not hold the blocks 1..D once and in order, if a leaf has other than one
-        task, or if a task occurs twice or has an unusable name.
+        task, or if a task occurs twice or has an unusable name; also if what a tree is read from
+        has another form, and on a question about a task or a depth that the tree does not have.
     """
 
     root: Branch
@@ -179,45 +170,31 @@ class SharingTree:
 
     @classmethod
     def parse(cls, notation: str, depth: int) -> SharingTree:
-        """Inverse of `notation`, for example ``{{gc,ac}@8,{scr,vad}@8}@6`` with ``depth=8``.
-
-        Raises
-        ------
-        TreeError
-            If the text does not follow the notation or does not describe a sharing tree.
-        """
+        """Inverse of `notation`, for example ``{{gc,ac}@8,{scr,vad}@8}@6`` with ``depth=8``."""
         tokens = [*re.findall(r"[{},]|@\d+|[A-Za-z][\w-]*|\S", notation), ""]
-        position = 0
-
-        def fail(expected: str) -> TreeError:
-            found = tokens[position] or "the end"
-            return TreeError(f"tree notation {notation!r}: expected {expected}, found {found!r}")
+        tokens.reverse()
 
         def take(pattern: str, expected: str) -> str:
-            nonlocal position
-            if not re.fullmatch(pattern, tokens[position]):
-                raise fail(expected)
-            position += 1
-            return tokens[position - 1]
+            if not re.fullmatch(pattern, tokens[-1]):
+                found = tokens[-1] or "the end"
+                raise TreeError(f"tree notation {notation!r}: expected {expected}, found {found!r}")
+            return tokens.pop()
 
         def node(level: int) -> Any:
-            nonlocal position
             _check_nesting(level)
-            if tokens[position] != "{":
+            if tokens[-1] != "{":
                 return take(r"[A-Za-z][\w-]*", "a task name or a group")
-            position += 1
+            tokens.pop()
             children = [node(level + 1)]
-            while tokens[position] not in ("}", ""):
-                if re.match("[A-Za-z{]", tokens[position]):
-                    raise fail("a comma")
-                position += tokens[position] == ","
+            while tokens[-1] not in ("}", ""):
+                if re.match("[A-Za-z{,]", tokens[-1]):
+                    take(",", "a comma")
                 children.append(node(level + 1))
             take("}", "the end of the group")
             return children, int(take(r"@\d+", "@ and the shared depth of the group")[1:])
 
         tree = node(1)
-        if tokens[position]:
-            raise fail("the end")
+        take("", "the end")
         return cls(_grow(tree, 0, depth), depth)
 
     # -- reading --------------------------------------------------------------------------
@@ -264,18 +241,7 @@ class SharingTree:
         return sum(len(a.block_numbers) for a, b in pairs if a is b)
 
     def cost(self, block_costs: Sequence[float]) -> float:
-        """Cost of all branches, from the cost of each block.
-
-        Parameters
-        ----------
-        block_costs : sequence of float, length D
-            Parameters, MACs or any other cost of the blocks 1..D.
-
-        Returns
-        -------
-        float
-            Sum over branches and their blocks; decoders are not counted.
-        """
+        """Cost of all branches without decoders, from that of the blocks 1..D, such as MACs."""
         if len(block_costs) != self.depth:
             raise TreeError(f"expected {self.depth} block costs, found {len(block_costs)}")
         return sum(block_costs[n - 1] for b in self.branches() for n in b.block_numbers)
@@ -285,10 +251,7 @@ class SharingTree:
     def notation(self, order: Sequence[str] = ()) -> str:
         """One line: a group in braces, followed by the number of blocks that it shares.
 
-        Parameters
-        ----------
-        order : sequence of str, optional
-            Order in which tasks are written; the sorted order by default.
+        Tasks are written in ``order``, or sorted.
         """
 
         def write(branch: Branch) -> str:
@@ -303,17 +266,14 @@ class SharingTree:
         """Drawing for the terminal, one branch a line."""
         lines: list[str] = []
 
-        def label(branch: Branch) -> str:
+        def draw(branch: Branch, stem: str, continuation: str) -> None:
             if branch.blocks is None:
                 blocks = "no shared block" if branch.children else "decoder only"
             elif branch.blocks[0] == branch.blocks[1]:
                 blocks = f"block {branch.blocks[0]}"
             else:
                 blocks = f"blocks {branch.blocks[0]}-{branch.blocks[1]}"
-            return f"[{blocks}]" + (f" -> {branch.tasks[0]}" if branch.is_leaf else "")
-
-        def draw(branch: Branch, stem: str, continuation: str) -> None:
-            lines.append(stem + label(branch))
+            lines.append(f"{stem}[{blocks}]" + (f" -> {branch.tasks[0]}" if branch.is_leaf else ""))
             children = _ordered(branch, order)
             for child in children:
                 stem, further = ("└─ ", "   ") if child is children[-1] else ("├─ ", "│  ")
@@ -327,65 +287,40 @@ class SharingTree:
 
         A branch is ``{"blocks": [first, last] or null, "tasks": [...], "children": [...]}``.
         """
-
-        def write(branch: Branch) -> dict[str, Any]:
-            return {
-                "blocks": None if branch.blocks is None else list(branch.blocks),
-                "tasks": list(branch.tasks),
-                "children": [write(child) for child in branch.children],
-            }
-
-        return {"depth": self.depth, "root": write(self.root)}
+        return {"depth": self.depth, "root": json.loads(json.dumps(asdict(self.root)))}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SharingTree:
-        """Inverse of `to_json`.
-
-        Raises
-        ------
-        TreeError
-            If a key is missing, a value has another type or the tree is not valid.
-        """
+        """Inverse of `to_json`."""
 
         def read(node: Any, level: int = 1) -> Branch:
             _check_nesting(level)
             match node:
                 case {"blocks": blocks, "tasks": [*tasks], "children": [*children]}:
-                    if not all(isinstance(task, str) for task in tasks):
-                        raise TreeError(f"tree: expected task names, found {tasks!r}")
-                    match blocks:
-                        case None:
-                            run = None
-                        case [first, last] if type(first) is type(last) is int:
-                            run = (first, last)
-                        case _:
-                            raise TreeError(
-                                f"tree: expected blocks as [first, last] or null, found {blocks!r}"
-                            )
-                    below = tuple(read(child, level + 1) for child in children)
-                    return Branch(run, tuple(sorted(tasks)), below)
+                    pass
                 case _:
                     raise TreeError(
                         f"tree: expected a branch with blocks, tasks and children, found {node!r}"
                     )
+            if not all(isinstance(task, str) for task in tasks):
+                raise TreeError(f"tree: expected task names, found {tasks!r}")
+            match blocks:
+                case None:
+                    run = None
+                case [first, last] if type(first) is type(last) is int:
+                    run = (first, last)
+                case _:
+                    raise TreeError(
+                        f"tree: expected blocks as [first, last] or null, found {blocks!r}"
+                    )
+            below = tuple(read(child, level + 1) for child in children)
+            return Branch(run, tuple(sorted(tasks)), below)
 
         match data:
             case {"depth": int(depth), "root": root} if depth is not True:
                 return cls(read(root), depth)
             case _:
                 raise TreeError("tree: expected an object with the keys depth and root")
-
-    def to_networkx(self) -> nx.DiGraph:
-        """Directed graph from the root to the leaves.
-
-        Nodes are numbered in the order of `branches` and carry ``blocks`` and ``tasks``.
-        """
-        graph = nx.DiGraph()
-        numbers = {branch: number for number, branch in enumerate(self.branches())}
-        for branch, number in numbers.items():
-            graph.add_node(number, blocks=branch.blocks, tasks=branch.tasks)
-            graph.add_edges_from((number, numbers[child]) for child in branch.children)
-        return graph
 
 
 def _ordered(branch: Branch, order: Sequence[str]) -> list[Branch]:

@@ -31,57 +31,6 @@ _HOLDER = ".synergy.holder.json"
 
 
 @dataclass(frozen=True)
-class TableFiles:
-    """The files of one AR table of a workspace.
-
-    Attributes
-    ----------
-    folder : Path
-    kind : {"plain", "distilled"}
-    """
-
-    folder: Path
-    kind: TableKind
-
-    @property
-    def table(self) -> Path:
-        """The table."""
-        return self._file("ar_table")
-
-    @property
-    def samples(self) -> Path:
-        """Its bootstrap tables."""
-        return self._file("ar_samples")
-
-    @property
-    def scores(self) -> Path:
-        """The scores behind it, seed by seed, with the digests of their trials."""
-        return self._file("ar_scores")
-
-    def every(self) -> tuple[Path, ...]:
-        """All of them."""
-        return self.table, self.samples, self.scores
-
-    def read(self) -> PairTable:
-        """The table, with its bootstrap tables if these belong to it.
-
-        Raises
-        ------
-        TableError
-            If the table is damaged.
-        """
-        table = ARTable.from_csv(self.table)
-        samples = None
-        if self.samples.is_file():
-            with suppress(TableError):
-                samples = TableSamples.from_csv(self.samples, table)
-        return PairTable(table, self.table, self.kind, samples)
-
-    def _file(self, stem: str) -> Path:
-        return self.folder / f"{stem}{'_distilled' if self.kind == 'distilled' else ''}.csv"
-
-
-@dataclass(frozen=True)
 class PairTable:
     """An AR table and where it comes from.
 
@@ -101,17 +50,68 @@ class PairTable:
     samples: TableSamples | None = None
 
 
-class Workspace:
-    """The files of one run of the stages.
+class TableFiles:
+    """The files of one AR table of a workspace, there or not.
 
-    ``config.yaml``, ``trials/``, ``ar_table.csv``, ``tree.json``, ``summary.json``, ``model/``
-    and ``report.html``. All of them can be read without this package.
+    Parameters
+    ----------
+    folder : Path
+    kind : {"plain", "distilled"}
+
+    Attributes
+    ----------
+    table, samples : Path
+        The table and its bootstrap tables.
+    scores : Path
+        The scores behind it, seed by seed, with the digests of their trials.
+    every : tuple of Path
+        All of them.
+    """
+
+    def __init__(self, folder: Path, kind: TableKind) -> None:
+        ending = "_distilled.csv" if kind == "distilled" else ".csv"
+        self.kind: TableKind = kind
+        self.table = folder / f"ar_table{ending}"
+        self.samples = folder / f"ar_samples{ending}"
+        self.scores = folder / f"ar_scores{ending}"
+        self.every = (self.table, self.samples, self.scores)
+
+    def read(self) -> PairTable:
+        """The table, with its bootstrap tables if these belong to it.
+
+        Raises
+        ------
+        TableError
+            If the table is damaged.
+        """
+        table = ARTable.from_csv(self.table)
+        samples = None
+        if self.samples.is_file():
+            with suppress(TableError):
+                samples = TableSamples.from_csv(self.samples, table)
+        return PairTable(table, self.table, self.kind, samples)
+
+
+class Workspace:
+    """The files of one run of the stages. All of them can be read without this package.
 
     Parameters
     ----------
     folder : Path
     create : bool
         Make the folder when it is not there; otherwise it must be a workspace already.
+
+    Attributes
+    ----------
+    trials : TrialStore
+    config : Path
+        The resolved configuration of the last command.
+    tree, summary, frontier, comparisons, refinements : Path
+        Files of `synergy.records`, there or not.
+    model : Path
+        Folder of the exported model.
+    report : Path
+        The report for people.
 
     Raises
     ------
@@ -122,6 +122,14 @@ class Workspace:
     def __init__(self, folder: Path, *, create: bool = True) -> None:
         self.folder = Path(folder)
         self.trials = TrialStore(self.folder / "trials")
+        self.config = self.folder / "config.yaml"
+        self.tree = self.folder / "tree.json"
+        self.summary = self.folder / "summary.json"
+        self.frontier = self.folder / "frontier.json"
+        self.comparisons = self.folder / "comparisons.json"
+        self.refinements = self.folder / "refinements.json"
+        self.model = self.folder / "model"
+        self.report = self.folder / "report.html"
         self._lock = FileLock(self.folder / _LOCK)
         try:
             self._check()
@@ -156,46 +164,6 @@ class Workspace:
                 f"expected a workspace in {self.folder}, found {shown}; "
                 "name an empty folder or a workspace"
             )
-
-    @property
-    def config(self) -> Path:
-        """The resolved configuration of the last command."""
-        return self.folder / "config.yaml"
-
-    @property
-    def tree(self) -> Path:
-        """`synergy.records.TreeFile` of stage 3."""
-        return self.folder / "tree.json"
-
-    @property
-    def summary(self) -> Path:
-        """`synergy.records.SummaryFile`, the numbers of the run."""
-        return self.folder / "summary.json"
-
-    @property
-    def frontier(self) -> Path:
-        """`synergy.records.FrontierFile`, the trees of all thresholds."""
-        return self.folder / "frontier.json"
-
-    @property
-    def comparisons(self) -> Path:
-        """`synergy.records.ComparisonsFile`, the tree against the field."""
-        return self.folder / "comparisons.json"
-
-    @property
-    def refinements(self) -> Path:
-        """`synergy.records.RefinementsFile`, further seeds of cells."""
-        return self.folder / "refinements.json"
-
-    @property
-    def model(self) -> Path:
-        """Folder of the exported model."""
-        return self.folder / "model"
-
-    @property
-    def report(self) -> Path:
-        """The report for people."""
-        return self.folder / "report.html"
 
     def table_files(self, kind: TableKind) -> TableFiles:
         """The files of an AR table, there or not."""
@@ -253,7 +221,9 @@ class Workspace:
         """
         from synergy.config import load_config  # imports torch, which readers do without
 
-        results = [path for path in self._results() if path.exists()]
+        tables = [path for kind in get_args(TableKind) for path in self.table_files(kind).every]
+        stages = (self.tree, self.summary, self.frontier, self.comparisons, self.refinements)
+        results = [p for p in (*tables, *stages, self.model, self.report) if p.exists()]
         if results and self.config.is_file():
             changed = load_config(self.config, imports=False).differences(config)
             if changed and not replace:
@@ -270,13 +240,6 @@ class Workspace:
                     path.rename(aside / path.name)
         write_text_atomically(self.config, config.to_yaml())
 
-    def _results(self) -> Iterator[Path]:
-        """What the stages leave behind, trials excepted; there or not."""
-        for kind in get_args(TableKind):
-            yield from self.table_files(kind).every()
-        yield from (self.tree, self.summary, self.frontier, self.comparisons)
-        yield from (self.refinements, self.model, self.report)
-
     def keep_error(self, digest: str, text: str) -> None:
         """Keep what is known of a failed trial in ``errors/<digest>.txt``."""
         folder = self.folder / "errors"
@@ -284,26 +247,19 @@ class Workspace:
         write_text_atomically(folder / f"{digest}.txt", text)
 
     @contextmanager
-    def lock(self, command: str, wait_s: float = 0) -> Iterator[None]:
+    def lock(self, command: str) -> Iterator[None]:
         """Hold the workspace; the system releases it when this process dies.
 
-        The same object may lock again inside. Leftovers of killed commands are removed.
-
-        Parameters
-        ----------
-        command : str
-            What others are told, for example ``synergy pairwise``.
-        wait_s : float
-            How long to wait for another holder, in seconds; negative waits for ever.
+        Leftovers of killed commands are removed. Others are told ``command``, for example
+        ``synergy pairwise``.
 
         Raises
         ------
         WorkspaceError
             If another command holds the workspace; says which one.
         """
-        inside = self._lock.is_locked
         try:
-            acquired = self._lock.acquire(timeout=wait_s)
+            acquired = self._lock.acquire(timeout=0)
         except Timeout as error:
             raise WorkspaceError(
                 f"{self.folder} is held by {self._holder()}; wait for it or use another --workspace"
@@ -314,9 +270,6 @@ class Workspace:
                 "name a folder that can be written with --workspace"
             ) from error
         with acquired:
-            if inside:
-                yield
-                return
             self._clean()
             holder = self.folder / _HOLDER
             write_json_atomically(

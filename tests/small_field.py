@@ -12,7 +12,7 @@ from synergy.comparisons import Field
 from synergy.config import load_config
 from synergy.experiment import prepare
 from synergy.measuring.bench import Bench
-from synergy.running.progress import Silent
+from synergy.running.progress import Progress
 from synergy.running.session import Session
 from synergy.stages.pairwise import pairwise
 from synergy.synthesis import ARTable, Question
@@ -39,7 +39,7 @@ def tone_session(folder: Path, **options: Any) -> Session:
     config = config.with_options(training=quick.model_dump(), **{"seeds": 2, **options})
     workspace = Workspace(folder / "workspace")
     workspace.claim(config)
-    return Session(prepare(config), workspace, "serial", 1, Silent())
+    return Session(prepare(config), workspace, "serial", 1, Progress())
 
 
 def tone_table(session: Session) -> ARTable:

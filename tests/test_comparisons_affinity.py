@@ -17,7 +17,6 @@ import torch
 from small_bank import SPECS, small_bank, small_data
 from torch import nn
 
-from synergy.comparisons import Probe
 from synergy.comparisons.layouts import partitions
 from synergy.comparisons.rsa import (
     common_clips,
@@ -37,6 +36,7 @@ from synergy.comparisons.tag import (
 from synergy.encoders import Cnn8
 from synergy.errors import TrainingError
 from synergy.network import TreeNetwork, build_network
+from synergy.running.probes import Probe
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.loop import build_optimizer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import subprocess
 import sys
 import time
@@ -165,22 +164,6 @@ def test_the_same_samples_in_any_order_and_with_any_number_of_processes(tmp_path
         for plan in reversed(plan_clips(tiny())[::5]):
             samples = render_clip(plan, voice.speak).samples / np.float32(32768)
             assert np.array_equal(samples, read_waveform(corpus.folder / plan.path)), plan.path
-
-
-@needs_espeak
-def test_a_fresh_interpreter_speaks_like_a_fork():
-    replies = [
-        subprocess.run(
-            [sys.executable, "-P", espeak.__file__, *options],
-            input=json.dumps(REQUEST) + "\n",
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for options in ((), ("--fresh",))
-    ]
-    assert "pcm" in replies[0]
-    assert replies[0] == replies[1]
 
 
 @needs_espeak

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -167,6 +168,77 @@ def test_every_module_is_on_the_map():
     assert sorted(name for name in modules if f"`{name}`" not in written) == []
 
 
+MIDDLE = ("synthesis", "running", "measuring", "comparisons", "stages")
+METHODS = {"__init__", "independent", "flat", "partitions", "lth", "lt4rec", "treemtl", "rsa"}
+METHODS |= {"tag", "random_tree", "synthesised"}
+
+
+@pytest.mark.parametrize("room", MIDDLE)
+def test_every_file_of_the_middle_is_on_the_map(room):
+    written = text_of(DOCS / "index.md")
+    files = {path.name for path in (ROOT / "synergy" / room).glob("*.py")}
+    listed = set(re.findall(rf"^\| `{room}/(\w+\.py)` \|", written, re.MULTILINE))
+    without = {f"{name}.py" for name in METHODS if room == "comparisons" or name == "__init__"}
+    assert listed == files - without
+
+
+def walk(title: str) -> list[str]:
+    """What a section of the map names, in its order."""
+    section = text_of(DOCS / "index.md").partition(f"### {title}\n")[2].partition("\n### ")[0]
+    return re.findall(r"`(synergy\.[\w.]+)`", section)
+
+
+def is_file(module: str) -> bool:
+    return (ROOT / f"{module.replace('.', '/')}.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "title", ["One threshold, from the option to the tree", "One clip, from the file to its score"]
+)
+def test_a_walk_leads_through_functions_that_exist(title):
+    names = walk(title)
+    assert names, title
+    for name in names:
+        parts = name.split(".")
+        modules = [".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)]
+        module = next(m for m in modules if (ROOT / m.replace(".", "/")).exists() or is_file(m))
+        thing: object = importlib.import_module(module)
+        for part in name.removeprefix(f"{module}.").split("."):
+            thing = getattr(thing, part)
+        assert callable(thing), name
+
+
+def test_the_threshold_walks_as_the_map_says(monkeypatch, capsys):
+    """With `synergy search`, the functions that are at work when a cell is held against it."""
+    from synergy.cli.options import Options
+    from synergy.cli.search import search
+    from synergy.synthesis.cells import Cell
+
+    asked: list[list[str]] = []
+
+    def passes(cell: Cell, max_ar: float) -> bool:
+        if max_ar == 1.75 and not asked:
+            frames = [each.frame for each in inspect.stack()[:0:-1]]
+            asked.append(
+                [
+                    f"{frame.f_globals['__name__']}.{frame.f_code.co_name}"
+                    for frame in frames
+                    if frame.f_globals["__name__"].startswith("synergy.")
+                    and not frame.f_code.co_name.startswith("<")
+                ]
+            )
+        return cell.ar_pct is not None and cell.ar_pct <= max_ar
+
+    monkeypatch.setattr(Cell, "passes", passes)
+    table = ROOT / "tests/data/paper/table3_pairwise_ar.csv"
+    search(Options(table=table, max_ar=1.75))
+    capsys.readouterr()
+    steps = walk("One threshold, from the option to the tree")
+    assert len(steps) <= 6
+    passing_on = [steps[0], *steps[2:5]]
+    assert asked == [[name.replace("synthesize", "search") for name in passing_on]]
+
+
 # -- how to extend ----------------------------------------------------------------------------
 
 
@@ -188,8 +260,8 @@ def test_a_recipe_names_files_that_exist(title):
 @pytest.mark.parametrize("title", recipes())
 def test_a_recipe_names_a_dict_that_exists(title):
     recipe = recipes()[title]
-    found = re.search(r"`([A-Z][A-Z_]+)` in\s+`(synergy/[\w/]+\.py)`", recipe)
-    assert found, "a recipe says: `NAME` in `synergy/.../__init__.py`"
+    found = re.search(r"`([A-Z][A-Z_]+)` (?:in|of)\s+`(synergy/[\w/]+\.py)`", recipe)
+    assert found, "a recipe says: `NAME` of `synergy/.../__init__.py`"
     name, file = found.groups()
     if not (ROOT / file).exists():
         absent(file)

@@ -264,10 +264,10 @@ def test_a_result_that_cannot_be_pickled() -> None:
 
 
 def test_what_cannot_be_pickled_is_refused_before_anything_starts() -> None:
-    with pytest.raises(SynergyError, match=r"job b: expected .* can be pickled"):
-        ProcessExecutor(1).run(act, [Job("a", 1), Job("b", threading.Lock())], lambda *_: None)
+    with pytest.raises(SynergyError, match=r"job 1: expected .* can be pickled"):
+        run(ProcessExecutor(1), 1, threading.Lock())
     with pytest.raises(SynergyError, match="top level of a module"):
-        ProcessExecutor(1).run(lambda p, r: p, [Job("a", 1)], lambda *_: None)
+        run(ProcessExecutor(1), 1, work=lambda p, r: p)
 
 
 def test_large_messages_both_ways() -> None:

@@ -113,7 +113,7 @@ def test_plan_and_comparison_know_the_names(project, monkeypatch):
     planned = synergy("plan", *where)
     assert planned.code == 0, planned.err
     assert planned.json["stages"][1]["done"] > 0
-    compared = synergy("compare", *where, "--methods", "my_methods:Deepest", *SERIAL)
+    compared = synergy("compare", *where, "--methods", "my_methods:deepest", *SERIAL)
     assert compared.code == 0, compared.err
     assert "deepest" in [row["name"] for row in compared.json["rows"] if not row["error"]]
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import shutil
 import signal
 import subprocess
@@ -293,15 +292,6 @@ def test_two_threads_build_once(corpus):
     for thread in threads:
         thread.join()
     assert len(built) == len(corpus.clips)
-
-
-def test_travels_to_another_process_by_its_folder(corpus):
-    store = open_store(corpus, CONFIG)
-    packed = pickle.dumps(store)
-    assert len(packed) < 1000
-    found = pickle.loads(packed)
-    assert np.array_equal(found.features, store.features)
-    assert found.offsets == store.offsets
 
 
 def test_normalisation_weighs_corpora_alike(tmp_path):

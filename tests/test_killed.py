@@ -109,9 +109,7 @@ def test_killed_and_started_again(tmp_path: Path) -> None:
     now = finished(tmp_path / "killed")
     assert {digest: now[digest] for digest in seen} == seen
     assert set(now) == set(finished(tmp_path / "calm"))
-    tables = [
-        Workspace(tmp_path / name).table_files("plain").table.read_bytes()
-        for name in ("calm", "killed")
-    ]
+    spaces = [Workspace(tmp_path / name) for name in ("calm", "killed")]
+    tables = [space.table_files("plain").table.read_bytes() for space in spaces]
     assert tables[0] == tables[1]
     print(f"\n{KILLS} kills, {len(seen)} of {len(now)} trials had been done at the last of them")

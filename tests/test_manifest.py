@@ -12,7 +12,8 @@ from small_corpora import gender_rows, noise, row, write_csv, write_manifest
 
 from synergy.datasets import content
 from synergy.datasets.base import Segment
-from synergy.datasets.manifest import ManifestConfig, _take_valid, expand_folder, load_manifest
+from synergy.datasets.content import expand_folder
+from synergy.datasets.manifest import ManifestConfig, _take_valid, load_manifest
 from synergy.errors import ConfigError, DataError
 from synergy.wording import problem_message
 

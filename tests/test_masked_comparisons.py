@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,23 +15,24 @@ from small_bank import SPECS, small_bank, small_data
 from small_corpora import write_tone_project
 
 from synergy.comparisons import COMPARISONS, Contender, Field
-from synergy.comparisons.lt4rec import Lt4rec
-from synergy.comparisons.lth import Lth
+from synergy.comparisons.lt4rec import ROUNDS
+from synergy.comparisons.lth import sizes_of
 from synergy.comparisons.widened import dense_model
 from synergy.config import RunConfig
 from synergy.encoders import Cnn8
 from synergy.errors import ShortfallError
 from synergy.experiment import Experiment, prepare
 from synergy.network import build_network
+from synergy.records import ProbeFile
+from synergy.running.probes import Probe
+from synergy.running.progress import Progress
+from synergy.running.session import Payload, Results, Session, TrialJob, run_one
 from synergy.sparsity import maskable
-from synergy.stages.sweep import Payload, train_one
 from synergy.synthesis import ARTable, Cell
 from synergy.training.config import TrainingConfig
 from synergy.training.pruning import Parent, Pruning
 from synergy.tree import SharingTree
-from synergy.trials.record import TrialResult
 from synergy.trials.trial import Trial, run_trial
-from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
 
 TREE = SharingTree.parse("{{high,low}@8,busy}@5", 8)
@@ -62,46 +64,50 @@ def experiment_of(seeds: int = 2, channels: int = 4) -> Experiment:
 
 
 @dataclass
-class Trainer:
-    """Trains one trial after the other; a parent must be finished before its child."""
+class BankSession(Session):
+    """Trains on the made-up features, one trial after the other; a parent before its child."""
 
-    store: TrialStore
     calls: list[tuple[str, int]] = field(default_factory=list)
     trials: dict[str, Trial] = field(default_factory=dict)
 
-    def __call__(self, title: str, trials: Sequence[Trial]) -> Mapping[str, Mapping[str, Any]]:
-        missing = [trial for trial in trials if not self.store.is_done(trial.digest)]
+    def train(self, title: str, trials: Sequence[Trial]) -> Results:
+        store = self.workspace.trials
+        missing = [trial for trial in trials if not store.is_done(trial.digest)]
         self.calls.append((title, len(missing)))
         for trial in missing:
             digests = trial.pruning.digests if trial.pruning else ()
-            parents = {digest: self.store.weights(digest) for digest in digests}
-            done = run_trial(trial, BANK, DATA, parents=parents)
-            self.store.write(trial.to_json(), done)
+            parents = {digest: store.weights(digest) for digest in digests}
+            store.write(trial.to_json(), run_trial(trial, BANK, DATA, parents=parents))
             self.trials[trial.digest] = trial
-        return {trial.digest: self.store.result(trial.digest) for trial in trials}
+        return Results({trial.digest: store.result(trial.digest) for trial in trials}, {})
+
+    def measure(self, title: str, probes: Sequence[Probe]) -> tuple[ProbeFile, ...]:
+        pytest.fail(f"{title} measures nothing")
 
 
-def field_of(folder: Path, experiment: Experiment | None = None) -> Field:
-    experiment = experiment or experiment_of()
-    store = TrialStore(folder / "trials")
+class InventedSession(BankSession):
+    """One task likes its first round best, the others their last."""
+
+    def train(self, title: str, trials: Sequence[Trial]) -> Results:
+        done = super().train(title, trials).done
+        number = int(title.split()[2])
+        scores = {"valid": {t: number * (-1.0 if t == "low" else 1.0) for t in SPECS}}
+        invented = {d: result.model_copy(update={"scores": scores}) for d, result in done.items()}
+        return Results(invented, {})
+
+
+def field_of(
+    folder: Path, experiment: Experiment | None = None, kind: type[BankSession] = BankSession
+) -> Field:
+    session = kind(experiment or experiment_of(), Workspace(folder), "serial", 1, Progress())
     pairs = (("high", "low"), ("busy", "high"), ("busy", "low"))
-    return Field(
-        experiment=experiment,
-        tasks=experiment.tasks,
-        table=ARTable.from_cells([Cell(a, b, 5, 1.0) for a, b in pairs]),
-        tree=TREE,
-        baselines={},
-        pairs={},
-        further=(),
-        repaired=None,
-        store=store,
-        train=Trainer(store),
-        measure=lambda title, probes: pytest.fail(f"{title} measures nothing"),
-    )
+    bench: Any = SimpleNamespace(tasks=session.experiment.tasks)
+    table = ARTable.from_cells([Cell(a, b, 5, 1.0) for a, b in pairs])
+    return Field(session, table, TREE, bench)
 
 
 def enter(where: Field, name: str) -> Contender:
-    (contender,) = COMPARISONS[name].contenders(where)
+    (contender,) = COMPARISONS[name](where)
     where.train("the contender", [trial for trials in contender.trials for trial in trials])
     return contender
 
@@ -118,9 +124,9 @@ def lt4rec(tmp_path_factory: pytest.TempPathFactory) -> tuple[Field, Contender]:
     return where, enter(where, "lt4rec")
 
 
-def trained_by(where: Field) -> Trainer:
-    assert isinstance(where.train, Trainer)
-    return where.train
+def trained_by(where: Field) -> BankSession:
+    assert isinstance(where.session, BankSession)
+    return where.session
 
 
 def trainable(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -150,11 +156,11 @@ def test_lth_has_exactly_the_parameters_of_the_tree(lth: tuple[Field, Contender]
     where, contender = lth
     assert contender.params == where.max_params
     for (trial,) in contender.trials:
-        weights = trainable(where.store.weights(trial.digest))
+        weights = trainable(where.session.workspace.trials.weights(trial.digest))
         names = list(maskable(build_network(trial.tree, trial.encoder, trial.tasks, 16, 0)))
         others = sum(w.numel() for n, w in weights.items() if n not in names)
         assert others + sum(int((weights[n] != 0).sum()) for n in names) == contender.params
-        assert where.store.result(trial.digest).params == contender.params
+        assert where.session.workspace.trials.result(trial.digest).params == contender.params
 
 
 def test_lth_prunes_a_fifth_at_a_time_and_rewinds(lth: tuple[Field, Contender]) -> None:
@@ -181,7 +187,7 @@ def test_lth_prunes_a_fifth_at_a_time_and_rewinds(lth: tuple[Field, Contender]) 
 def test_lth_rewinds_to_a_share_of_the_schedule(tmp_path: Path) -> None:
     where = field_of(tmp_path)
     dense = dense_model(where)
-    (last, *_) = Lth(rewind=0.5)._levels(dense, 0, [10])[::-1]
+    _, last = dense.rounds(dense.tree, 0, [10], rewind=0.5)
     assert last.pruning is not None and last.pruning.rewind_step == 2
 
 
@@ -190,7 +196,7 @@ def test_lth_rewinds_to_a_share_of_the_schedule(tmp_path: Path) -> None:
     [(1000, 512, [800, 640, 512]), (1000, 500, [800, 640, 512, 500]), (7, 4, [5, 4]), (5, 5, [])],
 )
 def test_sizes_of_the_rounds(weights: int, target: int, expected: list[int]) -> None:
-    assert Lth().sizes(weights, target) == expected
+    assert sizes_of(weights, target) == expected
 
 
 def test_masks_of_tasks_fill_the_parameters_of_the_tree(lt4rec: tuple[Field, Contender]) -> None:
@@ -199,7 +205,7 @@ def test_masks_of_tasks_fill_the_parameters_of_the_tree(lt4rec: tuple[Field, Con
     sizes = []
     for (trial,) in contender.trials:
         assert trial.tree.notation() == "{busy,high,low}@8"
-        weights = trainable(where.store.weights(trial.digest))
+        weights = trainable(where.session.workspace.trials.weights(trial.digest))
         alive: dict[str, torch.Tensor] = {}
         for name, weight in weights.items():
             task = name.split("_network.")[0]
@@ -208,7 +214,7 @@ def test_masks_of_tasks_fill_the_parameters_of_the_tree(lt4rec: tuple[Field, Con
             used = torch.ones_like(weight, dtype=torch.bool) if always else weight != 0
             alive[shared] = alive.get(shared, used) | used
         sizes.append(sum(int(used.sum()) for used in alive.values()))
-        assert where.store.result(trial.digest).params == sizes[-1]
+        assert where.session.workspace.trials.result(trial.digest).params == sizes[-1]
     assert contender.params == max(sizes)
     # the next larger masks have at most one weight more each, or they would have been taken
     assert min(sizes) > where.max_params - len(SPECS)
@@ -217,7 +223,7 @@ def test_masks_of_tasks_fill_the_parameters_of_the_tree(lt4rec: tuple[Field, Con
 def test_tasks_are_pruned_alone_from_common_weights(lt4rec: tuple[Field, Contender]) -> None:
     where, contender = lt4rec
     trainer = trained_by(where)
-    rounds = Lt4rec().rounds
+    rounds = ROUNDS
     own = {trial.digest for (trial,) in contender.trials}
     assert len(contender.search) == 2 * len(SPECS) * (rounds + 1)
     assert set(trainer.trials) == contender.search | own
@@ -237,22 +243,9 @@ def test_tasks_are_pruned_alone_from_common_weights(lt4rec: tuple[Field, Contend
 
 def test_the_best_round_is_taken_where_all_fit(tmp_path: Path) -> None:
     """With invented scores: one task likes its first round best, the others their last."""
-    where = field_of(tmp_path, experiment_of(seeds=1))
-    train, trials = trained_by(where), dict[str, Trial]()
-
-    def invent(title: str, wanted: Sequence[Trial]) -> dict[str, TrialResult]:
-        trials.update({trial.digest: trial for trial in wanted})
-        number = int(title.split()[2])
-        return {
-            digest: result.model_copy(
-                update={
-                    "scores": {"valid": {t: number * (-1.0 if t == "low" else 1.0) for t in SPECS}}
-                }
-            )
-            for digest, result in train(title, wanted).items()
-        }
-
-    (contender,) = Lt4rec().contenders(replace(where, train=invent))
+    where = field_of(tmp_path, experiment_of(seeds=1), InventedSession)
+    (contender,) = COMPARISONS["lt4rec"](where)
+    trials = trained_by(where).trials
     ((trial,),) = contender.trials
     assert trial.pruning is not None
     keeps = {task: parent.keep for task, parent in trial.pruning.parents.items()}
@@ -284,8 +277,8 @@ def test_a_stopped_comparison_goes_on_where_it_was(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     where, contender = request.getfixturevalue(name)
-    trainer = Trainer(where.store)
-    (again,) = COMPARISONS[name].contenders(replace(where, train=trainer))
+    trainer = replace(trained_by(where), calls=[])
+    (again,) = COMPARISONS[name](replace(where, session=trainer))
     assert again == contender
     assert sum(missing for _, missing in trainer.calls) == 0
 
@@ -296,12 +289,12 @@ def test_what_cannot_be_met_is_said(name: str, tmp_path: Path) -> None:
     with pytest.raises(
         ShortfallError, match=r"cnn8 cannot have 1\.\d+ times its channels; compare"
     ):
-        COMPARISONS[name].contenders(wide)
-    wide = replace(SPECS["low"], classes=tuple(f"class {n}" for n in range(2000)))
-    data = {**DATA, "low": replace(DATA["low"], spec=wide)}
+        COMPARISONS[name](wide)
+    many = replace(SPECS["low"], classes=tuple(f"class {n}" for n in range(2000)))
+    data = {**DATA, "low": replace(DATA["low"], spec=many)}
     classifier = field_of(tmp_path, replace(experiment_of(), data=data))
     with pytest.raises(ShortfallError, match=r"found [0-9,]+ that masks never cover"):
-        COMPARISONS[name].contenders(classifier)
+        COMPARISONS[name](classifier)
 
 
 def test_a_worker_takes_masks_from_the_store(
@@ -321,7 +314,7 @@ def test_a_worker_takes_masks_from_the_store(
     pruned = replace(dense, pruning=Pruning(parents={"gc": parent, "vad": parent}))
     workspace = tmp_path / "run"
     for trial in (dense, pruned):
-        train_one(Payload(config.to_yaml(), workspace, trial), lambda message: None)
+        run_one(Payload(config.to_yaml(), workspace, TrialJob((trial,))), lambda message: None)
     weights = Workspace(workspace).trials.weights(pruned.digest)
     network = build_network(pruned.tree, pruned.encoder, pruned.tasks, 16, 0)
     assert sum(int((weights[name] != 0).sum()) for name in maskable(network)) == 100

@@ -37,7 +37,7 @@ def test_a_worker_refuses_a_corpus_that_changed(session: Session) -> None:
     trial = replace(experiment.trial(TREE, 0), bank="another state of the corpora")
     probe = Probe("tag", (trial,), {"every": 2}, measure_affinities, 1)
     said: list[object] = []
-    for job in (TrialJob(trial), probe):
+    for job in (TrialJob((trial,)), probe):
         with pytest.raises(WorkspaceError, match="a corpus changed while the command ran"):
             run_one(Payload(config, folder, job), said.append)
     assert said == []

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synergy.datasets.base import Clip, Corpus, Segment
-from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks import TASK_KINDS
 from synergy.tasks.task_source import Findings, Matching, TaskSource
 
 FEW = tuple(
@@ -89,11 +89,6 @@ def test_majority_is_the_floor_of_accuracy() -> None:
     logits = [np.array([1.0, 0.0], np.float32)] * 4
     scores = TASK_KINDS["clip_classification"].scores(logits, [np.array(k) for k in (0, 0, 0, 1)])
     assert scores == {"accuracy": 0.75, "balanced_accuracy": 0.5, "majority": 0.75}
-
-
-def test_spec_survives_json() -> None:
-    spec = TaskSpec("gc", "clip_classification", ("a", "b"))
-    assert TaskSpec.from_json(spec.to_json()) == spec
 
 
 @pytest.mark.parametrize("name", TASK_KINDS)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 
-import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,15 +91,6 @@ def test_branches_are_named_apart(tree):
     holders = [branch for branch in tree.branches() if branch.blocks is not None]
     assert len(names) == len(set(names.values())) == len(holders)
     assert all(name.isidentifier() for name in names.values())
-
-
-@given(sharing_trees())
-def test_networkx_form_is_the_same_tree(tree):
-    graph = tree.to_networkx()
-    assert nx.is_arborescence(graph)
-    leaves = [graph.nodes[n]["tasks"] for n in graph if graph.out_degree(n) == 0]
-    assert sorted(task for tasks in leaves for task in tasks) == list(tree.tasks)
-    assert len(graph) == len(tree.branches())
 
 
 @given(task_names(2, 6), st.integers(0, 8), block_costs())

@@ -8,12 +8,12 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from synergy.config import load_config
 from synergy.errors import WorkspaceError
 from synergy.files import partial_path
 from synergy.workspace import Workspace
@@ -67,7 +67,7 @@ def test_layout(folder: Path) -> None:
         path.relative_to(folder).as_posix()
         for path in (
             workspace.config,
-            workspace.ar_table,
+            workspace.table_files("plain").table,
             workspace.tree,
             workspace.summary,
             workspace.model,
@@ -78,12 +78,14 @@ def test_layout(folder: Path) -> None:
 
 def test_a_workspace_can_be_opened_again(folder: Path) -> None:
     Workspace(folder)
-    Workspace(folder, create=False).save_config("tasks: [gc]\n")
+    config = load_config(None)
+    Workspace(folder, create=False).claim(config)
     workspace = Workspace(folder)
     (folder / "notes.txt").write_text("mine")
     workspace = Workspace(folder)
-    workspace.save_config("tasks: [gc, ac]\n")
-    assert workspace.config.read_text() == "tasks: [gc, ac]\n"
+    changed = config.with_options(seeds=2)
+    workspace.claim(changed)
+    assert workspace.config.read_text() == changed.to_yaml()
 
 
 def test_a_folder_killed_right_after_its_birth(tmp_path: Path) -> None:
@@ -151,18 +153,6 @@ def test_lock_says_who_holds_it(folder: Path) -> None:
         pass
 
 
-def test_lock_inside_a_lock(folder: Path) -> None:
-    workspace = Workspace(folder)
-    with workspace.lock("synergy run"):
-        with workspace.lock("synergy baseline"):
-            pass
-        holder = json.loads((folder / ".synergy.holder.json").read_text())
-        assert holder["command"] == "synergy run"
-        with pytest.raises(WorkspaceError, match="is held by `synergy run`"):  # noqa: SIM117
-            with Workspace(folder).lock("synergy show"):
-                pytest.fail("two holders")
-
-
 def test_lock_is_released_by_an_exception(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt), Workspace(folder).lock("synergy run"):
         raise KeyboardInterrupt
@@ -193,21 +183,6 @@ def test_an_unknown_holder(folder: Path, holder: subprocess.Popen[str], text: st
             pytest.fail("two holders")
 
 
-def test_waiting_for_the_holder(folder: Path, holder: subprocess.Popen[str]) -> None:
-    assert holder.stdin is not None
-    stdin = holder.stdin
-
-    def release() -> None:
-        stdin.write("\n")
-        stdin.flush()
-
-    timer = threading.Timer(0.2, release)
-    timer.start()
-    with Workspace(folder).lock("synergy run", wait_s=PATIENCE_S):
-        timer.join()
-    assert holder.poll() is None  # released, not died
-
-
 def test_the_system_releases_the_lock_of_a_killed_holder(
     folder: Path, holder: subprocess.Popen[str]
 ) -> None:
@@ -221,8 +196,8 @@ def test_the_system_releases_the_lock_of_a_killed_holder(
 
 def test_leftovers_are_removed_by_the_next_holder(folder: Path) -> None:
     workspace = Workspace(folder)
-    workspace.save_config("tasks: []\n")
-    file = partial_path(workspace.ar_table)
+    workspace.claim(load_config(None))
+    file = partial_path(workspace.table_files("plain").table)
     file.write_text("task_a,ta")
     trial = partial_path(workspace.trials.path("abcd"))
     trial.mkdir()

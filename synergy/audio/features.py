@@ -86,11 +86,6 @@ class FeatureConfig(StrictModel):
         return self
 
 
-def frame_count(samples: int, config: FeatureConfig) -> int:
-    """Number of frames F of a waveform of ``samples`` samples; frame f is centred at f * hop."""
-    return samples // config.hop_samples + 1
-
-
 def log_mel(waveform: torch.Tensor | np.ndarray, config: FeatureConfig) -> torch.Tensor:
     """Log-mel spectrogram of one waveform.
 
@@ -98,12 +93,12 @@ def log_mel(waveform: torch.Tensor | np.ndarray, config: FeatureConfig) -> torch
     ----------
     waveform : Tensor or ndarray, shape (T,)
         float32 at 16 kHz; the edges are mirrored, so T must exceed half the FFT length.
-    config : FeatureConfig
 
     Returns
     -------
     Tensor, shape (F, M)
-        float32, natural logarithm of mel power + 1e-6; F = ``frame_count(T, config)``.
+        float32, natural logarithm of mel power + 1e-6; F = T // hop + 1, frame f is centred at
+        f * hop.
 
     Raises
     ------
@@ -128,12 +123,7 @@ def log_mel(waveform: torch.Tensor | np.ndarray, config: FeatureConfig) -> torch
 
 
 class Normalisation(NamedTuple):
-    """What brings features to mean 0 and variance 1 in each mel band.
-
-    Attributes
-    ----------
-    mean, std : float32 [M]
-    """
+    """What brings features to mean 0 and variance 1 in each mel band, float32 [M]."""
 
     mean: np.ndarray
     std: np.ndarray
@@ -148,13 +138,7 @@ class Normalisation(NamedTuple):
 def crop_frames(frames: np.ndarray, start: int, count: int) -> np.ndarray:
     """``count`` frames from ``start``; beyond the clip its first or last frame repeats.
 
-    Parameters
-    ----------
-    frames : ndarray, shape (F, ...)
-        Features, or anything else with one value per frame.
-    start : int
-        May lie outside 0..F-1.
-    count : int
+    ``frames`` [F, ...] are features or anything else by frame; ``start`` may lie outside 0..F-1.
     """
     if start >= 0 and start + count <= len(frames):
         return frames[start : start + count]
@@ -162,12 +146,9 @@ def crop_frames(frames: np.ndarray, start: int, count: int) -> np.ndarray:
 
 
 def mel_filterbank(config: FeatureConfig) -> np.ndarray:
-    """Triangular HTK filters that turn a power spectrum into mel power.
+    """Triangular HTK filters from a power spectrum to mel power, float32 [fft / 2 + 1, M].
 
-    Returns
-    -------
-    ndarray, shape (fft / 2 + 1, M)
-        float32, peak 1, no area normalisation.
+    Their peak is 1, without area normalisation.
     """
     return _mel_spectrogram(config).get_buffer("mel_scale.fb").numpy().copy()
 

@@ -31,10 +31,6 @@ def cache_folder() -> Path:
 def read_waveform(path: str | Path) -> np.ndarray:
     """Read a WAV, FLAC, OGG or MP3 file; channels are averaged, other rates resampled.
 
-    Parameters
-    ----------
-    path : str or Path
-
     Returns
     -------
     ndarray, shape (T,)
@@ -65,13 +61,7 @@ def read_waveform(path: str | Path) -> np.ndarray:
 
 
 def read_duration(path: str | Path) -> float:
-    """Duration in seconds by the file's header, without decoding it.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, has no readable header or no samples.
-    """
+    """Duration in seconds by the header of a file; DataError where there is none or no sample."""
     with _decoding(path):
         info = soundfile.info(path)
     if info.frames <= 0 or info.samplerate <= 0:

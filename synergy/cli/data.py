@@ -32,11 +32,11 @@ def check(options: Options) -> None:
 
     with Reporter() as reporter:
         found = data_check(prepared(config, options, reporter)[0])
-    told = [rendered(*map(_clips, found.tasks)), "", *found.notes]
+    told = [rendered(*map(_clips, found.tasks, found.tasks.values())), "", *found.notes]
     write(document(found.to_json()) if options.json else "\n".join(told))
 
 
-def _clips(found: TaskFacts) -> Table:
+def _clips(task: str, found: TaskFacts) -> Table:
     """Clips of a task, split by split."""
     rows: list[list[str | int | None]] = []
     for split, facts in found.splits.items():
@@ -49,6 +49,6 @@ def _clips(found: TaskFacts) -> Table:
             counts = f"{len(numbers)} classes, {span} each"
         minutes, majority = f"{facts.seconds / 60:.1f}", f"{100 * facts.majority:.0f} %"
         rows.append([split, facts.clips, facts.speakers or None, minutes, majority, counts])
-    title = f"{found.task}: {found.kind} (classes counted in {found.counted})"
+    title = f"{task}: {found.kind} (classes counted in {found.counted})"
     columns = ["split", "clips", "speakers", "minutes", "majority", "classes"]
     return Table(title, columns, rows, words=(0, -1))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from synergy.cli.ending import raise_if_interrupted
 from synergy.cli.output import say
+from synergy.running.progress import Progress
 from synergy.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ class _Set:
         ]
 
 
-class Reporter:
-    """Receiver of live progress, see `synergy.running.progress.Progress`; a context manager.
+class Reporter(Progress):
+    """Draws live progress; a context manager.
 
     Parameters
     ----------
@@ -163,9 +164,10 @@ class Reporter:
         if not self.live:
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Bar
 
-        self._bar = Progress(
+        self._bar = Bar(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),

@@ -51,9 +51,9 @@ def asked(config: RunConfig | None, options: Options) -> Question:
 
     if config is not None:
         encoder_at(config.encoder, options.width)  # refused before anything is trained
-    threshold = options.max_ar if config is None else config.max_ar
+    unasked = Question.max_ar if config is None else config.max_ar
     return Question(
-        max_ar=Question.max_ar if threshold is None else threshold,
+        max_ar=unasked if options.max_ar is None else options.max_ar,
         max_params=options.max_params,
         max_macs=options.max_macs,
         solver=options.solver,

@@ -3,37 +3,32 @@
 ``COMPARISONS`` maps a name on the command line to a comparison, in the order of the table.
 """
 
-from __future__ import annotations
-
+from synergy.comparisons import (
+    flat,
+    independent,
+    lt4rec,
+    lth,
+    partitions,
+    random_tree,
+    rsa,
+    synthesised,
+    tag,
+    treemtl,
+)
 from synergy.comparisons.base import Comparison, Contender, Field
-from synergy.comparisons.flat import Flat
-from synergy.comparisons.independent import Independent
-from synergy.comparisons.lt4rec import Lt4rec
-from synergy.comparisons.lth import Lth
-from synergy.comparisons.partitions import Partitions
-from synergy.comparisons.random_tree import RandomTree
-from synergy.comparisons.rsa import RepresentationSimilarity
-from synergy.comparisons.synthesised import Synthesised
-from synergy.comparisons.tag import TaskAffinityGrouping
-from synergy.comparisons.treemtl import TreeMTL
 
 COMPARISONS: dict[str, Comparison] = {
-    comparison.name: comparison
-    for comparison in (
-        Independent(),
-        Flat(),
-        Partitions(),
-        Lth(),
-        Lt4rec(),
-        TreeMTL(),
-        RepresentationSimilarity(),
-        TaskAffinityGrouping(),
-        RandomTree(),
-        Synthesised(
-            "recursive", "our tree by the paper's recursion, without and with distillation"
-        ),
-        Synthesised("exact", "our smallest tree, without and with distillation"),
-    )
+    "independent": independent.contenders,
+    "flat": flat.contenders,
+    "partitions": partitions.contenders,
+    "lth": lth.contenders,
+    "lt4rec": lt4rec.contenders,
+    "treemtl": treemtl.contenders,
+    "rsa": rsa.contenders,
+    "tag": tag.contenders,
+    "random": random_tree.contenders,
+    "recursive": synthesised.recursive,
+    "exact": synthesised.exact,
 }
 
 __all__ = ["COMPARISONS", "Comparison", "Contender", "Field"]

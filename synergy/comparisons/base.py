@@ -7,39 +7,21 @@ trains, measures and tabulates these, all in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
-from synergy.errors import ShortfallError, TreeError, WorkspaceError
-from synergy.experiment import Experiment, Recipe
+from synergy.comparisons.layouts import Best, BlockCost, best_layout
+from synergy.errors import ShortfallError
+from synergy.experiment import PLAIN, Experiment, Recipe
 from synergy.measuring.bench import Bench
 from synergy.measuring.pairs import PairTrainer
-from synergy.records import SummaryFile
 from synergy.running.session import Session
 from synergy.synthesis import ARTable
 from synergy.tree import SharingTree
 from synergy.trials.record import TrialResult
 from synergy.trials.trial import Trial
-
-
-@dataclass(frozen=True)
-class Repaired:
-    """The tree that stage 3 delivered after others had missed the threshold.
-
-    Attributes
-    ----------
-    tree : SharingTree
-    distilled : bool
-        Whether it was verified, and is delivered, with teachers.
-    tried : tuple of SharingTree
-        All trees that were trained on the way, this one included.
-    """
-
-    tree: SharingTree
-    distilled: bool
-    tried: tuple[SharingTree, ...]
 
 
 @dataclass(frozen=True)
@@ -78,20 +60,28 @@ class Field:
         return self.experiment.costs.params(self.tree)
 
     @property
-    def head_params(self) -> int:
-        """Parameters of all decoders, which every model has."""
-        return sum(self.experiment.costs.head_params[task] for task in self.tasks)
+    def max_block_params(self) -> int:
+        """Parameters of the synthesised tree without the decoders, which every model has."""
+        return int(self.tree.cost(self.experiment.costs.block_params))
+
+    def best_layout(self, cost: BlockCost) -> Best | None:
+        """The layout of least cost that has at most the parameters of the synthesised tree."""
+        blocks = self.experiment.costs.block_params
+        return best_layout(self.tasks, blocks, self.max_block_params, cost)
+
+    def singles(
+        self, recipe: Recipe = PLAIN, seeds: Sequence[int] = ()
+    ) -> tuple[tuple[Trial, ...], ...]:
+        """For each seed, the trials of the single-task models of all tasks."""
+        experiment = self.experiment
+        trees = [experiment.alone(task) for task in self.tasks]
+        chosen = seeds or experiment.config.all_seeds
+        return tuple(tuple(experiment.trials(trees, recipe, [seed])) for seed in chosen)
 
     @cached_property
-    def baselines(self) -> Mapping[str, tuple[Trial, ...]]:
-        """The trials of the single-task models, one for each seed."""
-        trees = {task: self.experiment.alone(task) for task in self.tasks}
-        return {task: tuple(self.experiment.trials([tree])) for task, tree in trees.items()}
-
-    @property
     def baseline_digests(self) -> frozenset[str]:
         """Of the single-task models of all seeds."""
-        return frozenset(t.digest for trials in self.baselines.values() for t in trials)
+        return frozenset(trial.digest for of_seed in self.singles() for trial in of_seed)
 
     @cached_property
     def table_digests(self) -> frozenset[str]:
@@ -103,27 +93,6 @@ class Field:
         trained = [cell.key for cell in self.table.cells if cell.status != "skipped"]
         trials = (t for key in trained for t in (*pairs.trials(key), *pairs.further(key)))
         return self.baseline_digests.union(trial.digest for trial in trials)
-
-    @cached_property
-    def repaired(self) -> Repaired | None:
-        """What stage 3 delivered instead of ``tree``, where that was tried first and missed."""
-        workspace, config = self.session.workspace, self.experiment.config
-        try:
-            summary = SummaryFile.read(workspace.summary)
-            if summary is None or not (summary.attempts and summary.rows):
-                return None
-            depth = self.experiment.depth
-            tried = tuple(SharingTree.parse(each.notation, depth) for each in summary.attempts)
-        except (WorkspaceError, TreeError):  # `synergy synthesize` mends it
-            return None
-        found, row = summary.synthesis, summary.rows[-1]
-        delivered = self.experiment.trials([found.tree], Recipe(distilled=row.distilled))
-        # of another threshold, table or training, it is no repair of this tree
-        same = (found.max_ar, found.table_kind) == (config.max_ar, "plain")
-        same = same and row.digests == tuple(trial.digest for trial in delivered)
-        if not same or tried[0] != self.tree or found.tree not in tried[1:]:
-            return None
-        return Repaired(found.tree, row.distilled, tried)
 
     def train(self, title: str, trials: Sequence[Trial]) -> Mapping[str, TrialResult]:
         """Train what is missing of some trials that a decision needs.
@@ -153,8 +122,6 @@ class Contender:
         trial of all tasks; independent models have one for each task.
     params : int
         Trainable parameters that are not zero by a mask.
-    stored_params : int
-        The same, and what masks take to store, in parameters of 32 bit.
     macs : int
         Multiply-accumulates on dense hardware of one second of audio for all tasks.
     search : frozenset of str
@@ -164,45 +131,31 @@ class Contender:
         Time that was spent on top of trials, on probes.
     note : str
         What a reader should know, one sentence.
+    masked : int
+        Weights that masks cover, those of several masks added up.
     """
 
     name: str
     trials: tuple[tuple[Trial, ...], ...]
     params: int
-    stored_params: int
     macs: int
     search: frozenset[str] = frozenset()
     search_seconds: float = 0.0
     note: str = ""
-
-
-class Comparison(Protocol):
-    """A way to come to a model of all tasks; one file each, registered in ``COMPARISONS``."""
+    masked: int = 0
 
     @property
-    def name(self) -> str:
-        """Key in ``COMPARISONS``."""
-        ...
+    def stored_params(self) -> int:
+        """Its parameters, and what masks take to store, in parameters of 32 bit."""
+        return self.params + math.ceil(self.masked / 32)
 
-    @property
-    def summary(self) -> str:
-        """What it does, one line, with its source."""
-        ...
 
-    @property
-    def keeps_budget(self) -> bool:
-        """Whether no contender has more parameters than the synthesised tree."""
-        ...
+Comparison = Callable[[Field], Sequence[Contender]]
+"""A way to come to a model of all tasks: decides what to enter, and trains what that needs.
 
-    def contenders(self, field: Field) -> Sequence[Contender]:
-        """Decide what to enter; trains and measures what the decision needs.
-
-        Raises
-        ------
-        SynergyError
-            If there is nothing to enter, with the reason.
-        """
-        ...
+One file each, registered in ``COMPARISONS``. Raises a `SynergyError` with the reason if there is
+nothing to enter.
+"""
 
 
 def tree_contender(
@@ -220,12 +173,10 @@ def tree_contender(
     With ``distilled`` the single-task models teach it; their trainings join ``search``.
     """
     experiment = field.experiment
-    params = experiment.costs.params(tree)
     return Contender(
         name=name,
         trials=tuple((t,) for t in experiment.trials([tree], Recipe(distilled=distilled))),
-        params=params,
-        stored_params=params,
+        params=experiment.costs.params(tree),
         macs=experiment.costs.macs(tree),
         search=search | field.baseline_digests if distilled else search,
         search_seconds=search_seconds,

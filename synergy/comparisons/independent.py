@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from synergy.comparisons.base import Contender, Field
 from synergy.experiment import Recipe
 
 
-@dataclass(frozen=True)
-class Independent:
+def contenders(field: Field) -> list[Contender]:
     """The single-task models: as they are, with other seeds, and distilled.
 
     Tasks that share nothing cannot hurt each other, so the AR of the first is 0 by definition.
@@ -18,39 +16,24 @@ class Independent:
     largest loss of several tasks. The third learns from the mean of the single-task models of all
     seeds, its own included: what distillation brings by itself.
     """
-
-    name: str = "independent"
-    summary: str = "a model for each task: as it is, with other seeds, and distilled"
-    keeps_budget: bool = False
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """The plain models, those of other seeds and the distilled ones."""
-        seeds = field.experiment.config.all_seeds
-        return [
-            _contender(field, "independent", seeds),
-            _contender(
-                field,
-                "independent, other seeds",
-                [seed + len(seeds) for seed in seeds],
-                note="the same trained again, so its AR is chance",
-            ),
-            _contender(field, "independent, distilled", seeds, distilled=True),
-        ]
-
-
-def _contender(
-    field: Field, name: str, seeds: Sequence[int], *, distilled: bool = False, note: str = ""
-) -> Contender:
-    experiment, recipe = field.experiment, Recipe(distilled=distilled)
+    experiment, seeds = field.experiment, field.experiment.config.all_seeds
     nothing_shared = experiment.flat(field.tasks, 0)
-    params = experiment.costs.params(nothing_shared)
-    alone = [experiment.alone(task) for task in field.tasks]
-    return Contender(
-        name=name,
-        trials=tuple(tuple(experiment.trials(alone, recipe, [seed])) for seed in seeds),
-        params=params,
-        stored_params=params,
+    plain = Contender(
+        name="independent",
+        trials=field.singles(),
+        params=experiment.costs.params(nothing_shared),
         macs=experiment.costs.macs(nothing_shared),
-        search=field.baseline_digests if distilled else frozenset(),
-        note=note,
     )
+    again = replace(
+        plain,
+        name="independent, other seeds",
+        trials=field.singles(seeds=[seed + len(seeds) for seed in seeds]),
+        note="the same trained again, so its AR is chance",
+    )
+    taught = replace(
+        plain,
+        name="independent, distilled",
+        trials=field.singles(Recipe(distilled=True)),
+        search=field.baseline_digests,
+    )
+    return [plain, again, taught]

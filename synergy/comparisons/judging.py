@@ -15,19 +15,23 @@ TREE, TAUGHT = "tree", "tree, distilled"
 
 
 class Judge:
-    """Holds trained contenders against the single-task models.
+    """Holds contenders against the single-task models; ``results`` has all of their trials.
 
-    Parameters
+    Attributes
     ----------
-    field : Field
-    results : Results
-        Of the trials of all contenders.
+    references : dict of str to Outcome
+        The synthesised tree, plain and distilled, where all its seeds are trained.
     """
 
     def __init__(self, field: Field, results: Results) -> None:
-        self.field = field
-        self.results = results
-        self.references = self._references()
+        self.field, self.results = field, results
+        self.store = field.session.workspace.trials
+        self.references: dict[str, Outcome] = {}
+        for name, recipe in ((TREE, Recipe()), (TAUGHT, Recipe(distilled=True))):
+            trials = field.experiment.trials([field.tree], recipe)
+            kept = Results.kept(self.store, trials)
+            if len(kept.done) == len(trials):
+                self.references[name] = Outcome.of(kept, trials)
 
     def row(self, method: str, entry: Contender | SynergyError) -> ComparedRow:
         """The line of a contender, or of a method that named none."""
@@ -55,40 +59,21 @@ class Judge:
         )
         if reasons:
             return row
-        return row.model_copy(update=self._measured(Outcome.of(self.results, trials)))
+        outcome = Outcome.of(self.results, trials)
+        measured = self.field.bench.held_against(outcome)
+        return row.model_copy(update={**measured, "above": self._above(outcome)})
 
-    def _measured(self, outcome: Outcome) -> dict[str, object]:
-        """Scores, AR and differences of AR, as fields of a row."""
-        singles, resampler = self.field.bench.singles, self.field.bench.resampler
-        ar_pct = {split: reduction(singles, outcome, split) for split in REPORTED}
-        bounds = {split: resampler.interval(singles, outcome, split) for split in REPORTED}
-        above: dict[str, dict[str, Difference]] = {}
+    def _above(self, outcome: Outcome) -> dict[str, dict[str, Difference]]:
+        """How far the AR lies above that of each reference."""
+        bench = self.field.bench
+        above: dict[str, dict[str, Difference]] = {name: {} for name in self.references}
         for name, other in self.references.items():
-            above[name] = {}
             for split in REPORTED:
-                low, high = resampler.difference(singles, outcome, other, split)
-                apart = ar_pct[split] - reduction(singles, other, split)
-                above[name][split] = Difference(ar_pct=apart, ar_low=low, ar_high=high)
-        return {
-            "scores": outcome.scores,
-            "mean_scores": outcome.means,
-            "ar_pct": ar_pct,
-            "ar_low": {split: low for split, (low, _) in bounds.items()},
-            "ar_high": {split: high for split, (_, high) in bounds.items()},
-            "above": above,
-        }
-
-    def _references(self) -> dict[str, Outcome]:
-        """The synthesised tree, plain and distilled, where all its seeds are trained."""
-        store, found = self.field.session.workspace.trials, {}
-        for name, recipe in ((TREE, Recipe()), (TAUGHT, Recipe(distilled=True))):
-            trials = self.field.experiment.trials([self.field.tree], recipe)
-            if all(store.is_done(trial.digest) for trial in trials):
-                done = {trial.digest: store.result(trial.digest) for trial in trials}
-                found[name] = Outcome.of(Results(done, {}), trials)
-        return found
+                low, high = bench.resampler.difference(bench.singles, outcome, other, split)
+                ours, theirs = (reduction(bench.singles, m, split) for m in (outcome, other))
+                above[name][split] = Difference(ar_pct=ours - theirs, ar_low=low, ar_high=high)
+        return above
 
     def _seconds(self, digest: str) -> float:
         """Of a training; 0 for what is no trial, or of another workspace."""
-        store = self.field.session.workspace.trials
-        return store.result(digest).seconds if store.is_done(digest) else 0.0
+        return self.store.result(digest).seconds if self.store.is_done(digest) else 0.0

@@ -103,18 +103,7 @@ def split_tree(
 
 @dataclass(frozen=True)
 class Best:
-    """The best tree that was found.
-
-    Attributes
-    ----------
-    tree : SharingTree
-    cost : float
-        What was minimised.
-    seen : int
-        Layouts that were compared.
-    every : bool
-        Whether these were all there are.
-    """
+    """The best tree of ``seen`` layouts, and its cost; ``every`` if there are no others."""
 
     tree: SharingTree
     cost: float

@@ -5,32 +5,23 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
-
-from torch import Tensor
 
 from synergy.comparisons.base import Contender, Field
 from synergy.comparisons.widened import DenseModel, dense_model
 from synergy.training.pruning import Parent, Pruning, build_pruned
-from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
 
-
-@dataclass(frozen=True)
-class _Round:
-    """A single-task training and how many of the maskable weights it has."""
-
-    size: int
-    trial: Trial
+ROUNDS = 4
+"""Prunings of each task; each task is trained once more than that."""
 
 
-@dataclass(frozen=True)
-class Lt4rec:
+def contenders(field: Field) -> list[Contender]:
     """A mask for each task by magnitude pruning, then one training of all tasks.
 
     1. For each task alone the wide flat model is trained and pruned by magnitude, all tensors
-       ranked together, in ``rounds`` rounds of the same rate, each from the common initial
+       ranked together, in `ROUNDS` rounds of the same rate, each from the common initial
        weights. The share of weights that the last round keeps is the largest with which the
        masks of all tasks would fit even if they had no weight in common: the number of weights
        that may survive, divided by the sum of the tasks' maskable weights.
@@ -52,107 +43,87 @@ class Lt4rec:
     statistics of its own in normalisation; sizes are brought to those of the tree; the optimiser
     and schedule are those of all other models. Running statistics are not trainable and count
     nowhere.
-
-    Attributes
-    ----------
-    rounds : int
-        Prunings of each task; each task is trained once more than that.
     """
-
-    name: str = "lt4rec"
-    summary: str = "a mask for each task over common weights (Sun et al. 2020; Xiao et al. 2020)"
-    keeps_budget: bool = True
-    rounds: int = 4
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """The jointly trained model."""
-        dense = dense_model(field)
-        tasks, seeds = dense.tree.tasks, field.experiment.config.all_seeds
-        weights = {task: dense.maskable(_alone(dense, task)) for task in tasks}
-        share = min(1.0, dense.budget(field.max_params) / sum(weights.values()))
-        rate = 1 - share ** (1 / self.rounds)
-        rounds = {
-            (task, seed): self._plan(dense, task, seed, weights[task], rate)
-            for seed in seeds
-            for task in tasks
+    dense, experiment = dense_model(field), field.experiment
+    alone = {task: experiment.alone(task) for task in dense.tree.tasks}
+    weights = {task: dense.maskable(tree) for task, tree in alone.items()}
+    share = min(1.0, dense.budget(field.max_params) / sum(weights.values()))
+    sizes = {task: _sizes(size, 1 - share ** (1 / ROUNDS)) for task, size in weights.items()}
+    rounds = {
+        (task, seed): dense.rounds(tree, seed, sizes[task][1:])
+        for seed in experiment.config.all_seeds
+        for task, tree in alone.items()
+    }
+    scores: dict[str, float] = {}
+    for number in range(ROUNDS + 1):
+        trained = field.train(
+            f"LT4REC: round {number} of {ROUNDS}",
+            [levels[number] for levels in rounds.values()],
+        )
+        for (task, _), levels in rounds.items():
+            digest = levels[number].digest
+            scores[digest] = trained[digest].scores["valid"][task]
+    trials: list[Trial] = []
+    params: list[int] = []
+    for seed in experiment.config.all_seeds:
+        own = {task: list(zip(sizes[task], rounds[task, seed], strict=True)) for task in alone}
+        best = {
+            task: max(levels[1:], key=lambda level: (scores[level[1].digest], -level[0]))[0]
+            for task, levels in own.items()
         }
-        scores: dict[str, float] = {}
-        for number in range(self.rounds + 1):
-            trained = field.train(
-                f"LT4REC: round {number} of {self.rounds}",
-                [planned[number].trial for planned in rounds.values()],
-            )
-            for task, seed in rounds:
-                digest = rounds[task, seed][number].trial.digest
-                scores[digest] = trained[digest].scores["valid"][task]
-        trials: list[Trial] = []
-        params: list[int] = []
-        for seed in seeds:
-            best = {
-                task: max(rounds[task, seed][1:], key=lambda r: (scores[r.trial.digest], -r.size))
-                for task in tasks
-            }
-            own = {task: rounds[task, seed] for task in tasks}
-            pruning, size = _fitting(field, dense, own, best)
-            trials.append(dense.trial(dense.tree, seed, pruning))
-            params.append(size)
-        return [
-            Contender(
-                name="LT4REC",
-                trials=tuple((trial,) for trial in trials),
-                params=max(params),
-                stored_params=max(params) + math.ceil(sum(weights.values()) / 32),
-                macs=dense.costs.macs(SharingTree.flat(tasks, 0, dense.tree.depth)),
-                search=frozenset(r.trial.digest for planned in rounds.values() for r in planned),
-                note=(
-                    f"A mask for each task in the flat model with {dense.factor:g} times the "
-                    f"channels ({dense.params:,} parameters), which runs once for each task; "
-                    "masks save no dense MACs."
-                ),
-            )
-        ]
-
-    def _plan(
-        self, dense: DenseModel, task: str, seed: int, weights: int, rate: float
-    ) -> list[_Round]:
-        """The dense training of ``task`` and its rounds."""
-        alone = _alone(dense, task)
-        planned = [_Round(weights, dense.trial(alone, seed))]
-        for _ in range(self.rounds):
-            size = max(1, planned[-1].size - math.ceil(rate * planned[-1].size))
-            parent = Parent(trial=planned[-1].trial.digest, keep=size)
-            pruning = Pruning(parents={task: parent})
-            planned.append(_Round(size, dense.trial(alone, seed, pruning)))
-        return planned
+        pruning, size = _fitting(field, dense, own, best)
+        trials.append(
+            replace(experiment.trial(dense.tree, seed), encoder=dense.encoder, pruning=pruning)
+        )
+        params.append(size)
+    return [
+        Contender(
+            name="LT4REC",
+            trials=tuple((trial,) for trial in trials),
+            params=max(params),
+            macs=dense.costs.macs(experiment.flat(dense.tree.tasks, 0)),
+            search=frozenset(trial.digest for levels in rounds.values() for trial in levels),
+            note=(
+                f"A mask for each task in the flat model with {dense.factor:g} times the "
+                f"channels ({dense.params:,} parameters), which runs once for each task; "
+                "masks save no dense MACs."
+            ),
+            masked=sum(weights.values()),
+        )
+    ]
 
 
-def _alone(dense: DenseModel, task: str) -> SharingTree:
-    return SharingTree.single(task, dense.tree.depth)
+def _sizes(weights: int, rate: float) -> list[int]:
+    """How many weights a task has in its dense training and after each pruning."""
+    sizes = [weights]
+    for _ in range(ROUNDS):
+        sizes.append(max(1, sizes[-1] - math.ceil(rate * sizes[-1])))
+    return sizes
 
 
 def _fitting(
     field: Field,
     dense: DenseModel,
-    rounds: Mapping[str, Sequence[_Round]],
-    best: Mapping[str, _Round],
+    rounds: Mapping[str, Sequence[tuple[int, Trial]]],
+    best: Mapping[str, int],
 ) -> tuple[Pruning, int]:
-    """Masks in the proportions of ``best``, as large as fits, and the model's parameters."""
+    """Masks with sizes in the proportions of ``best``, as large as fits, and all parameters.
+
+    ``rounds`` has the size and the training of each round of a task.
+    """
     experiment = field.experiment
     specs = [experiment.specs[task] for task in dense.tree.tasks]
-    unit = max(found.size for found in best.values())
-    most = unit * max(-(-rounds[task][0].size // found.size) for task, found in best.items())
-
-    @cache
-    def weights(digest: str) -> dict[str, Tensor]:
-        return field.session.workspace.trials.weights(digest)
+    weights = cache(field.session.workspace.trials.weights)
+    unit = max(best.values())
+    most = unit * max(-(-rounds[task][0][0] // size) for task, size in best.items())
 
     def pruning(factor: int) -> Pruning:
         """Masks of ``factor / unit`` times the sizes of ``best``."""
         parents: dict[str, Parent] = {}
-        for task, found in best.items():
-            keep = min(rounds[task][0].size, max(1, found.size * factor // unit))
-            sparsest = [known for known in rounds[task] if known.size >= keep][-1]
-            parents[task] = Parent(trial=sparsest.trial.digest, keep=keep)
+        for task, size in best.items():
+            keep = min(rounds[task][0][0], max(1, size * factor // unit))
+            sparsest = [trial for known, trial in rounds[task] if known >= keep][-1]
+            parents[task] = Parent(trial=sparsest.digest, keep=keep)
         return Pruning(parents=parents)
 
     def params(factor: int) -> int:

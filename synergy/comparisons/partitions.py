@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.comparisons.layouts import Partition, partitions, split_tree
@@ -15,8 +14,7 @@ MOST = 10
 """Divisions that are entered; there are more from seven tasks on."""
 
 
-@dataclass(frozen=True)
-class Partitions:
+def contenders(field: Field) -> list[Contender]:
     """The trees that the first split of the recursion could have led to (paper, tables 4 and 5).
 
     Whatever the division, all tasks share as many blocks as the smallest weight of all pairs
@@ -24,29 +22,22 @@ class Partitions:
     all divisions into two or three parts. Four: the three into two pairs. Other numbers: the
     divisions into two parts whose sizes differ by at most one, the first ten in task order.
     """
-
-    name: str = "partitions"
-    summary: str = "every even division of the tasks, as in the paper's tables 4 and 5"
-    keeps_budget: bool = False
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """A model for each division."""
-        question = Question(max_ar=field.experiment.config.max_ar)
-        graph = task_graph(field.table, question)
-        weights = dict(zip(map(frozenset, graph.pairs()), graph.weights, strict=True))
-        depth = field.experiment.depth
-        divisions = even_divisions(field.tasks)
-        left_out = len(divisions) - MOST
-        return [
-            tree_contender(
-                field,
-                "division " + ",".join(f"{{{','.join(part)}}}" for part in division),
-                divided_tree(division, weights, depth),
-                search=field.table_digests,
-                note=f"{left_out} further divisions are left out" if left_out > 0 else "",
-            )
-            for division in divisions[:MOST]
-        ]
+    question = Question(max_ar=field.experiment.config.max_ar)
+    graph = task_graph(field.table, question)
+    weights = dict(zip(map(frozenset, graph.pairs()), graph.weights, strict=True))
+    depth = field.experiment.depth
+    divisions = even_divisions(field.tasks)
+    left_out = len(divisions) - MOST
+    return [
+        tree_contender(
+            field,
+            "division " + ",".join(f"{{{','.join(part)}}}" for part in division),
+            divided_tree(division, weights, depth),
+            search=field.table_digests,
+            note=f"{left_out} further divisions are left out" if left_out > 0 else "",
+        )
+        for division in divisions[:MOST]
+    ]
 
 
 def even_divisions(tasks: Sequence[str]) -> list[Partition]:

@@ -4,54 +4,42 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.errors import ShortfallError
 from synergy.seeding import hash64
 from synergy.tree import Branch, SharingTree
 
+SAMPLE = 2000
+"""Trees that are drawn, see `random_tree`."""
 
-@dataclass(frozen=True)
-class RandomTree:
+SEED = 0
+"""Of the sample. One tree is chosen and trained with all seeds of the experiment."""
+
+
+def contenders(field: Field) -> list[Contender]:
     """Of a seeded sample, the tree whose size is nearest to the synthesised tree's from below.
 
     The synthesised tree itself does not count.
-
-    Attributes
-    ----------
-    sample : int
-        Trees that are drawn, see `random_tree`.
-    seed : int
-        Of the sample. One tree is chosen and trained with all seeds of the experiment.
     """
-
-    name: str = "random"
-    summary: str = "a random tree, the largest of a seeded sample that is no larger than ours"
-    keeps_budget: bool = True
-    sample: int = 2000
-    seed: int = 0
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """The one tree."""
-        experiment = field.experiment
-        draw = random.Random(hash64("random tree", self.seed))
-        depth = experiment.depth
-        sampled = (random_tree(field.tasks, depth, draw) for _ in range(self.sample))
-        drawn = list(dict.fromkeys(sampled))
-        fitting = [
-            tree
-            for tree in drawn
-            if tree != field.tree and experiment.costs.params(tree) <= field.max_params
-        ]
-        if not fitting:
-            raise ShortfallError(
-                f"expected another tree of at most {field.max_params:,} parameters among "
-                f"{len(drawn):,} random ones, found none; ours may be the smallest there is"
-            )
-        nearest = max(fitting, key=experiment.costs.params)
-        note = f"the largest that fits of {len(drawn):,} different random trees"
-        return [tree_contender(field, "random", nearest, note=note)]
+    experiment = field.experiment
+    draw = random.Random(hash64("random tree", SEED))
+    depth = experiment.depth
+    sampled = (random_tree(field.tasks, depth, draw) for _ in range(SAMPLE))
+    drawn = list(dict.fromkeys(sampled))
+    fitting = [
+        tree
+        for tree in drawn
+        if tree != field.tree and experiment.costs.params(tree) <= field.max_params
+    ]
+    if not fitting:
+        raise ShortfallError(
+            f"expected another tree of at most {field.max_params:,} parameters among "
+            f"{len(drawn):,} random ones, found none; ours may be the smallest there is"
+        )
+    nearest = max(fitting, key=experiment.costs.params)
+    note = f"the largest that fits of {len(drawn):,} different random trees"
+    return [tree_contender(field, "random", nearest, note=note)]
 
 
 def random_tree(tasks: Sequence[str], depth: int, draw: random.Random) -> SharingTree:

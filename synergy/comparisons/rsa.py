@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,7 @@ import pandas as pd
 import torch
 
 from synergy.comparisons.base import Contender, Field, tree_contender
-from synergy.comparisons.layouts import BlockCost, Partition, best_layout
-from synergy.errors import ShortfallError
+from synergy.comparisons.layouts import BlockCost, Partition
 from synergy.experiment import Experiment
 from synergy.network import build_network
 from synergy.running.probes import Probe
@@ -23,10 +21,10 @@ from synergy.trials.trial import Trial
 from synergy.trials.trial_store import TrialStore
 
 CLIPS = 500
+"""K, or all there are."""
 
 
-@dataclass(frozen=True)
-class RepresentationSimilarity:
+def contenders(field: Field) -> list[Contender]:
     """The layout whose groups have the most similar single-task models, within our size.
 
     Source: Vandenhende et al., "Branched multi-task networks: deciding what layers to share",
@@ -40,48 +38,26 @@ class RepresentationSimilarity:
     clips of all tasks, cropped around their middle to the length that training sees, because
     flattened outputs must be of one length. Dissimilarities are averaged over the seeds of the
     single-task models. Up to five tasks all layouts are compared; the published search is a beam.
-
-    Attributes
-    ----------
-    clips : int
-        K, or all there are.
     """
-
-    name: str = "rsa"
-    summary: str = "the layout of the most similar single-task models (Vandenhende et al. 2020)"
-    keeps_budget: bool = True
-    clips: int = CLIPS
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """The one layout."""
-        costs = field.experiment.costs
-        probes = [
-            Probe(self.name, trials, {"clips": self.clips}, measure_similarity, len(trials))
-            for trials in zip(*(field.baselines[task] for task in field.tasks), strict=True)
-        ]
-        measured = field.session.measure("similarity of single-task models", probes)
-        similarity = np.mean([probed.result["similarity"] for probed in measured], axis=0)
-        best = best_layout(
-            field.tasks,
-            costs.block_params,
-            field.max_params - field.head_params,
-            group_cost(field.tasks, 1.0 - similarity),
+    probes = [
+        Probe("rsa", trials, {"clips": CLIPS}, measure_similarity, len(trials))
+        for trials in field.singles()
+    ]
+    measured = field.session.measure("similarity of single-task models", probes)
+    similarity = np.mean([probed.result["similarity"] for probed in measured], axis=0)
+    best = field.best_layout(group_cost(field.tasks, 1.0 - similarity))
+    assert best is not None  # no tree is smaller than the one that shares everything
+    note = f"dissimilarity {best.cost:.3f}, the least that fits of {best.extent}"
+    return [
+        tree_contender(
+            field,
+            "rsa",
+            best.tree,
+            search=field.baseline_digests,
+            search_seconds=sum(probed.seconds for probed in measured),
+            note=note,
         )
-        if best is None:
-            raise ShortfallError(
-                f"expected a layout of at most {field.max_params:,} parameters, found none"
-            )
-        note = f"dissimilarity {best.cost:.3f}, the least that fits of {best.extent}"
-        return [
-            tree_contender(
-                field,
-                "rsa",
-                best.tree,
-                search=field.baseline_digests,
-                search_seconds=sum(probed.seconds for probed in measured),
-                note=note,
-            )
-        ]
+    ]
 
 
 def measure_similarity(

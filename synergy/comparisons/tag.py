@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,7 @@ MAX_ENUMERATED = 9
 """Up to so many tasks every division is looked at; there are 21,147 of nine."""
 
 
-@dataclass(frozen=True)
-class TaskAffinityGrouping:
+def contenders(field: Field) -> list[Contender]:
     """Flat models of groups of tasks that help each other in one joint training.
 
     Source: Fifty et al., "Efficiently identifying task groupings for multi-task learning",
@@ -48,45 +46,30 @@ class TaskAffinityGrouping:
     statistics of normalisation are put back after a look, the published code lets them drift.
     The step has the learning rate and weight decay of the moment, without momentum, as the
     published code comes to do. Above nine tasks, groups are merged greedily.
-
-    Attributes
-    ----------
-    every : int
-        Steps from one look to the next.
     """
-
-    name: str = "tag"
-    summary: str = "groups of tasks that help each other in one joint training (Fifty et al. 2021)"
-    keeps_budget: bool = True
-    every: int = EVERY
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """The one division."""
-        experiment = field.experiment
-        config, costs = experiment.config, experiment.costs
-        depth = experiment.depth
-        joint = experiment.flat(field.tasks, depth)
-        settings, steps = {"every": self.every}, config.training.steps
-        probes = [
-            Probe(self.name, (trial,), settings, measure_affinities, steps, trains=True)
-            for trial in experiment.trials([joint])
-        ]
-        measured = field.session.measure("affinities of tasks", probes)
-        affinity = np.mean([probed.result["affinity"] for probed in measured], axis=0)
-        most = (field.max_params - field.head_params) // sum(costs.block_params)
-        groups = best_division(joint.tasks, affinity, most)
-        tree = split_tree(groups, 0, [depth] * len(groups), depth)
-        gain = division_score(joint.tasks, affinity)(groups)
-        return [
-            tree_contender(
-                field,
-                "tag",
-                tree,
-                search=frozenset(probe.digest for probe in probes),
-                search_seconds=sum(probed.seconds for probed in measured),
-                note=f"mean affinity {gain:.2e}, the largest of the divisions that fit",
-            )
-        ]
+    experiment = field.experiment
+    depth, steps = experiment.depth, experiment.config.training.steps
+    joint = experiment.flat(field.tasks, depth)
+    probes = [
+        Probe("tag", (trial,), {"every": EVERY}, measure_affinities, steps, trains=True)
+        for trial in experiment.trials([joint])
+    ]
+    measured = field.session.measure("affinities of tasks", probes)
+    affinity = np.mean([probed.result["affinity"] for probed in measured], axis=0)
+    most = field.max_block_params // sum(experiment.costs.block_params)
+    groups = best_division(joint.tasks, affinity, most)
+    tree = split_tree(groups, 0, [depth] * len(groups), depth)
+    gain = division_score(joint.tasks, affinity)(groups)
+    return [
+        tree_contender(
+            field,
+            "tag",
+            tree,
+            search=frozenset(probe.digest for probe in probes),
+            search_seconds=sum(probed.seconds for probed in measured),
+            note=f"mean affinity {gain:.2e}, the largest of the divisions that fit",
+        )
+    ]
 
 
 def measure_affinities(
@@ -103,11 +86,10 @@ def measure_affinities(
     config, every = trial.training, int(probe.settings["every"])
     tasks = [experiment.data[spec.name] for spec in trial.tasks]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = build_network(
-        trial.tree, trial.encoder, trial.tasks, experiment.bank.mels, trial.seed
-    ).to(device)
+    mels = experiment.bank.mels
+    network = build_network(trial.tree, trial.encoder, trial.tasks, mels, trial.seed)
+    network.to(device).train()
     lay_out(network, config)
-    network.train()
     optimizer, schedule = build_optimizer(network, config)
     source = BatchSource(experiment.bank, tasks, config, trial.seed)
     found: list[np.ndarray] = []
@@ -141,13 +123,10 @@ def look_ahead(network: TreeNetwork, batch: Batch, optimizer: torch.optim.Optimi
 
     heads = tuple(f"{head_name(task)}." for task in network.tree.tasks)
     shared = [p for name, p in network.named_parameters() if not name.startswith(heads)]
-    decay = {
-        id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]
-    }
+    groups = optimizer.param_groups
+    decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     statistics = [(buffer, buffer.clone()) for buffer in network.buffers()]
-    found = affinities(
-        losses, shared, optimizer.param_groups[0]["lr"], [decay[id(p)] for p in shared]
-    )
+    found = affinities(losses, shared, groups[0]["lr"], [decay[id(p)] for p in shared])
     for buffer, before in statistics:
         buffer.copy_(before)
     return found
@@ -217,13 +196,7 @@ def division_score(tasks: Sequence[str], affinity: np.ndarray) -> Callable[[Part
 def best_division(tasks: Sequence[str], affinity: np.ndarray, most: int) -> Partition:
     """The division into at most ``most`` groups with the best score; fewer groups win a tie.
 
-    Parameters
-    ----------
-    tasks : sequence of str
-    affinity : float array [T, T]
-        Of the row's task onto the column's.
-    most : int
-        At least 1.
+    ``affinity`` is as in `affinities`, and ``most`` at least 1.
     """
     score = division_score(tasks, affinity)
     if len(tasks) <= MAX_ENUMERATED:

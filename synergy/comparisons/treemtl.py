@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from synergy.comparisons.base import Contender, Field, tree_contender
-from synergy.comparisons.layouts import BlockCost, Partition, best_layout
+from synergy.comparisons.layouts import BlockCost, Partition
 from synergy.errors import ShortfallError, TableError
 from synergy.synthesis import ARTable
 
@@ -19,8 +18,7 @@ Gains = Mapping[tuple[str, str], np.ndarray]
 ``other``, d = 0..D; nan where nothing is known."""
 
 
-@dataclass(frozen=True)
-class TreeMTL:
+def contenders(field: Field) -> list[Contender]:
     """The layout with the largest estimated gain that is no larger than the synthesised tree.
 
     Source: Zhang, Liu and Guan, "A tree-structured multi-task model recommender", AutoML-Conf
@@ -35,35 +33,24 @@ class TreeMTL:
     one of computation, here it is the number of parameters. Up to five tasks all layouts are
     compared, as published; above that a beam of them.
     """
-
-    name: str = "treemtl"
-    summary: str = "the layout of the best estimate from pairs (Zhang et al. 2022)"
-    keeps_budget: bool = True
-
-    def contenders(self, field: Field) -> list[Contender]:
-        """The one layout."""
-        costs = field.experiment.costs
-        skipped = sum(cell.status == "skipped" for cell in field.table.cells)
-        if skipped:
-            raise ShortfallError(
-                f"expected every cell of the AR table to be measured, found {skipped} of "
-                f"{len(field.table.cells)} skipped; run `synergy pairwise --sweep full` first"
-            )
-        gains = relative_gains(field.table, field.experiment.depth)
-        weights = task_weights(field.tasks, gains)
-        most = field.max_params - field.head_params
-        cost = layout_cost(gains, weights)
-        best = best_layout(field.tasks, costs.block_params, most, cost)
-        if best is None:
-            raise ShortfallError(
-                f"expected a layout of at most {field.max_params:,} parameters whose pairs were "
-                "measured as deep as it shares them, found none"
-            )
-        note = (
-            f"estimated gain {-best.cost:+.2f} %, the largest that fits of {best.extent}; depths "
-            "that were not swept are interpolated"
+    skipped = sum(cell.status == "skipped" for cell in field.table.cells)
+    if skipped:
+        raise ShortfallError(
+            f"expected every cell of the AR table to be measured, found {skipped} of "
+            f"{len(field.table.cells)} skipped; run `synergy pairwise --sweep full` first"
         )
-        return [tree_contender(field, "treemtl", best.tree, search=field.table_digests, note=note)]
+    gains = relative_gains(field.table, field.experiment.depth)
+    best = field.best_layout(layout_cost(gains, task_weights(field.tasks, gains)))
+    if best is None:
+        raise ShortfallError(
+            f"expected a layout of at most {field.max_params:,} parameters whose pairs were "
+            "measured as deep as it shares them, found none"
+        )
+    note = (
+        f"estimated gain {-best.cost:+.2f} %, the largest that fits of {best.extent}; depths "
+        "that were not swept are interpolated"
+    )
+    return [tree_contender(field, "treemtl", best.tree, search=field.table_digests, note=note)]
 
 
 def relative_gains(table: ARTable, depth: int) -> Gains:

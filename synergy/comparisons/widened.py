@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,9 +14,9 @@ from synergy.costs import Costs
 from synergy.encoders import Encoder
 from synergy.errors import ShortfallError
 from synergy.experiment import Experiment
-from synergy.network import TreeNetwork, costs
+from synergy.network import TreeNetwork
 from synergy.sparsity import maskable
-from synergy.training.pruning import Pruning
+from synergy.training.pruning import Parent, Pruning
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
 
@@ -25,25 +28,20 @@ _STEP = 0.25
 
 @dataclass(frozen=True)
 class DenseModel:
-    """The flat model of all tasks, of an encoder with wider blocks.
+    """The flat model ``tree``: all blocks under all tasks, of an encoder with wider blocks.
 
-    Attributes
-    ----------
-    experiment : Experiment
-    tree : SharingTree
-        All blocks under all tasks.
-    factor : float
-        By which the channels of the configured encoder are multiplied.
-    encoder : Encoder
-    costs : Costs
-        With this encoder: parameters, and MACs of one second of audio.
+    ``factor`` is by what the channels of the configured encoder are multiplied.
     """
 
     experiment: Experiment
     tree: SharingTree
     factor: float
     encoder: Encoder
-    costs: Costs
+
+    @property
+    def costs(self) -> Costs:
+        """With this encoder: parameters, and MACs of one second of audio."""
+        return self.experiment.costs_of(self.encoder)
 
     @property
     def params(self) -> int:
@@ -74,10 +72,21 @@ class DenseModel:
             )
         return most - fixed
 
-    def trial(self, tree: SharingTree, seed: int, pruning: Pruning | None = None) -> Trial:
-        """The training of ``tree`` with this encoder, with masks or without."""
-        trial = self.experiment.trial(tree, seed)
-        return replace(trial, encoder=self.encoder, pruning=pruning)
+    def rounds(
+        self, tree: SharingTree, seed: int, sizes: Sequence[int], rewind: float = 0.0
+    ) -> list[Trial]:
+        """The dense training of ``tree`` and one for each number of weights that survive.
+
+        Each prunes the one before by magnitude and begins after the share ``rewind`` of its steps.
+        """
+        dense = replace(self.experiment.trial(tree, seed), encoder=self.encoder)
+        step = math.floor(rewind * dense.training.steps)
+        levels = [dense]
+        for size in sizes:
+            parents = dict.fromkeys(tree.tasks, Parent(trial=levels[-1].digest, keep=size))
+            pruning = Pruning(parents=parents, rewind_step=step)
+            levels.append(replace(dense, pruning=pruning))
+        return levels
 
 
 def dense_model(field: Field, surplus: float = SURPLUS) -> DenseModel:
@@ -91,23 +100,17 @@ def dense_model(field: Field, surplus: float = SURPLUS) -> DenseModel:
         If the encoder cannot be made wide enough.
     """
     experiment = field.experiment
-    encoder = experiment.config.encoder
-    tree = SharingTree.flat(field.tasks, encoder.depth, encoder.depth)
-    specs = [experiment.specs[task] for task in tree.tasks]
-    mels, frames = experiment.bank.mels, round(1 / experiment.bank.hop_s)
-    factor, params = 1.0 - _STEP, 0
-    wide = encoder
-    while params < surplus * field.max_params:
-        factor += _STEP
+    tree = experiment.flat(field.tasks, experiment.depth)
+    for factor in itertools.count(1.0, _STEP):
         try:
-            wide = encoder.widened(factor)
+            encoder = experiment.config.encoder.widened(factor)
         except ValueError as error:
             raise ShortfallError(
                 f"expected a flat model of {surplus:g} times the {field.max_params:,} parameters "
-                f"of the synthesised tree, found none: encoder {encoder.name} cannot have "
-                f"{factor:g} times its channels; compare without lth and lt4rec"
+                f"of the synthesised tree, found none: encoder {experiment.config.encoder.name} "
+                f"cannot have {factor:g} times its channels; compare without lth and lt4rec"
             ) from error
-        with torch.device("meta"):
-            network = TreeNetwork(tree, wide, specs, mels)
-        params = sum(parameter.numel() for parameter in network.parameters())
-    return DenseModel(experiment, tree, factor, wide, costs(wide, specs, mels, frames))
+        found = DenseModel(experiment, tree, factor, encoder)
+        if found.params >= surplus * field.max_params:
+            return found
+    raise AssertionError("the factors have no end")

@@ -1,7 +1,9 @@
 """Corpora: one module per format, and the store of their features.
 
 `DATASETS` names the formats. To add one, write a module with a configuration whose ``format``
-is a literal and a loader ``load(name, config, progress) -> Corpus``, and add it to both here.
+is a literal and a loader ``load(name, config, progress) -> Corpus``, and add it to both here. The
+name is for messages and results. A loader raises a DataError that names all problems together, and
+a ConfigError where the folder names an environment variable that is not set.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from synergy.wording import Split
@@ -47,7 +47,6 @@ class Clip:
     ----------
     path : str
         Relative to the corpus folder, with forward slashes; unique within the corpus.
-    split : {"train", "valid", "test"}
     speaker : str
         Empty when the corpus does not say.
     duration_s : float
@@ -73,14 +72,12 @@ class Corpus:
     ----------
     name : str
         The name that the configuration gives it.
-    folder : Path
     clips : tuple of Clip
         Sorted by path.
     columns : tuple of str
         Every label column that the corpus has, also those without a value.
     fingerprint : str
         Hex digest of labels and audio content; the same on every machine.
-    licences : tuple of str
     notes : tuple of str
         What was done to it on the way in, with counts, one sentence each.
     """
@@ -91,7 +88,7 @@ class Corpus:
     columns: tuple[str, ...]
     fingerprint: str
     licences: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def audio_path(self, clip: Clip) -> Path:
         """Absolute path of a clip's audio file."""

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
 
 from synergy.audio.reading import cache_folder, read_duration
 from synergy.datasets.base import Clip, Progress
@@ -19,6 +21,7 @@ from synergy.errors import ConfigError, DataError
 from synergy.files import write_text_atomically
 from synergy.wording import SPLITS, problem_message, short_list
 
+_KEPT = TypeAdapter(dict[str, tuple[int, int, str, float]])
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -30,13 +33,7 @@ class FileFacts(NamedTuple):
 
 
 def expand_home(text: str) -> Path:
-    """Path with a leading ``~`` or ``~user`` expanded.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such home folder.
-    """
+    """Path with a leading ``~`` or ``~user`` expanded; ConfigError if there is no such home."""
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
@@ -44,13 +41,7 @@ def expand_home(text: str) -> Path:
 
 
 def expand_folder(text: str) -> Path:
-    """Path of a folder with ``${NAME}`` replaced from the environment and ``~`` expanded.
-
-    Raises
-    ------
-    ConfigError
-        If a named variable is not set, or there is no such home folder.
-    """
+    """Path with ``${NAME}`` from the environment (ConfigError if not set) and ``~`` expanded."""
     if unset := [name for name in _VARIABLE.findall(text) if not os.environ.get(name)]:
         names = " and ".join(dict.fromkeys(unset))
         raise ConfigError(
@@ -61,13 +52,7 @@ def expand_folder(text: str) -> Path:
 
 
 def corpus_folder(name: str, text: str) -> Path:
-    """Existing folder of the corpus ``name``, resolved; see `expand_folder`.
-
-    Raises
-    ------
-    DataError
-        If there is no such folder.
-    """
+    """Existing folder of the corpus ``name``, resolved; DataError if there is none."""
     folder = expand_folder(text)
     if not folder.is_dir():
         raise DataError(f"corpus {name}: expected a folder at {folder}, found none")
@@ -104,9 +89,11 @@ def file_facts(
     changed files are read. ``folder`` must be resolved.
     """
     kept = cache_folder() / "content" / f"{_hasher(str(folder).encode()).hexdigest()}.json"
-    known = _read_kept(kept)
-    facts: dict[str, FileFacts] = {}
-    entries: dict[str, list[Any]] = {}
+    try:
+        known = _KEPT.validate_json(kept.read_bytes(), strict=True)
+    except (OSError, ValueError):  # missing or damaged
+        known = {}
+    entries: dict[str, tuple[int, int, str, float]] = {}
     unreadable: dict[str, str] = {}
 
     def look(path: str) -> None:
@@ -114,14 +101,12 @@ def file_facts(
         try:
             state = file.stat()
             entry = known.get(path)
-            if entry is not None and entry[:2] == [state.st_size, state.st_mtime_ns]:
-                facts[path] = FileFacts(str(entry[2]), float(entry[3]))
-            else:
+            if entry is None or entry[:2] != (state.st_size, state.st_mtime_ns):
                 duration_s = read_duration(file)
                 with file.open("rb") as stream:
                     digest = hashlib.file_digest(stream, _hasher).hexdigest()
-                facts[path] = FileFacts(digest, duration_s)
-            entries[path] = [state.st_size, state.st_mtime_ns, *facts[path]]
+                entry = (state.st_size, state.st_mtime_ns, digest, duration_s)
+            entries[path] = entry
         except OSError as error:
             unreadable[path] = f"{path}: cannot be read ({error.strerror or error})"
         except DataError as error:
@@ -132,9 +117,11 @@ def file_facts(
             if progress is not None and done % 1000 == 0:
                 progress(done, len(paths))
     if any(known.get(path) != entry for path, entry in entries.items()):
-        _write_kept(kept, entries)
+        with contextlib.suppress(OSError):  # without it the next start is slower, nothing else
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_text_atomically(kept, json.dumps(entries, sort_keys=True))
     problems += [unreadable[path] for path in sorted(unreadable)]
-    return facts
+    return {path: FileFacts(*entry[2:]) for path, entry in entries.items()}
 
 
 def fingerprint(clips: Sequence[Clip], facts: Mapping[str, FileFacts]) -> str:
@@ -149,13 +136,7 @@ def fingerprint(clips: Sequence[Clip], facts: Mapping[str, FileFacts]) -> str:
 
 
 def refuse(name: str, folder: Path, clips: Iterable[Clip], problems: list[str]) -> None:
-    """Stop at the problems of a corpus, of which speakers with clips in several splits are one.
-
-    Raises
-    ------
-    DataError
-        With all problems, if there are any.
-    """
+    """Raise a DataError on the problems of a corpus; a speaker in several splits is one of them."""
     splits: dict[str, set[str]] = {}
     for clip in clips:
         if clip.speaker:
@@ -166,8 +147,9 @@ def refuse(name: str, folder: Path, clips: Iterable[Clip], problems: list[str]) 
         if len(found) > 1
     ]
     if shared:
-        found = short_list(shared)
-        problems.append(f"expected every speaker in one split, found in several: {found}")
+        problems.append(
+            f"expected every speaker in one split, found in several: {short_list(shared)}"
+        )
     if problems:
         raise DataError(problem_message(f"corpus {name} in {folder}", problems))
 
@@ -179,20 +161,3 @@ def hash_order(name: str) -> str:
 
 def _hasher(content: bytes = b"") -> hashlib.blake2b:
     return hashlib.blake2b(content, digest_size=16)
-
-
-def _read_kept(file: Path) -> dict[str, list[Any]]:
-    """Entries of an earlier start; a damaged or missing cache is an empty one."""
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {k: v for k, v in found.items() if isinstance(v, list) and len(v) == 4}
-
-
-def _write_kept(file: Path, entries: Mapping[str, list[Any]]) -> None:
-    with contextlib.suppress(OSError):  # without the cache the next start is slower, nothing else
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text_atomically(file, json.dumps(entries, sort_keys=True))

@@ -50,11 +50,9 @@ _TRAITS = {
     "senior": _Trait({"female": 196.0, "male": 104.0}, 0.95, 142.0, 0.30, 3500.0),
 }
 # Standard deviations between the speakers of a group.
-_F0_OCTAVES = 0.11
+_F0_OCTAVES, _TREMOR_OCTAVES, _CUTOFF_OCTAVES = 0.11, 0.7, 0.5
 _FORMANTS = 0.05
 _WORDS_PER_MINUTE = 23.0
-_TREMOR_OCTAVES = 0.7
-_CUTOFF_OCTAVES = 0.5
 
 Level = Annotated[float, Field(ge=-20.0, le=60.0)]
 
@@ -140,15 +138,12 @@ class Speaker:
 
     Attributes
     ----------
-    name, gender, age_group : str
     variant, accent : str
         Voice of eSpeak NG.
-    f0_hz : float
-        Usual fundamental frequency.
+    f0_hz, words_per_minute : float
+        Usual fundamental frequency and pace; clips vary the pace by up to 8 %.
     formants : float
         Formant frequencies relative to the voice; above 1 for a shorter vocal tract.
-    words_per_minute : float
-        Before its clips vary it by up to 8 %.
     pitch_range : int
         Liveliness of the intonation, 0 to 99.
     tremor, tremor_hz : float
@@ -183,9 +178,9 @@ class ClipPlan:
     entropy: tuple[int, ...]
 
 
-def draw_speaker(name: str, number: int, entropy: tuple[int, ...]) -> Speaker:
+def _draw_speaker(name: str, number: int, entropy: tuple[int, ...]) -> Speaker:
     """Speaker ``number`` of a split; the groups of gender and age take turns."""
-    rng = np.random.default_rng((*entropy, number))
+    rng = np.random.default_rng(entropy)
     gender, age_group = GROUPS[number % len(GROUPS)]
     trait = _TRAITS[age_group]
     return Speaker(
@@ -215,7 +210,7 @@ def plan_clips(config: DemoSpeechConfig) -> tuple[ClipPlan, ...]:
     for place, split in enumerate(SPLITS):
         count, words = getattr(config.speakers, split), len(config.words)
         speakers = [
-            draw_speaker(f"s{named + number + 1:04d}", number, (config.seed, 0, place))
+            _draw_speaker(f"s{named + number + 1:04d}", number, (config.seed, 0, place, number))
             for number in range(count)
         ]
         named += count

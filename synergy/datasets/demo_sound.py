@@ -19,6 +19,7 @@ EDGE_SAMPLES = SAMPLE_RATE_HZ // 50  # no speech in the first and the last 20 ms
 NOISES = ("white", "pink", "brown", "hum", "coloured", "crowd")
 
 Speak = Callable[[dict[str, Any]], tuple[np.ndarray, int]]
+"""From a request to eSpeak NG to int16 samples [T] and their rate in Hz."""
 
 _LONGEST_WORD = int(0.86 * SAMPLE_RATE_HZ)
 _FADE = SAMPLE_RATE_HZ // 200
@@ -49,24 +50,14 @@ class RenderedClip:
 
 
 def draw_noise(kind: str, rng: np.random.Generator) -> np.ndarray:
-    """One second of background noise.
+    """One second of background noise, float64 (16000,), root mean square 1.
 
-    Parameters
-    ----------
-    kind : str
-        One of `NOISES`. ``coloured`` has a random spectrum; ``crowd`` swells like distant
-        chatter but holds no voice.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of float64, shape (16000,)
-        Root mean square 1.
+    ``coloured`` has a random spectrum; ``crowd`` swells like distant chatter but holds no voice.
 
     Raises
     ------
     ValueError
-        On an unknown kind.
+        If ``kind`` is none of `NOISES`.
     """
     seconds = np.arange(CLIP_SAMPLES) / SAMPLE_RATE_HZ
     match kind:
@@ -159,12 +150,6 @@ def _place(length: int, rng: np.random.Generator) -> tuple[tuple[int, int], ...]
 
 def render_clip(plan: ClipPlan, speak: Speak) -> RenderedClip:
     """Speak, age, place and mix with noise; the same samples at every call.
-
-    Parameters
-    ----------
-    plan : ClipPlan
-    speak : callable
-        From a request to int16 samples [T] and their rate in Hz.
 
     Raises
     ------

@@ -33,7 +33,7 @@ from synergy.datasets.demo_plan import ClipPlan, DemoSpeechConfig, plan_clips
 from synergy.datasets.demo_sound import CLIP_SAMPLES, RenderedClip, render_clip
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.errors import DataError, MissingExtraError
-from synergy.files import is_partial, json_text, partial_path
+from synergy.files import PARTIAL, json_text, partial_path
 from synergy.seeding import digest
 from synergy.wording import SPLITS
 
@@ -52,6 +52,8 @@ class EspeakVoice:
     ------
     MissingExtraError
         If the extra ``demo`` is not installed.
+    DataError
+        If eSpeak NG refuses a request or has ended.
     """
 
     def __init__(self) -> None:
@@ -76,13 +78,7 @@ class EspeakVoice:
         self._process.communicate()  # ends its input, on which it ends itself
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The reply to one request, in the form of `synergy.datasets.espeak`.
-
-        Raises
-        ------
-        DataError
-            If eSpeak NG refuses the request or has ended.
-        """
+        """The reply to one request, in the form of `synergy.datasets.espeak`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -95,13 +91,9 @@ class EspeakVoice:
         return reply
 
     def speak(self, request: Mapping[str, Any]) -> tuple[np.ndarray, int]:
-        """Samples of one utterance, int16 [T], and their rate in Hz; fails as `ask` does."""
+        """Samples of one utterance, int16 [T], and their rate in Hz."""
         reply = self.ask(request)
         return np.frombuffer(base64.b64decode(reply["pcm"]), np.int16), int(reply["sample_rate"])
-
-    def version(self) -> str:
-        """Version of eSpeak NG; another one speaks other samples."""
-        return str(self.ask({"describe": True})["version"])
 
 
 def load_demo_speech(
@@ -109,24 +101,10 @@ def load_demo_speech(
 ) -> Corpus:
     """The embedded corpus, rendered into the cache when it is not there yet.
 
-    Parameters
-    ----------
-    name : str
-        Name of the corpus in messages and results.
-    config : DemoSpeechConfig
-    progress : callable, optional
-        Called with the number of clips rendered and of all clips; not at all when there is
-        nothing to render.
-
-    Raises
-    ------
-    MissingExtraError
-        If the extra ``demo`` is not installed.
-    DataError
-        If eSpeak NG fails or a word does not fit into one second.
+    Errors and progress are those of `render_demo_speech`, called when something is to be rendered.
     """
     with EspeakVoice() as voice:
-        version = voice.version()
+        version = str(voice.ask({"describe": True})["version"])  # another speaks other samples
     identity = {
         "config": config.model_dump(mode="json"),
         "generator_version": GENERATOR_VERSION,
@@ -135,8 +113,17 @@ def load_demo_speech(
     folder = cache_folder() / "demo_speech" / digest(identity)
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = partial_path(folder)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
-            _build(folder, config, identity, progress)
+            for left_over in folder.parent.glob(f".{folder.name}.*{PARTIAL}"):
+                shutil.rmtree(left_over, ignore_errors=True)
+            try:
+                if not folder.is_dir():  # else whoever held the lock before has built it
+                    render_demo_speech(partial, config, progress)
+                    (partial / "corpus.json").write_text(json_text(identity), encoding="utf-8")
+                    partial.rename(folder)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
     corpus = load_manifest(name, ManifestConfig(folder=str(folder)))
     low, high = config.snr_db
     note = (
@@ -145,24 +132,6 @@ def load_demo_speech(
         "scores on it say little about real speech"
     )
     return replace(corpus, notes=(note, *corpus.notes))
-
-
-def _build(
-    folder: Path, config: DemoSpeechConfig, identity: object, progress: Progress | None
-) -> None:
-    """Render beside ``folder`` and rename; the caller holds the lock."""
-    if folder.is_dir():  # by whoever held the lock before
-        return
-    for left_over in folder.parent.iterdir():
-        if is_partial(left_over) and folder.name in left_over.name:
-            shutil.rmtree(left_over, ignore_errors=True)
-    partial = partial_path(folder)
-    try:
-        render_demo_speech(partial, config, progress)
-        (partial / "corpus.json").write_text(json_text(identity), encoding="utf-8")
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def render_demo_speech(
@@ -179,7 +148,7 @@ def render_demo_speech(
         To be created.
     config : DemoSpeechConfig
     progress : callable, optional
-        Called from this thread with the number of clips rendered and of all clips.
+        Called from this thread.
     workers : int, optional
         Processes that speak; the files do not depend on it. Twice the cores by default, since
         each of them waits while its clip is mixed.
@@ -194,32 +163,33 @@ def render_demo_speech(
     plans = plan_clips(config)
     for split in SPLITS:
         (folder / "audio" / split).mkdir(parents=True)
-    rendered: list[RenderedClip] = []
+    manifest: list[dict[str, str]] = []
+    segments: list[dict[str, str]] = []
     with ExitStack() as stack:
         voices: SimpleQueue[EspeakVoice] = SimpleQueue()
         count = workers or min(16, 2 * (os.cpu_count() or 1))
         for _ in range(count):
             voices.put(stack.enter_context(EspeakVoice()))
 
-        def render(plan: ClipPlan) -> RenderedClip:
+        def render(plan: ClipPlan) -> tuple[dict[str, str], list[dict[str, str]]]:
             voice = voices.get()
             try:
                 clip = render_clip(plan, voice.speak)
             finally:
                 voices.put(voice)
             soundfile.write(folder / plan.path, clip.samples, SAMPLE_RATE_HZ, subtype="PCM_16")
-            return replace(clip, samples=np.zeros(0, np.int16))
+            return _manifest_row(plan, clip), _segment_rows(plan, clip)
 
         # Threads do: speaking is another process, and numpy and the encoder free the lock.
         pool = ThreadPoolExecutor(count)
         stack.callback(pool.shutdown, cancel_futures=True)
-        for clip in pool.map(render, plans):
-            rendered.append(clip)
+        for row, own in pool.map(render, plans):
+            manifest.append(row)
+            segments += own
             if progress is not None:
-                progress(len(rendered), len(plans))
-    pairs = list(zip(plans, rendered, strict=True))
-    _write_csv(folder / "segments.csv", [row for pair in pairs for row in _segment_rows(*pair)])
-    _write_csv(folder / "manifest.csv", [_manifest_row(*pair) for pair in pairs])
+                progress(len(manifest), len(plans))
+    _write_csv(folder / "segments.csv", segments)
+    _write_csv(folder / "manifest.csv", manifest)
 
 
 def _manifest_row(plan: ClipPlan, clip: RenderedClip) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 Reads one JSON object a line on stdin and answers each with one JSON object a line on stdout:
 
-``{"describe": true}`` -> ``{"version": "1.52.0", "sample_rate": 22050}``
+``{"describe": true}`` -> ``{"version": "1.52.0"}``
 ``{"text": "yes", "accent": "en-us", "variant": "f3", "rate": 170, "pitch": 50, "range": 50}``
 -> ``{"pcm": base64 of int16, "sample_rate": 22050}``
 
@@ -11,8 +11,7 @@ Anything that cannot be spoken is answered with ``{"error": sentence}``.
 The library is GPL-licensed and therefore loaded here only; nothing else of the package is
 imported. It seeds its noise by the clock, and it keeps phase and noise from call to call, so that
 an utterance depends on those before. Therefore the seed is set here, and every utterance is spoken
-in a process of its own that has said nothing but the same first words: a fork where the system
-has one, else a fresh interpreter, which says the same, only slower.
+by a fork that has said nothing but the same first words.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ import ctypes
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,29 +28,15 @@ from typing import Any
 _SYNCHRONOUS = 2
 _UTF8 = 1
 _PARAMETERS = {"rate": (1, 80, 450), "pitch": (3, 0, 99), "range": (4, 0, 99)}
-_FIRST_WORDS = {
-    "text": "ready",
-    "accent": "en",
-    "variant": "f1",
-    "rate": 170,
-    "pitch": 50,
-    "range": 50,
-}
+_VOICE = {"accent": "en", "variant": "f1", "rate": 170, "pitch": 50, "range": 50}
+_FIRST_WORDS = {"text": "ready", **_VOICE}
 _CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
 )
 
 
 class Library:
-    """eSpeak NG, loaded, and as it always is before it speaks.
-
-    Raises
-    ------
-    RuntimeError
-        If the library does not start.
-    ValueError
-        If it lacks the voice of the first words.
-    """
+    """eSpeak NG, loaded, in its state before it speaks; RuntimeError if it does not start."""
 
     def __init__(self) -> None:
         import espeakng_loader
@@ -84,13 +68,7 @@ class Library:
         return self._library.espeak_Info(None).decode().split()[0]
 
     def check(self, request: dict[str, Any]) -> None:
-        """Refuse what the library would replace by something else without a word.
-
-        Raises
-        ------
-        ValueError
-            On an unknown variant, a number outside its range or an empty text.
-        """
+        """Refuse, with a ValueError, what the library would silently replace by something else."""
         # An unknown variant falls back to the plain voice, with the return code of success.
         variants = sorted(path.name for path in (self.data / "voices" / "!v").iterdir())
         if request["variant"] not in variants:
@@ -107,12 +85,7 @@ class Library:
     def speak(self, request: dict[str, Any]) -> bytes:
         """Samples of one utterance as int16 in the order of this machine, at `sample_rate`.
 
-        Raises
-        ------
-        ValueError
-            As `check`, and on an unknown accent.
-        RuntimeError
-            If the library fails or gives no sound.
+        Raises ValueError as `check` and on an unknown accent, RuntimeError if there is no sound.
         """
         self.check(request)
         voice = f"{request['accent']}+{request['variant']}"
@@ -138,7 +111,7 @@ def answer(library: Library, request: dict[str, Any]) -> dict[str, Any]:
     """The reply to one request, spoken in this very process."""
     try:
         if request.get("describe"):
-            return {"version": library.version, "sample_rate": library.sample_rate}
+            return {"version": library.version}
         pcm = base64.b64encode(library.speak(request)).decode()
         return {"pcm": pcm, "sample_rate": library.sample_rate}
     except (ValueError, RuntimeError) as error:
@@ -147,54 +120,30 @@ def answer(library: Library, request: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"expected the key {error} in the request"}
 
 
-def _answer_forked(library: Library, line: str) -> str:
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:  # pragma: no cover - the parent's tracer does not see it
-        status = 1
-        try:
-            os.close(read_end)
-            with os.fdopen(write_end, "w") as pipe:
-                pipe.write(json.dumps(answer(library, json.loads(line))))
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(write_end)
-    with os.fdopen(read_end) as pipe:
-        reply = pipe.read()
-    _, status = os.waitpid(child, 0)
-    return reply if status == 0 else json.dumps({"error": f"eSpeak NG ended with status {status}"})
-
-
-def _answer_fresh(line: str) -> str:
-    command = [sys.executable, "-P", __file__, "--once"]
-    done = subprocess.run(command, input=line, capture_output=True, text=True)
-    return done.stdout.strip() or json.dumps({"error": f"eSpeak NG: {done.stderr.strip()}"})
-
-
-def _start() -> Library | dict[str, Any]:
-    """The library, or the reply to every request when it does not start."""
-    try:
-        return Library()
-    except (ImportError, OSError, AttributeError, RuntimeError, ValueError) as error:
-        return {"error": f"eSpeak NG cannot be loaded ({error})"}
-
-
 def main() -> None:
-    """Answer requests until stdin ends; with ``--once``, one request in this process."""
+    """Answer requests until stdin ends."""
     # An interrupt reaches the whole group of processes; this one ends with its input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    library = _start()
-    forks = hasattr(os, "fork") and "--fresh" not in sys.argv
+    library, failed = None, ""
+    try:
+        library = Library()
+    except (ImportError, OSError, AttributeError, RuntimeError, ValueError) as error:
+        failed = f"eSpeak NG cannot be loaded ({error})"
     for line in sys.stdin:
-        if isinstance(library, dict):
-            print(json.dumps(library), flush=True)
-        elif "--once" in sys.argv:
-            print(json.dumps(answer(library, json.loads(line))), flush=True)
-            break
-        else:
-            reply = _answer_forked(library, line) if forks else _answer_fresh(line)
-            print(reply, flush=True)
+        if library is None:
+            print(json.dumps({"error": failed}), flush=True)
+            continue
+        child = os.fork()
+        if child == 0:  # pragma: no cover - the parent's tracer does not see it
+            status = 1
+            try:
+                print(json.dumps(answer(library, json.loads(line))), flush=True)
+                status = 0
+            finally:
+                os._exit(status)
+        _, status = os.waitpid(child, 0)
+        if status != 0:
+            print(json.dumps({"error": f"eSpeak NG ended with status {status}"}), flush=True)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -36,24 +35,18 @@ from synergy.wording import problem_message
 FORMAT_VERSION = 1
 _DTYPE = np.dtype("<f2")
 _BUILDING = ".building"
+# What reading a store raises that is not there, or is damaged.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, StopIteration)
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureStore:
     """Features of one corpus, read from disk as they are used.
 
-    Attributes
-    ----------
-    folder : Path
-    digest : str
-        Of the corpus fingerprint and the feature configuration.
-    features : memmap, shape (all frames, M)
-        float16, read-only.
-    offsets : mapping of str to (int, int)
-        Path of a clip to its first frame and its number of frames.
-    train_sum, train_squares : ndarray, shape (M,)
-        float64 sums over the frames of the train split, of values and of their squares.
-    train_frames : int
+    ``features`` is read-only, float16 [all frames, M]; ``offsets`` lead from the path of a clip to
+    its first frame and its number of frames. ``train_sum`` and ``train_squares``, float64 [M], are
+    sums over the ``train_frames`` of the train split, of values and of their squares. ``digest`` is
+    that of the corpus fingerprint and the feature configuration.
     """
 
     folder: Path
@@ -69,10 +62,6 @@ class FeatureStore:
         first, frames = self.offsets[path]
         return self.features[first : first + frames]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A worker maps the same file; the features themselves never travel.
-        return _load, (self.folder,)
-
 
 def open_store(
     corpus: Corpus,
@@ -82,14 +71,8 @@ def open_store(
 ) -> FeatureStore:
     """Open the features of a corpus, and compute them first where they are missing.
 
-    Parameters
-    ----------
-    corpus : Corpus
-    features : FeatureConfig
-    workers : int
-        Processes that compute; a small corpus is computed in this one. At least 1.
-    progress : callable, optional
-        Called with the number of clips done and of all clips, only while computing.
+    ``workers`` processes, at least 1, compute; a small corpus is computed in this one.
+    ``progress`` is called with the number of clips done and of all clips, only while computing.
 
     Raises
     ------
@@ -100,37 +83,28 @@ def open_store(
     text = json.dumps(key, sort_keys=True)
     parent = cache_folder() / "features"
     folder = parent / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    store = _try_load(folder)
-    if store is not None:
-        return store
+    with suppress(*_DAMAGE):
+        return _load(folder)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            store = _try_load(folder)  # another process may have built it while this one waited
-            if store is None:
-                _remove_abandoned(folder)
-                results = extract(corpus, features, workers)
-                _build(folder, corpus, features, results, progress)
-                store = _load(folder)
+            with suppress(*_DAMAGE):  # another process may have built it while this one waited
+                return _load(folder)
+            _remove_abandoned(folder)
+            _build(folder, corpus, features, workers, progress)
+            return _load(folder)
     except OSError as error:
         raise DataError(
             f"the features of corpus {corpus.name} cannot be kept in {parent} "
             f"({error.strerror or error}); set SYNERGY_CACHE to a folder that can be written"
         ) from error
-    return store
 
 
 def normalisation(stores: Mapping[str, FeatureStore], corpora: Iterable[str]) -> Normalisation:
     """Mean and standard deviation, at least 1e-3, over the train splits of some corpora.
 
-    Each corpus weighs the same, whatever its size.
-
-    Parameters
-    ----------
-    stores : mapping of str to FeatureStore
-        By name of the corpus.
-    corpora : iterable of str
-        Names of the corpora that count; order and repetition play no part.
+    Each corpus weighs the same, whatever its size. Of the ``stores``, by name of the corpus, those
+    of ``corpora`` count; order and repetition play no part.
 
     Raises
     ------
@@ -152,33 +126,26 @@ def normalisation(stores: Mapping[str, FeatureStore], corpora: Iterable[str]) ->
 
 
 def _build(
-    folder: Path,
-    corpus: Corpus,
-    config: FeatureConfig,
-    results: Iterable[np.ndarray | str],
-    progress: Progress | None,
+    folder: Path, corpus: Corpus, config: FeatureConfig, workers: int, progress: Progress | None
 ) -> None:
-    """Write what `extract` gives beside ``folder`` and move it there; call with the lock held."""
+    """Write a store beside ``folder`` and move it there; call with the lock held."""
     building = folder.with_name(folder.name + _BUILDING)
     shutil.rmtree(building, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)  # damaged, else it would have been opened
     building.mkdir()
     unreadable: list[str] = []
+    index: list[tuple[str, int, int]] = []
     total, squares = np.zeros((2, config.mels))
     train_frames = frames = 0
     try:
-        with (
-            (building / "features.f16").open("wb") as stream,
-            (building / "index.csv").open("w", newline="", encoding="utf-8") as table,
-        ):
-            index = csv.writer(table, lineterminator="\n")
-            index.writerow(("path", "first_frame", "frames"))
-            for done, (clip, result) in enumerate(zip(corpus.clips, results, strict=True), 1):
+        results = zip(corpus.clips, extract(corpus, config, workers), strict=True)
+        with (building / "features.f16").open("wb") as stream:
+            for done, (clip, result) in enumerate(results, 1):
                 if isinstance(result, str):
                     unreadable.append(result)
                 else:
                     stream.write(result.astype(_DTYPE, copy=False).tobytes())
-                    index.writerow((clip.path, frames, len(result)))
+                    index.append((clip.path, frames, len(result)))
                     frames += len(result)
                     if clip.split == "train":
                         exact = result.astype(np.float64)
@@ -190,6 +157,10 @@ def _build(
         if unreadable:
             heading = f"corpus {corpus.name}: {len(unreadable)} audio files cannot be used"
             raise DataError(problem_message(heading, unreadable, limit=len(unreadable)))
+        with (building / "index.csv").open("w", newline="", encoding="utf-8") as table:
+            rows = [("path", "first_frame", "frames"), *index]
+            csv.writer(table, lineterminator="\n").writerows(rows)
+        sums = {"sum": total.tolist(), "sum_of_squares": squares.tolist()}
         meta = {
             "format": FORMAT_VERSION,
             "digest": folder.name,
@@ -198,11 +169,7 @@ def _build(
             "frames": frames,
             "mels": config.mels,
             "clips": len(corpus.clips),
-            "train": {
-                "frames": train_frames,
-                "sum": total.tolist(),
-                "sum_of_squares": squares.tolist(),
-            },
+            "train": {"frames": train_frames, **sums},
         }
         (building / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
         for file in building.iterdir():
@@ -221,25 +188,15 @@ def _remove_abandoned(folder: Path) -> None:
                 shutil.rmtree(building, ignore_errors=True)
 
 
-def _try_load(folder: Path) -> FeatureStore | None:
-    """The store, or None where there is none or it is damaged."""
-    try:
-        return _load(folder)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _load(folder: Path) -> FeatureStore:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    shape = (int(meta["frames"]), int(meta["mels"]))
+    train, shape = meta["train"], (int(meta["frames"]), int(meta["mels"]))
     file = folder / "features.f16"
     if file.stat().st_size != shape[0] * shape[1] * _DTYPE.itemsize:
         raise ValueError(f"{file}: expected {shape[0]} frames of {shape[1]} values")
     with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
-        offsets = {
-            row["path"]: (int(row["first_frame"]), int(row["frames"]))
-            for row in csv.DictReader(stream)
-        }
+        next(stream)
+        offsets = {path: (int(first), int(frames)) for path, first, frames in csv.reader(stream)}
     if len(offsets) != meta["clips"]:
         raise ValueError(f"{folder / 'index.csv'}: expected {meta['clips']} clips")
     return FeatureStore(
@@ -247,7 +204,7 @@ def _load(folder: Path) -> FeatureStore:
         digest=str(meta["digest"]),
         features=np.memmap(file, dtype=_DTYPE, mode="r", shape=shape),
         offsets=offsets,
-        train_sum=np.asarray(meta["train"]["sum"], np.float64),
-        train_squares=np.asarray(meta["train"]["sum_of_squares"], np.float64),
-        train_frames=int(meta["train"]["frames"]),
+        train_sum=np.asarray(train["sum"], np.float64),
+        train_squares=np.asarray(train["sum_of_squares"], np.float64),
+        train_frames=int(train["frames"]),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -14,7 +15,6 @@ from synergy.datasets.base import Clip, Corpus, Progress, Segment, finite_number
 from synergy.datasets.content import (
     FileFacts,
     corpus_folder,
-    expand_folder,
     file_facts,
     fingerprint,
     hash_order,
@@ -23,18 +23,10 @@ from synergy.datasets.content import (
 )
 from synergy.errors import DataError
 from synergy.files import StrictModel
-from synergy.wording import Split, counted, did_you_mean, short_list
-
-__all__ = ["ManifestConfig", "expand_folder", "load_manifest"]
+from synergy.wording import SPLITS, Split, counted, did_you_mean, short_list
 
 _NOT_LABELS = frozenset({"path", "split", "speaker", "duration_s", "licence"})
-_SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "valid": "valid",
-    "validation": "valid",
-    "dev": "valid",
-    "test": "test",
-}
+_SPLIT_NAMES: dict[str, Split] = {**{s: s for s in SPLITS}, "validation": "valid", "dev": "valid"}
 # Compressed audio is longer or shorter than its source by an encoder's padding.
 _DURATION_TOLERANCE_S = 0.1
 _DURATION_TOLERANCE = 0.05
@@ -53,33 +45,15 @@ class ManifestConfig(StrictModel):
     )
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One row of a CSV file: where it stands and its cells, by column, stripped."""
-
-    where: str
-    cells: Mapping[str, str]
-
-    def __getitem__(self, column: str) -> str:
-        return self.cells.get(column, "")
+_Rows = Sequence[tuple[str, Mapping[str, str]]]
+"""Where each row of a CSV file stands, and its cells by column, empty where there is no such."""
 
 
 def load_manifest(name: str, config: ManifestConfig, progress: Progress | None = None) -> Corpus:
     """Read and check a manifest folder.
 
-    Parameters
-    ----------
-    name : str
-        Name of the corpus in messages and results.
-    config : ManifestConfig
-
-    Raises
-    ------
-    ConfigError
-        If the folder names an environment variable that is not set.
-    DataError
-        If a file is missing or damaged, a path leaves the folder, a cell is wrong or a speaker
-        is in several splits; names all problems together.
+    Problems are a missing or damaged file, a path that leaves the folder, a wrong cell and a
+    speaker in several splits.
     """
     folder = corpus_folder(name, config.folder)
     columns, rows = _read_csv(folder / "manifest.csv", ("path", "split"))
@@ -92,7 +66,7 @@ def load_manifest(name: str, config: ManifestConfig, progress: Progress | None =
         if path in facts
     }
     if (folder / "segments.csv").exists():
-        listed = {str(PurePosixPath(row["path"])) for row in rows}
+        listed = {str(PurePosixPath(row["path"])) for _, row in rows}
         clips = _with_segments(folder, clips, listed, problems)
     if not rows:
         problems.append("manifest.csv has no rows")
@@ -108,12 +82,12 @@ def load_manifest(name: str, config: ManifestConfig, progress: Progress | None =
         clips=ordered,
         columns=tuple(column for column in columns if column not in _NOT_LABELS),
         fingerprint=fingerprint(ordered, facts),
-        licences=tuple(sorted({row["licence"] for row in rows} - {""})),
+        licences=tuple(sorted({row["licence"] for _, row in rows} - {""})),
         notes=tuple(notes),
     )
 
 
-def _read_csv(file: Path, required: Sequence[str]) -> tuple[list[str], list[_Row]]:
+def _read_csv(file: Path, required: Sequence[str]) -> tuple[list[str], _Rows]:
     """Header and rows of a CSV file in UTF-8."""
     if not file.is_file():
         raise DataError(f"expected {file.name} in {file.parent}, found none")
@@ -139,38 +113,34 @@ def _read_csv(file: Path, required: Sequence[str]) -> tuple[list[str], list[_Row
             f"{file}: expected {counted(len(header), 'cell')} in every row, found another number "
             f"in line {short_list(map(str, ragged))}"
         )
-    return header, [
-        _Row(f"{file.name} line {line}", dict(zip(header, map(str.strip, cells), strict=True)))
-        for line, cells in rows
-    ]
+    stripped = ((line, zip(header, map(str.strip, cells), strict=True)) for line, cells in rows)
+    return header, [(f"{file.name} line {n}", defaultdict(str, cells)) for n, cells in stripped]
 
 
 def _clips(
-    folder: Path, columns: Sequence[str], rows: Sequence[_Row], problems: list[str]
+    folder: Path, columns: Sequence[str], rows: _Rows, problems: list[str]
 ) -> dict[str, Clip]:
     """Clips by path, without segments; the duration is 0 where the manifest gives none."""
     clips: dict[str, Clip] = {}
     labels = [column for column in columns if column not in _NOT_LABELS]
-    for row in rows:
+    for where, row in rows:
         if not row["path"]:
-            problems.append(f"{row.where}: the path is empty")
+            problems.append(f"{where}: the path is empty")
             continue
         path, problem = safe_path(folder, row["path"])
         split = _SPLIT_NAMES.get(row["split"].lower())
         duration_s = finite_number(row["duration_s"]) if row["duration_s"] else 0.0
         if problem:
-            problems.append(f"{row.where}: {problem}")
+            problems.append(f"{where}: {problem}")
         if path in clips:
-            problems.append(f"{row.where}: {path} is listed twice")
+            problems.append(f"{where}: {path} is listed twice")
         if split is None:
             problems.append(
-                f"{row.where}: expected the split train, valid or test, found {row['split']!r}"
+                f"{where}: expected the split train, valid or test, found {row['split']!r}"
                 + did_you_mean(row["split"], _SPLIT_NAMES)
             )
         if duration_s is None or (row["duration_s"] and duration_s <= 0):
-            problems.append(
-                f"{row.where}: expected duration_s in seconds, found {row['duration_s']!r}"
-            )
+            problems.append(f"{where}: expected duration_s in seconds, found {row['duration_s']!r}")
         if problem is None:
             values = {column: row[column] for column in labels if row[column]}
             clips[path] = Clip(path, split or "train", row["speaker"], duration_s or 0.0, values)
@@ -196,24 +166,24 @@ def _with_segments(
     """Clips with the rows of ``segments.csv``, ordered by time."""
     _, rows = _read_csv(folder / "segments.csv", ("path", "start_s", "end_s", "label"))
     segments: dict[str, set[Segment]] = {}
-    for row in rows:
+    for where, row in rows:
         path = str(PurePosixPath(row["path"]))
         start_s, end_s = finite_number(row["start_s"]), finite_number(row["end_s"])
         if path not in clips:
             if path not in listed:
-                problems.append(f"{row.where}: {row['path']} is not in manifest.csv")
+                problems.append(f"{where}: {row['path']} is not in manifest.csv")
         elif start_s is None or end_s is None or not 0 <= start_s < end_s:
             problems.append(
-                f"{row.where}: expected 0 <= start_s < end_s in seconds, "
+                f"{where}: expected 0 <= start_s < end_s in seconds, "
                 f"found {row['start_s']!r} and {row['end_s']!r}"
             )
         elif end_s > clips[path].duration_s + _DURATION_TOLERANCE_S:
             problems.append(
-                f"{row.where}: the segment ends at {end_s:g} s, "
+                f"{where}: the segment ends at {end_s:g} s, "
                 f"the clip at {clips[path].duration_s:g} s"
             )
         elif not row["label"]:
-            problems.append(f"{row.where}: the label is empty")
+            problems.append(f"{where}: the label is empty")
         else:
             segment = Segment(start_s, end_s, row["label"], row["label_source"])
             segments.setdefault(path, set()).add(segment)

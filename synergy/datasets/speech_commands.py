@@ -45,20 +45,8 @@ def load_speech_commands(
 ) -> Corpus:
     """Read a Speech Commands folder: label column ``word``, speaker from the file name.
 
-    Noise recordings become clips without a word and with no segments, split by file.
-
-    Parameters
-    ----------
-    name : str
-        Name of the corpus in messages and results.
-    config : SpeechCommandsConfig
-
-    Raises
-    ------
-    ConfigError
-        If the folder names an environment variable that is not set.
-    DataError
-        If lists, words or files are missing or damaged, or a speaker is in several splits.
+    Noise recordings become clips without a word and with no segments, split by file. Problems are
+    missing or damaged lists, words and files, and a speaker in several splits.
     """
     folder = corpus_folder(name, config.folder)
     problems: list[str] = []
@@ -80,9 +68,8 @@ def load_speech_commands(
     absent = sum(path.split("/")[0] in words and path not in found for path in listed)
     if absent:
         notes.append(f"corpus {name}: {counted(absent, 'file')} of its lists are not in the folder")
-    noise = _noise(folder)
-    found |= {path: (split, "", "") for path, split in noise.items()}
-    if noise:
+    if noise := _noise(folder):
+        found |= {path: (split, "", "") for path, split in noise.items()}
         notes.append(
             f"corpus {name}: {counted(len(noise), 'noise recording')} without a word, "
             f"{sum(split == 'train' for split in noise.values())} of them in train"

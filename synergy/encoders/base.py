@@ -50,22 +50,13 @@ class Encoder(Protocol):
     def widened(self, factor: float) -> Encoder:
         """The same encoder with the output channels of each block times ``factor``, rounded.
 
-        Raises
-        ------
-        ValueError
-            If there is no encoder of that width.
+        Raises a ValueError if there is no encoder of that width.
         """
         ...
 
 
 def encoder_at(encoder: Encoder, width: float) -> Encoder:
-    """The encoder with ``width`` times its channels.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such encoder.
-    """
+    """The encoder with ``width`` times its channels; ConfigError if there is none."""
     if width == 1.0:
         return encoder
     try:

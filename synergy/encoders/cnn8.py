@@ -10,8 +10,6 @@ from torch import nn
 
 from synergy.files import StrictModel
 
-DEPTH = 8
-
 Width = Annotated[int, Field(ge=1, le=1024)]
 Stride = Annotated[int, Field(ge=1, le=8)]
 
@@ -40,15 +38,14 @@ class Cnn8(StrictModel):
     @model_validator(mode="after")
     def _eight_of_each(self) -> Cnn8:
         for key in ("channels", "mel_strides", "frame_strides"):
-            found = len(getattr(self, key))
-            if found != DEPTH:
-                raise ValueError(f"{key}: expected {DEPTH} numbers, one per block, found {found}")
+            if (found := len(getattr(self, key))) != self.depth:
+                raise ValueError(f"{key}: expected 8 numbers, one per block, found {found}")
         return self
 
     @property
     def depth(self) -> int:
-        """Number of blocks."""
-        return DEPTH
+        """Eight."""
+        return 8
 
     def output_shape(self, mels: int) -> tuple[int, int]:
         """Channels and mel bands after block 8."""

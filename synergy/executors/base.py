@@ -19,14 +19,9 @@ Work = Callable[[Any, Report], Any]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One call of the work function.
+    """One call of the work function, with a payload that can be pickled.
 
-    Attributes
-    ----------
-    key : str
-        Comes back with reports and the outcome.
-    payload : object
-        First argument of the work function; can be pickled.
+    The ``key`` comes back with reports and the outcome.
     """
 
     key: str
@@ -35,18 +30,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended.
+    """How the job with this key ended.
 
-    Attributes
-    ----------
-    key : str
-        Key of the job.
-    value : object
-        What the work function returned; None when it failed.
-    error : str, optional
-        Why it failed, in one sentence; None when it did not.
-    detail : str
-        Traceback of the failure, empty where there is none.
+    ``value`` is what the work function returned, None when it failed; then ``error`` says why in
+    one sentence, and ``detail`` is the traceback, empty where there is none.
     """
 
     key: str
@@ -65,16 +52,9 @@ class Executor(Protocol):
 
         Closing the generator ends what still runs; `contextlib.closing` does so for certain.
         An exception inside a job becomes an outcome with an error; KeyboardInterrupt in the
-        calling process goes through.
-
-        Parameters
-        ----------
-        work : callable
-            A function at the top level of a module.
-        jobs : iterable of Job
-        on_report : callable
-            Called in this process with the key of a job and each message that it reports, in
-            the order of the reports and before the job's outcome.
+        calling process goes through. ``on_report`` is called in this process with the key of a
+        job and each message that it reports, in the order of the reports and before the job's
+        outcome.
 
         Raises
         ------
@@ -88,11 +68,10 @@ def attempt(work: Work, job: Job, report: Report) -> Outcome:
     """Run one job here; whatever it raises, but KeyboardInterrupt, becomes the outcome."""
     try:
         return Outcome(job.key, work(job.payload, report))
-    except SynergyError as error:
-        return Outcome(job.key, error=str(error), detail=traceback.format_exc())
     except (Exception, SystemExit) as error:  # sys.exit in one job does not end the others
-        first_line = next(iter(str(error).strip().splitlines()), "")
-        sentence = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
+        sentence = str(error)
+        if not isinstance(error, SynergyError):
+            sentence = ": ".join([type(error).__name__, *sentence.strip().splitlines()[:1]])
         return Outcome(job.key, error=sentence, detail=traceback.format_exc())
 
 

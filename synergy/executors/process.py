@@ -1,34 +1,35 @@
-"""Spawned worker processes that take jobs over pipes, one torch thread each."""
+"""Spawned worker processes that take jobs over pipes, one torch thread each.
+
+Plain `pickle` packs what travels: the pickler of multiprocessing would hand tensors over in shared
+memory, which dies with the worker.
+"""
 
 from __future__ import annotations
 
 import math
 import multiprocessing
+import os
 import pickle
 import signal
 import sys
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from types import ModuleType
 from typing import Any
 
 from synergy.errors import ConfigError, SynergyError
-from synergy.executors.base import Job, Outcome, Work, core_count
-from synergy.executors.worker import serve
+from synergy.executors.base import Job, Outcome, Report, Work, attempt, core_count
 
 GRACE_S = 5.0
-"""How long a worker may take to end by itself before it is killed."""
+"""How long a worker may take to die after its pipe is closed."""
 
 
 class ProcessExecutor:
-    """Runs jobs in spawned processes that live until there is nothing left to do.
+    """Runs jobs in spawned processes that live until all outcomes are there.
 
     A worker that dies fails the job that it had; a fresh one takes its place. Workers ignore
     Ctrl-C and are ended by this process; when this process is killed, they end by themselves.
@@ -70,74 +71,82 @@ class ProcessExecutor:
         SynergyError
             If the work function or a payload cannot be pickled, or no worker can start.
         """
-        return self._run(deque(enumerate([_packed(work, job) for job in jobs])), on_report)
-
-    def _run(
-        self, waiting: deque[tuple[int, Job]], on_report: Callable[[str, Any], None]
-    ) -> Generator[Outcome, None, None]:
+        waiting = deque(enumerate([_packed(work, job) for job in jobs]))
         with_main = any(b"__main__" in job.payload for _, job in waiting)
-        crew: list[_Worker] = []
-        leaving: list[_Worker] = []
-
-        def may_start() -> bool:
-            first = min((worker.place for worker in crew), default=math.inf)
-            return bool(waiting) and waiting[0][0] < first + self.ahead
+        busy: list[_Worker] = []
+        idle: list[_Worker] = []
 
         def deal() -> None:
-            for worker in [w for w in crew if w.place == math.inf]:
-                if may_start():
-                    worker.give(*waiting.popleft())
-                else:
-                    leaving.append(worker)
-                    crew.remove(worker)
-                    worker.connection.close()
-            while may_start() and len(crew) < self.workers:
+            while waiting and len(busy) < self.workers:
+                place, job = waiting[0]
+                if place >= min((worker.place for worker in busy), default=place) + self.ahead:
+                    return
                 resource_tracker.ensure_running()  # its own start would let interrupts in
                 with _interrupts_held():  # none must fall between start and bookkeeping
-                    crew.append(_start(with_main))
-                crew[-1].give(*waiting.popleft())
+                    busy.append(idle.pop() if idle else _Worker(with_main))
+                waiting.popleft()
+                busy[-1].give(place, job)
 
         try:
             deal()
-            while crew:
-                wait([worker.connection for worker in crew], timeout=1.0)
-                for worker in list(crew):
+            while busy:
+                wait([worker.connection for worker in busy], timeout=1.0)
+                for worker in list(busy):
                     message = worker.hear()
                     if isinstance(message, tuple):
                         for content in message:
                             on_report(worker.key, content)
                         continue
+                    busy.remove(worker)
                     if message is None:
-                        crew.remove(worker)
                         message = worker.obituary()
-                    worker.place = math.inf
+                    else:
+                        idle.append(worker)
                     deal()  # before the outcome is yielded: no worker waits for the caller
                     yield message
         finally:
             with _interrupts_held():
-                _end(crew, grace_s=0.0)
-                _end(leaving, grace_s=GRACE_S)
+                for worker in busy + idle:
+                    worker.end()
 
 
-@dataclass(slots=True, eq=False)
 class _Worker:
-    process: SpawnProcess
-    connection: Connection
-    key: str = ""
-    place: float = math.inf
-    """Of its job among all; infinite when it has none."""
-    started: bool = False
+    """A process with at most one job; dead or alive, it has to be ended."""
+
+    place = 0  # of its job among all
+    key = ""
+    started = False
+
+    def __init__(self, with_main: bool) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_serve, args=(theirs,), name="synergy-worker", daemon=True
+        )
+        main = sys.modules["__main__"]
+        if not with_main:
+            sys.modules["__main__"] = ModuleType("__main__")  # what is spawned would import it
+        try:
+            self.process.start()
+        except OSError as error:
+            self.connection.close()
+            raise SynergyError(
+                f"a worker process cannot be started: {error}; use fewer workers"
+            ) from error
+        finally:
+            sys.modules["__main__"] = main
+            theirs.close()
 
     def give(self, place: int, job: Job) -> None:
         self.place, self.key = place, job.key
         with suppress(OSError):  # it died in the meantime: `hear` finds out
-            self.connection.send_bytes(pickle.dumps(job))
+            self.connection.send(job)
 
     def hear(self) -> tuple[Any, ...] | Outcome | None:
         """Reports, an outcome, or None when the worker is dead and left nothing unread."""
         with suppress(EOFError, OSError):
             if self.connection.poll():
-                message = pickle.loads(self.connection.recv_bytes())
+                message = self.connection.recv()
                 self.started = True
                 return message
             # Its end of the pipe may outlive it in a process that the job forked.
@@ -148,7 +157,7 @@ class _Worker:
     def obituary(self) -> Outcome:
         self.process.join(GRACE_S)
         code = self.process.exitcode
-        _end([self], grace_s=0.0)
+        self.end()
         if code is None:
             how = "closed its pipe"
         elif code < 0:
@@ -165,6 +174,13 @@ class _Worker:
             how = f"ended with exit code {code}"
         return Outcome(self.key, error=f"the worker process {how} before the job was finished")
 
+    def end(self) -> None:
+        """Kill it: it holds nothing that it could tidy up."""
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.connection.close()
+
 
 def _packed(work: Work, job: Job) -> Job:
     try:
@@ -176,49 +192,6 @@ def _packed(work: Work, job: Job) -> Job:
         ) from error
 
 
-def _start(with_main: bool) -> _Worker:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs,), name="synergy-worker", daemon=True)
-    try:
-        with _main_module_hidden(not with_main):
-            process.start()
-    except OSError as error:
-        ours.close()
-        raise SynergyError(
-            f"a worker process cannot be started: {error}; use fewer workers"
-        ) from error
-    finally:
-        theirs.close()
-    return _Worker(process, ours)
-
-
-def _end(workers: Sequence[_Worker], grace_s: float) -> None:
-    """End and reap processes: by themselves, then SIGTERM, then SIGKILL."""
-    for patience_s, stop in ((grace_s, SpawnProcess.terminate), (GRACE_S, SpawnProcess.kill)):
-        deadline = time.monotonic() + patience_s
-        for worker in workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-        for worker in workers:
-            stop(worker.process)
-    for worker in workers:
-        worker.process.join()
-        worker.process.close()
-        worker.connection.close()
-
-
-@contextmanager
-def _main_module_hidden(hide: bool) -> Iterator[None]:
-    """A process spawned inside does not import the caller's script."""
-    main = sys.modules["__main__"]
-    if hide:
-        sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """An interrupt that comes inside takes effect at the end.
@@ -227,16 +200,62 @@ def _interrupts_held() -> Iterator[None]:
     mask. The handler is for interrupts that another thread of this process takes.
     """
     in_main = threading.current_thread() is threading.main_thread()
-    can_block = hasattr(signal, "pthread_sigmask")
     came: list[int] = []
     handler = in_main and signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    mask = can_block and signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        if can_block:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask or ())
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if in_main:
             signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
             if came:
                 signal.raise_signal(signal.SIGINT)
+
+
+# -- inside a worker ----------------------------------------------------------------------
+
+
+def _serve(connection: Connection) -> None:
+    """Answer each `Job`, its payload a pickled ``(work, payload)``, with reports and an `Outcome`.
+
+    A report is sent as ``(message,)``, the sign of life at the start as ``()``. Returns when the
+    other end closes the connection.
+    """
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # torch reads them on import
+    # The terminal sends Ctrl-C to all processes; only the parent decides what happens then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def send(message: tuple[Any, ...] | Outcome) -> None:
+        connection.send_bytes(pickle.dumps(message))
+
+    try:
+        send(())
+        while True:
+            job: Job = connection.recv()
+            outcome = attempt(_unpack_and_work, job, lambda message: send((message,)))
+            try:
+                send(outcome)
+            except OSError:
+                raise
+            except Exception as error:
+                send(Outcome(job.key, error=f"the result of the work cannot be pickled: {error}"))
+    except (EOFError, OSError):  # the parent has no more jobs, or is gone
+        return
+
+
+def _unpack_and_work(packed: bytes, report: Report) -> Any:
+    work, payload = pickle.loads(packed)  # imports the module of the work
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
+    return work(payload, report)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

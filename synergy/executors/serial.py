@@ -9,13 +9,7 @@ from synergy.executors.base import Job, Outcome, Work, attempt
 
 
 class SerialExecutor:
-    """Runs jobs in this process, with the threads that it has.
-
-    Parameters
-    ----------
-    workers : int, optional
-        Accepted like in every executor; there is always one.
-    """
+    """Runs jobs in this process, with the threads that it has; ``workers`` plays no part."""
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = 1

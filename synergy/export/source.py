@@ -27,8 +27,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
-from synergy.encoders import Encoder
-from synergy.errors import ModelError
+from synergy.encoders import Encoder, read_encoder
+from synergy.errors import ConfigError, ModelError
 from synergy.files import StrictModel
 from synergy.network import TreeNetwork, head_name
 
@@ -234,5 +234,9 @@ def check_exportable(network: TreeNetwork, encoder: Encoder) -> None:
     """
     if not isinstance(encoder, StrictModel):
         raise ModelError(f"encoder {encoder.name} cannot be exported: it is no configuration")
+    try:
+        read_encoder(encoder.model_dump())
+    except ConfigError as error:  # who reads the model has the name alone
+        raise ModelError(f"encoder {encoder.name} cannot be exported: {error}") from error
     submodule_lines(network, network.tree.tasks)
     class_texts(network)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from synergy.errors import ShortfallError
-from synergy.experiment import Recipe
+from synergy.experiment import Experiment, Recipe
 from synergy.measuring.bootstrap import Resampler
 from synergy.measuring.outcome import Outcome, reduction
 from synergy.records import Row
@@ -35,7 +36,7 @@ def train_singles(session: Session, tasks: Sequence[str]) -> Outcome:
     experiment = session.experiment
     trials = experiment.trials(experiment.alone(task) for task in tasks)
     singles = Outcome.of(session.train("single-task models", trials), trials)
-    problems = [f"{t}: {_first(singles.errors[t])}" for t in tasks if not singles.runs[t]]
+    problems = [f"{t}: {_why(singles.errors[t])}" for t in tasks if not singles.runs[t]]
     if problems:
         raise ShortfallError("no single-task model to compare with: " + "; ".join(problems))
     return singles
@@ -44,16 +45,7 @@ def train_singles(session: Session, tasks: Sequence[str]) -> Outcome:
 class Bench:
     """Where trees are measured: a session and the single-task models that all are held against.
 
-    Parameters
-    ----------
-    session : Session
-    tasks : sequence of str
-        Of which the single-task models are trained where they are missing.
-
-    Raises
-    ------
-    ShortfallError
-        If a task has no single-task model.
+    These are trained where they are missing, see `train_singles`.
     """
 
     def __init__(self, session: Session, tasks: Sequence[str]) -> None:
@@ -75,7 +67,7 @@ class Bench:
         results = self.session.train(title, [trial for own in trials for trial in own])
         outcomes = [Outcome.of(results, own) for own in trials]
         problems = [
-            f"{each.tree.notation()}: {_first(outcome.reasons)}"
+            f"{each.tree.notation()}: {_why(outcome.reasons)}"
             for each, outcome in zip(planned, outcomes, strict=True)
             if not outcome.seeds
         ]
@@ -88,27 +80,39 @@ class Bench:
         nothing_shared = self.session.experiment.flat(self.tasks, 0)
         return self._row(Planned("independent", nothing_shared, Recipe()), self.singles)
 
-    def _row(self, planned: Planned, outcome: Outcome) -> Row:
-        experiment, recipe = self.session.experiment, planned.recipe
-        costs = experiment.costs_at(recipe.width)
+    def held_against(self, outcome: Outcome) -> dict[str, Any]:
+        """Scores of a model and its AR against the single-task models, as fields of a `Row`."""
         bounds = {s: self.resampler.interval(self.singles, outcome, s) for s in REPORTED}
-        return Row(
-            name=planned.name,
-            notation=planned.tree.notation(),
-            params=costs.params(planned.tree),
-            macs=costs.macs(planned.tree),
-            epochs=(recipe.training or experiment.config.training).epochs,
-            distilled=recipe.distilled,
-            width=recipe.width,
-            digests=outcome.digests,
-            scores=outcome.scores,
-            mean_scores=outcome.means,
-            errors=outcome.reasons,
-            ar_pct={s: reduction(self.singles, outcome, s) for s in REPORTED},
-            ar_low={split: low for split, (low, _) in bounds.items()},
-            ar_high={split: high for split, (_, high) in bounds.items()},
-        )
+        return {
+            "scores": outcome.scores,
+            "mean_scores": outcome.means,
+            "ar_pct": {s: reduction(self.singles, outcome, s) for s in REPORTED},
+            "ar_low": {split: low for split, (low, _) in bounds.items()},
+            "ar_high": {split: high for split, (_, high) in bounds.items()},
+        }
+
+    def _row(self, planned: Planned, outcome: Outcome) -> Row:
+        row = trained_row(self.session.experiment, planned, outcome)
+        return row.model_copy(update=self.held_against(outcome))
 
 
-def _first(errors: Sequence[str]) -> str:
+def trained_row(experiment: Experiment, planned: Planned, outcome: Outcome) -> Row:
+    """A trained model as a row, without its AR."""
+    recipe, costs = planned.recipe, experiment.costs_at(planned.recipe.width)
+    return Row(
+        name=planned.name,
+        notation=planned.tree.notation(),
+        params=costs.params(planned.tree),
+        macs=costs.macs(planned.tree),
+        epochs=(recipe.training or experiment.config.training).epochs,
+        distilled=recipe.distilled,
+        width=recipe.width,
+        digests=outcome.digests,
+        scores=outcome.scores,
+        mean_scores=outcome.means,
+        errors=outcome.reasons,
+    )
+
+
+def _why(errors: Sequence[str]) -> str:
     return errors[0] if errors else "not trained"

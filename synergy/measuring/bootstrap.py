@@ -8,7 +8,7 @@ hold: that epochs, depths and trees were chosen on the same validation clips.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache
 
 import numpy as np
 
@@ -41,8 +41,8 @@ class Resampler:
         self.experiment = experiment
         self.store = store
         self.draws = draws
-        self._scores: dict[tuple[str, Split, str], np.ndarray] = {}
-        self._weights: dict[tuple[Split, str], np.ndarray] = {}
+        self._resampled = cache(self._resample)
+        self._group_weights = cache(self._weigh_groups)
 
     def reductions(self, singles: Outcome, multi: Outcome, split: Split) -> np.ndarray:
         """AR of a model in every resampled split, in percent; float64 [R].
@@ -74,31 +74,27 @@ class Resampler:
 
     def _mean(self, digests: Sequence[str], split: Split, task: str) -> np.ndarray:
         """Mean score over resampled seeds; float64 [R]."""
-        count = len(digests)
         scores = np.stack([self._resampled(digest, split, task) for digest in digests], axis=1)
-        places = self._places(count)
-        return np.take_along_axis(scores, places, axis=1).mean(axis=1)
+        return np.take_along_axis(scores, self._drawn(len(digests), _SEEDS), axis=1).mean(axis=1)
 
-    def _places(self, count: int) -> np.ndarray:
-        """Which of ``count`` seeds are drawn; int64 [R, count]."""
+    def _drawn(self, count: int, stream: int, *keys: int) -> np.ndarray:
+        """Which of ``count`` seeds or groups each resampled split draws; int64 [R, count]."""
         draw, place = np.arange(self.draws)[:, None], np.arange(count)[None, :]
-        return np.floor(uniform(self._stream, draw, place, _SEEDS) * count).astype(np.int64)
+        drawn = uniform(self.experiment.config.seed, *keys, draw, place, stream)
+        return np.floor(drawn * count).astype(np.int64)
 
-    def _resampled(self, digest: str, split: Split, task: str) -> np.ndarray:
+    def _resample(self, digest: str, split: Split, task: str) -> np.ndarray:
         """Score of one trial in every resampled split; float64 [R]."""
-        key = (digest, split, task)
-        if key not in self._scores:
-            data = self.experiment.data[task]
-            kind, targets = data.spec.rules, data.targets[split]
-            kept = self._predictions(digest, f"{split}/{task}").astype(np.float32)
-            features = self.experiment.bank.features
-            logits = kind.split(kept, [len(features[clip]) for clip in data.clips[split]])
-            weights = self._group_weights(split, task)
-            scores = kind.resampled_scores(logits, targets, data.groups[split], weights)
-            # a resampled split in which the score is not defined stands for the whole one
-            whole = kind.scores(logits, targets)[kind.metric] if np.isnan(scores).any() else 0.0
-            self._scores[key] = np.where(np.isnan(scores), whole, scores)
-        return self._scores[key]
+        data = self.experiment.data[task]
+        kind, targets = data.spec.rules, data.targets[split]
+        kept = self._predictions(digest, f"{split}/{task}").astype(np.float32)
+        features = self.experiment.bank.features
+        logits = kind.split(kept, [len(features[clip]) for clip in data.clips[split]])
+        weights = self._group_weights(split, task)
+        scores = kind.resampled_scores(logits, targets, data.groups[split], weights)
+        # a resampled split in which the score is not defined stands for the whole one
+        whole = kind.scores(logits, targets)[kind.metric] if np.isnan(scores).any() else 0.0
+        return np.where(np.isnan(scores), whole, scores)
 
     def _predictions(self, digest: str, key: str) -> np.ndarray:
         kept = self.store.predictions(digest)
@@ -110,23 +106,15 @@ class Resampler:
             )
         return kept[key]
 
-    def _group_weights(self, split: Split, task: str) -> np.ndarray:
+    def _weigh_groups(self, split: Split, task: str) -> np.ndarray:
         """How often each group of the task's clips is drawn; float64 [R, G]."""
-        key = (split, task)
-        if key not in self._weights:
-            data = self.experiment.data[task]
-            count = int(data.groups[split].max()) + 1
-            clips = hash64(*(self.experiment.bank.keys[int(n)] for n in data.clips[split]))
-            draw, place = np.arange(self.draws)[:, None], np.arange(count)[None, :]
-            drawn = uniform(self._stream, np.asarray(clips, np.uint64), draw, place, _GROUPS)
-            groups = np.floor(drawn * count).astype(np.int64) + count * draw
-            weights = np.bincount(groups.ravel(), minlength=self.draws * count)
-            self._weights[key] = weights.reshape(self.draws, count).astype(np.float64)
-        return self._weights[key]
-
-    @cached_property
-    def _stream(self) -> int:
-        return self.experiment.config.seed
+        data = self.experiment.data[task]
+        count = int(data.groups[split].max()) + 1
+        clips = hash64(*(self.experiment.bank.keys[int(n)] for n in data.clips[split]))
+        drawn = self._drawn(count, _GROUPS, clips)
+        groups = drawn + count * np.arange(self.draws)[:, None]
+        weights = np.bincount(groups.ravel(), minlength=self.draws * count)
+        return weights.reshape(self.draws, count).astype(np.float64)
 
 
 def _paired(

@@ -10,8 +10,9 @@ from statistics import fmean
 import numpy as np
 
 from synergy.measuring.bootstrap import LEVEL
+from synergy.measuring.outcome import Outcome
 from synergy.records import Chance
-from synergy.running.session import Session
+from synergy.running.session import Results, Session
 from synergy.seeding import hash64
 from synergy.synthesis import accuracy_reduction
 from synergy.wording import REPORTED
@@ -34,16 +35,17 @@ def chance(session: Session, tasks: Sequence[str]) -> dict[str, Chance] | None:
     All of them, or `MOST` that are drawn where there are more. None until the single-task models of
     the configured seeds and of as many further ones are trained.
     """
-    experiment, store = session.experiment, session.workspace.trials
+    experiment = session.experiment
     first, count = experiment.config.seed, experiment.config.seeds
-    seeds = range(first, first + 2 * count)
-    trials = {task: experiment.trials([experiment.alone(task)], seeds=seeds) for task in tasks}
-    if not all(store.is_done(trial.digest) for own in trials.values() for trial in own):
+    alone = [experiment.alone(task) for task in tasks]
+    trials = experiment.trials(alone, seeds=range(first, first + 2 * count))
+    results = Results.kept(session.workspace.trials, trials)
+    if len(results.done) < len(trials):
         return None
-    results = {task: [store.result(t.digest) for t in own] for task, own in trials.items()}
+    singles = Outcome.of(results, trials)
     found: dict[str, Chance] = {}
     for split in REPORTED:
-        scores = {t: [result.scores[split][t] for result in own] for t, own in results.items()}
+        scores = singles.scores[split]
         reductions: list[float] = []
         for half in halves(2 * count):
             rest = [place for place in range(2 * count) if place not in half]

@@ -29,15 +29,7 @@ class PairTrainer:
     A cell has the configured seeds and those that refinements added, which the workspace
     remembers. Single-task models are compared with on the same seeds. A refinement whose
     training fails leaves the cell with the seeds that it has; a configured seed that fails
-    makes it a failed cell.
-
-    Parameters
-    ----------
-    session : Session
-    singles : Outcome
-        The single-task models of all tasks.
-    kind : {"plain", "distilled"}
-        Distilled pairs have the single-task models as teachers.
+    makes it a failed cell. Distilled pairs have the single-task models as teachers.
     """
 
     def __init__(self, session: Session, singles: Outcome, kind: TableKind) -> None:
@@ -46,9 +38,8 @@ class PairTrainer:
         self.experiment = session.experiment
         self.kind: TableKind = kind
         self._recipe = Recipe(distilled=kind == "distilled")
-        self._resampler = Resampler(session.experiment, session.workspace.trials)
-
-    # -- which trainings ------------------------------------------------------------------
+        self._store = session.workspace.trials
+        self._resampler = Resampler(session.experiment, self._store)
 
     def seeds(self, key: CellKey) -> tuple[int, ...]:
         """Seeds of a cell: the configured ones, then those of its refinements."""
@@ -62,8 +53,8 @@ class PairTrainer:
 
     def further(self, key: CellKey) -> tuple[Trial, ...]:
         """Finished single-task models of the seeds that refinements gave a cell."""
-        known = self.experiment.config.all_seeds
-        return tuple(t for t in self._singles(key) if t.seed not in known and self._done(t))
+        known, done = self.experiment.config.all_seeds, self._store.is_done
+        return tuple(t for t in self._singles(key) if t.seed not in known and done(t.digest))
 
     def known(self, keys: Iterable[CellKey]) -> list[Cell]:
         """The cells among ``keys`` for which nothing is left to train; trains nothing."""
@@ -97,8 +88,6 @@ class PairTrainer:
         kept = RefinementsFile.read(file) or RefinementsFile()
         kept.model_copy(update={self.kind: rows}).write(file)
         return self.train([key])[0]
-
-    # -- what they come to ----------------------------------------------------------------
 
     def keep(self, table: ARTable, changed: Cell | None = None) -> PairTable:
         """The table, with one cell changed, with intervals; written into the workspace."""
@@ -161,27 +150,24 @@ class PairTrainer:
 
     def _outcomes(self, key: CellKey) -> tuple[Outcome, Outcome]:
         """The single-task models and the pair, on the seeds that all three have."""
-        seeds, store = self._comparable(key), self.session.workspace.trials
+        seeds = self._comparable(key)
         singles, pair = (
             [trial for trial in trials if trial.seed in seeds]
             for trials in (self._singles(key), self.trials(key))
         )
-        done = {t.digest: store.result(t.digest) for t in (*singles, *pair)}
-        both = Results(done, {})
+        both = Results.kept(self._store, (*singles, *pair))
         return Outcome.of(both, singles), Outcome.of(both, pair)
 
     def _comparable(self, key: CellKey) -> tuple[int, ...]:
         """Seeds of a cell for which the pair and both single-task models are done."""
-        missing = {t.seed for t in (*self.trials(key), *self._singles(key)) if not self._done(t)}
+        trials = (*self.trials(key), *self._singles(key))
+        missing = {trial.seed for trial in trials if not self._store.is_done(trial.digest)}
         return tuple(seed for seed in self.seeds(key) if seed not in missing)
 
     def _singles(self, key: CellKey) -> list[Trial]:
         """Single-task models of both tasks on the seeds of a cell."""
         trees = [self.experiment.alone(task) for task in key[:2]]
         return self.experiment.trials(trees, seeds=self.seeds(key))
-
-    def _done(self, trial: Trial) -> bool:
-        return self.session.workspace.trials.is_done(trial.digest)
 
     @cached_property
     def _extra(self) -> dict[CellKey, int]:

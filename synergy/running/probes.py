@@ -27,8 +27,8 @@ class Probe:
 
     Attributes
     ----------
-    name : str
-        Of whoever asks.
+    label : str
+        Name of whoever asks.
     trials : tuple of Trial
         What is measured on: finished trials, or settings of a training that the probe runs.
     settings : dict of str to number
@@ -40,7 +40,7 @@ class Probe:
         Whether the probe is a training.
     """
 
-    name: str
+    label: str
     trials: tuple[Trial, ...]
     settings: Mapping[str, float]
     work: ProbeWork
@@ -49,18 +49,13 @@ class Probe:
 
     @cached_property
     def digest(self) -> str:
-        """Identity: a hash of the name, the trials and the settings."""
-        return digest([self.name, [t.digest for t in self.trials], dict(self.settings)])
-
-    @property
-    def label(self) -> str:
-        """What a message calls it."""
-        return self.name
+        """Identity: a hash of the label, the trials and the settings."""
+        return digest([self.label, [t.digest for t in self.trials], dict(self.settings)])
 
     @property
     def file(self) -> str:
         """Name of the file that keeps the result."""
-        return f"{self.name}-{self.digest}.json"
+        return f"{self.label}-{self.digest}.json"
 
     def run(
         self, experiment: Experiment, store: TrialStore, report: Callable[[Any], None]
@@ -69,7 +64,7 @@ class Probe:
         started = time.perf_counter()
         result = self.work(self, experiment, store, report)
         return ProbeFile(
-            probe=self.name,
+            probe=self.label,
             settings=dict(self.settings),
             trials=tuple(trial.digest for trial in self.trials),
             result=result,

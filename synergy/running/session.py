@@ -5,12 +5,12 @@ What is done is not done again; the rest runs in an executor, and whatever is fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import yaml
@@ -20,7 +20,6 @@ from synergy.errors import ShortfallError, WorkspaceError
 from synergy.executors import EXECUTORS, Job, Outcome
 from synergy.experiment import Experiment, prepare
 from synergy.extensions import imports_allowed
-from synergy.files import write_text_atomically
 from synergy.records import ProbeFile
 from synergy.running.probes import Probe
 from synergy.running.progress import Progress
@@ -43,6 +42,12 @@ class Results:
 
     done: Mapping[str, TrialResult]
     errors: Mapping[str, str]
+
+    @classmethod
+    def kept(cls, store: TrialStore, trials: Iterable[Trial]) -> Results:
+        """Those of some trials that are done already; trains nothing."""
+        digests = [trial.digest for trial in trials if store.is_done(trial.digest)]
+        return cls({digest: store.result(digest) for digest in digests}, {})
 
 
 @dataclass
@@ -77,8 +82,8 @@ class Session:
         ``errors/`` in the workspace.
         """
         store, progress = self.workspace.trials, self.progress
-        jobs = {trial.digest: TrialJob(trial) for trial in trials}
-        done = {digest: store.result(digest) for digest in jobs if store.is_done(digest)}
+        jobs = {trial.digest: TrialJob((trial,)) for trial in trials}
+        done = {**Results.kept(store, trials).done}
         missing = {digest: job for digest, job in jobs.items() if digest not in done}
         errors: dict[str, str] = {}
         progress.begin(title, len(jobs), len(done))
@@ -106,8 +111,11 @@ class Session:
             If a probe failed; the others were measured all the same.
         """
         folder = self.workspace.folder / "probes"
-        kept = {probe.digest: _kept(folder / probe.file) for probe in probes}
-        known = {digest: found for digest, found in kept.items() if found is not None}
+        known: dict[str, ProbeFile] = {}
+        for probe in probes:
+            with suppress(WorkspaceError):  # a damaged one is measured again
+                if (kept := ProbeFile.read(folder / probe.file)) is not None:
+                    known[probe.digest] = kept
         missing = {probe.digest: probe for probe in probes if probe.digest not in known}
         units = dict.fromkeys(missing, 0)
         total = sum(probe.units for probe in missing.values())
@@ -137,7 +145,7 @@ class Session:
         return tuple(known[probe.digest] for probe in probes)
 
     def _run(
-        self, jobs: Mapping[str, Runnable], on_report: Callable[[str, Any], None]
+        self, jobs: Mapping[str, TrialJob | Probe], on_report: Callable[[str, Any], None]
     ) -> Iterator[Outcome]:
         """Outcomes as they come; what is known of a failure is kept in ``errors/``."""
         if not jobs:
@@ -150,61 +158,29 @@ class Session:
         with closing(executor.run(run_one, packed, on_report)) as outcomes:
             for outcome in outcomes:
                 if outcome.detail:
-                    folder = self.workspace.folder / "errors"
-                    folder.mkdir(exist_ok=True)
                     text = f"{jobs[outcome.key].label}\n{outcome.detail}"
-                    write_text_atomically(folder / f"{outcome.key}.txt", text)
+                    self.workspace.keep_error(outcome.key, text)
                 yield outcome
 
 
-def _kept(file: Path) -> ProbeFile | None:
-    """A kept result; None where there is none, or a damaged one, which is measured again."""
-    try:
-        return ProbeFile.read(file)
-    except WorkspaceError:
-        return None
-
-
 # -- inside a worker --------------------------------------------------------------------------
-
-
-class Runnable(Protocol):
-    """What a session hands to a worker: a trial or a probe."""
-
-    @property
-    def label(self) -> str:
-        """Short name for progress and messages."""
-        ...
-
-    @property
-    def trials(self) -> Sequence[Trial]:
-        """What it was planned for."""
-        ...
-
-    def run(self, experiment: Experiment, store: TrialStore, report: Callable[[Any], None]) -> Any:
-        """Do it."""
-        ...
 
 
 @dataclass(frozen=True)
 class TrialJob:
     """A trial to be trained and stored."""
 
-    trial: Trial
+    trials: tuple[Trial]
 
     @property
     def label(self) -> str:
         """Tree and seed."""
-        return f"{self.trial.tree.notation()} seed {self.trial.seed}"
-
-    @property
-    def trials(self) -> tuple[Trial, ...]:
-        """The trial."""
-        return (self.trial,)
+        (trial,) = self.trials
+        return f"{trial.tree.notation()} seed {trial.seed}"
 
     def run(self, experiment: Experiment, store: TrialStore, report: Callable[[Any], None]) -> None:
         """Train and store it."""
-        trial = self.trial
+        (trial,) = self.trials
         soft_labels = load_soft_labels(trial, store, experiment.bank, experiment.data)
         digests = trial.pruning.digests if trial.pruning else ()
         parents = {digest: store.weights(digest) for digest in digests}
@@ -218,7 +194,7 @@ class Payload:
 
     config: str
     workspace: Path
-    job: Runnable
+    job: TrialJob | Probe
 
 
 def run_one(payload: Payload, report: Callable[[Any], None]) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synergy.measuring.bench import train_singles
+from synergy.experiment import Recipe
+from synergy.measuring.bench import Planned, train_singles, trained_row
 from synergy.measuring.outcome import Outcome
 from synergy.records import Row
 from synergy.running.session import Session
@@ -14,15 +15,7 @@ from synergy.running.session import Session
 
 @dataclass(frozen=True)
 class Baselines:
-    """The score of each task alone.
-
-    Attributes
-    ----------
-    outcome : Outcome
-    rows : dict of task to Row
-    trained : int
-        Trainings that this command ran.
-    """
+    """The score of each task alone, a row each; ``trained`` counts what this command ran."""
 
     outcome: Outcome
     rows: dict[str, Row]
@@ -38,27 +31,15 @@ class Baselines:
 
 
 def baseline(session: Session, tasks: Sequence[str]) -> Baselines:
-    """Train what is missing of the single-task models of ``tasks``.
-
-    Raises
-    ------
-    ShortfallError
-        If a task has no single-task model because all its seeds failed.
-    """
+    """Train what is missing of the single-task models of ``tasks``, as `train_singles`."""
     experiment, before = session.experiment, session.trained
     outcome = train_singles(session, tasks)
-    rows: dict[str, Row] = {}
-    for task in tasks:
-        tree, own = experiment.alone(task), outcome.only([task], outcome.runs[task])
-        rows[task] = Row(
-            name=task,
-            notation=tree.notation(),
-            params=experiment.costs.params(tree),
-            macs=experiment.costs.macs(tree),
-            epochs=experiment.config.training.epochs,
-            digests=own.digests,
-            scores=own.scores,
-            mean_scores=own.means,
-            errors=own.reasons,
+    rows = {
+        task: trained_row(
+            experiment,
+            Planned(task, experiment.alone(task), Recipe()),
+            outcome.only([task], outcome.runs[task]),
         )
+        for task in tasks
+    }
     return Baselines(outcome, rows, session.trained - before)

@@ -26,7 +26,7 @@ OURS = "recursive"
 def check_methods(methods: Sequence[str]) -> dict[str, Comparison]:
     """The chosen comparisons and ours, in the order of ``COMPARISONS``; all for no choice.
 
-    A method may also be named as ``package.module:Class``; whoever names it has it imported.
+    A method may also be named as ``package.module:function``; whoever names it has it imported.
 
     Raises
     ------
@@ -38,8 +38,7 @@ def check_methods(methods: Sequence[str]) -> dict[str, Comparison]:
     for name in methods or COMPARISONS:
         try:
             with imports_allowed():
-                chosen = find(name, COMPARISONS, "synergy.comparisons", ("contenders",))
-            found[name] = chosen() if isinstance(chosen, type) else chosen
+                found[name] = find(name, COMPARISONS, "synergy.comparisons", ("__call__",))
         except ConfigError as error:
             problems.append(str(error))
     if problems:
@@ -63,7 +62,7 @@ def compare(
     found : PairTable
         The plain one.
     methods : sequence of str
-        Keys in ``COMPARISONS``; all of them when empty.
+        As in `check_methods`.
 
     Returns
     -------
@@ -73,12 +72,8 @@ def compare(
 
     Raises
     ------
-    ConfigError
-        If a method is unknown.
-    TableError
-        If the table has tasks that the experiment does not have.
-    ShortfallError
-        If a task has no single-task model.
+    ConfigError, TableError, ShortfallError
+        As `check_methods`, `check_tasks` and `train_singles`.
     """
     chosen, before = check_methods(methods), session.trained
     experiment, table = session.experiment, found.table
@@ -89,7 +84,7 @@ def compare(
     entered: list[tuple[str, Contender | SynergyError]] = []
     for name in chosen:
         try:
-            entered += [(name, entry) for entry in chosen[name].contenders(field)]
+            entered += [(name, entry) for entry in chosen[name](field)]
         except SynergyError as error:
             session.progress.note(f"{name}: {error}")
             entered.append((name, error))
@@ -129,6 +124,6 @@ def _with_earlier(
     if earlier is None or earlier.model_dump(exclude=measured) != terms:
         return compared
     kept = [row for row in earlier.rows if row.method not in chosen]
-    order = {name: place for place, name in enumerate(COMPARISONS)}
-    rows = sorted((*compared.rows, *kept), key=lambda row: order.get(row.method, len(order)))
+    order = [*COMPARISONS, *(row.method for row in kept)]
+    rows = sorted((*compared.rows, *kept), key=lambda row: order.index(row.method))
     return compared.model_copy(update={"rows": tuple(rows)})

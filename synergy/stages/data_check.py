@@ -39,7 +39,6 @@ class SplitFacts:
 class TaskFacts:
     """One task; ``counted`` says of what the counts are, clips or frames."""
 
-    task: str
     kind: str
     counted: str
     splits: Mapping[str, SplitFacts]
@@ -47,24 +46,14 @@ class TaskFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """All tasks, and what was done to the data on the way in."""
+    """All tasks by name, and what was done to the data on the way in."""
 
-    tasks: tuple[TaskFacts, ...]
+    tasks: Mapping[str, TaskFacts]
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
-        return {
-            "tasks": {
-                task.task: {
-                    "kind": task.kind,
-                    "counted": task.counted,
-                    "splits": {split: asdict(facts) for split, facts in task.splits.items()},
-                }
-                for task in self.tasks
-            },
-            "notes": list(self.notes),
-        }
+        return asdict(self)
 
 
 def data_check(experiment: Experiment) -> DataFacts:
@@ -75,11 +64,11 @@ def data_check(experiment: Experiment) -> DataFacts:
         for clip in corpus.clips
     }
     by_number = [clips[key] for key in experiment.bank.keys]
-    tasks: list[TaskFacts] = []
+    tasks: dict[str, TaskFacts] = {}
     for name, data in experiment.data.items():
         splits = {split: _facts(data, split, by_number) for split in SPLITS}
-        tasks.append(TaskFacts(name, data.spec.kind, data.spec.rules.counted, splits))
-    return DataFacts(tuple(tasks), experiment.notes)
+        tasks[name] = TaskFacts(data.spec.kind, data.spec.rules.counted, splits)
+    return DataFacts(tasks, experiment.notes)
 
 
 def _facts(data: TaskData, split: Split, by_number: list[tuple[str, Clip]]) -> SplitFacts:

@@ -7,7 +7,6 @@ from statistics import fmean
 
 from synergy.encoders import encoder_at
 from synergy.errors import WorkspaceError
-from synergy.experiment import Experiment
 from synergy.export import EXPORTERS, About
 from synergy.export.spec import CorpusEntry
 from synergy.export.torch_model import meta_network
@@ -18,15 +17,10 @@ from synergy.wording import REPORTED
 
 
 def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Path:
-    """Export the last row of ``summary`` with the weights of its best seed.
+    """Export the last row of ``summary`` with the weights of its best seed; its folder.
 
     The best seed is the one with the highest mean over the tasks of the validation score,
     divided by the mean of the single-task models.
-
-    Returns
-    -------
-    Path
-        The folder of the model.
 
     Raises
     ------
@@ -59,7 +53,14 @@ def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Pat
     used = sorted({corpus for task in summary.tasks for corpus in config.tasks[task].corpora})
     about = About(
         tasks={task: config.tasks[task].corpora for task in summary.tasks},
-        corpora={name: _corpus_entry(experiment, name) for name in used},
+        corpora={
+            name: CorpusEntry(
+                fingerprint=experiment.corpora[name].fingerprint,
+                licences=experiment.corpora[name].licences,
+                synthetic=config.corpora[name].format == "demo_speech",
+            )
+            for name in used
+        },
         scores=row.scores,
         single_scores=singles.scores,
         weights_scores={split: result.scores[split] for split in REPORTED},
@@ -75,11 +76,3 @@ def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Pat
     mean, std = experiment.bank.normalisation
     EXPORTERS["torch"](workspace.model, network.eval(), encoder, config.features, mean, std, about)
     return workspace.model
-
-
-def _corpus_entry(experiment: Experiment, name: str) -> CorpusEntry:
-    corpus = experiment.corpora[name]
-    synthetic = experiment.config.corpora[name].format == "demo_speech"
-    return CorpusEntry(
-        fingerprint=corpus.fingerprint, licences=corpus.licences, synthetic=synthetic
-    )

@@ -26,7 +26,6 @@ class Pairs:
     ----------
     found : PairTable
         From the validation split; ``test_ar_pct`` of the cells is for reading only.
-    baselines : Baselines
     refined : tuple of str
         What refinements did, one clause each.
     notes : tuple of str
@@ -53,12 +52,7 @@ class Pairs:
 
 
 def check_pairable(tasks: Sequence[str]) -> None:
-    """Refuse fewer than two tasks.
-
-    Raises
-    ------
-    ConfigError
-    """
+    """Refuse fewer than two tasks with a ConfigError."""
     if len(tasks) < 2:
         raise ConfigError(
             f"expected at least two tasks to pair, found {', '.join(tasks) or 'none'}; "
@@ -78,7 +72,6 @@ def pairwise(
 
     Parameters
     ----------
-    session : Session
     tasks : sequence of str
         At least two.
     depths : sequence of int
@@ -94,14 +87,10 @@ def pairwise(
 
     Raises
     ------
-    ConfigError
-        If there are fewer than two tasks.
-    WorkspaceError
-        If a table is to be refined that is not there.
-    TableError
-        If that table is damaged, or has tasks that the experiment does not have.
-    ShortfallError
-        If a task has no single-task model.
+    ConfigError, ShortfallError
+        As `check_pairable` and `baseline`.
+    WorkspaceError, TableError
+        If a table is to be refined that is not there, is damaged or has other tasks.
     """
     check_pairable(tasks)
     experiment, before = session.experiment, session.trained
@@ -115,8 +104,7 @@ def pairwise(
     given = files.read().table if refine and sweep is None else None
     if given is not None:
         check_tasks(given, experiment.tasks)
-        tasks = given.tasks
-    baselines = baseline(session, tasks)
+    baselines = baseline(session, tasks if given is None else given.tasks)
     trainer = PairTrainer(session, baselines.outcome, kind)
     notes: tuple[str, ...] = ()
     if given is None:
@@ -130,8 +118,8 @@ def pairwise(
         table = run_sweep(strategy, goal, trainer.train, known, batch)
         notes = strategy.notes(goal, table)
     else:
-        wanted = [cell.key for cell in given.cells if cell.status != "skipped"]
         skipped = [cell for cell in given.cells if cell.status == "skipped"]
+        wanted = [cell.key for cell in given.cells if cell not in skipped]
         table = ARTable.from_cells([*trainer.train(wanted), *skipped])
     found = trainer.keep(table)
     refined: list[str] = []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import chain, combinations, count, product
+from itertools import chain, combinations
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,21 +16,22 @@ import torch
 from synergy.costs import Costs
 from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment, Recipe
-from synergy.measuring.bench import train_singles
+from synergy.measuring.outcome import Outcome
 from synergy.measuring.pairs import PairTrainer
 from synergy.network import build_network
-from synergy.running.progress import Silent
-from synergy.running.session import Session
+from synergy.running.progress import Progress
+from synergy.running.session import Results, Session
 from synergy.stages.pairwise import check_pairable
 from synergy.stages.synthesize import recipes
 from synergy.synthesis import Cell, Question, search
+from synergy.synthesis.cells import CellKey
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, forecast, known_cells
 from synergy.training.batches import BatchSource
-from synergy.training.loop import lay_out, training_step
+from synergy.training.loop import build_optimizer, lay_out, training_step
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
 from synergy.trials.trial_store import TrialStore
-from synergy.wording import REPORTED, counted
+from synergy.wording import Split, counted
 from synergy.workspace import Workspace
 
 PROBE_S = 3.0
@@ -85,6 +86,9 @@ class Plan:
         The second one with the sweep ``full``.
     sweeps : tuple of SweepPlan
         What stage 2 costs with each sweep.
+    trainings, done : int
+    seconds : float
+        Of all stages.
     workers : int
     clips_per_s : float
         Clips of a single-task training that one worker gets through in a second.
@@ -97,41 +101,18 @@ class Plan:
 
     stages: tuple[StagePlan, ...]
     sweeps: tuple[SweepPlan, ...]
+    trainings: int
+    done: int
+    seconds: float
     workers: int
     clips_per_s: float
     basis: str
     repair_trainings: int
     repair_seconds: float
 
-    @property
-    def trainings(self) -> int:
-        """Of all stages."""
-        return sum(stage.trainings for stage in self.stages)
-
-    @property
-    def done(self) -> int:
-        """Of all stages."""
-        return sum(stage.done for stage in self.stages)
-
-    @property
-    def seconds(self) -> float:
-        """Of all stages."""
-        return sum(stage.seconds for stage in self.stages)
-
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
-        return {
-            "stages": [asdict(stage) for stage in self.stages],
-            "sweeps": [asdict(sweep) for sweep in self.sweeps],
-            "trainings": self.trainings,
-            "done": self.done,
-            "seconds": self.seconds,
-            "workers": self.workers,
-            "clips_per_s": self.clips_per_s,
-            "basis": self.basis,
-            "repair_trainings": self.repair_trainings,
-            "repair_seconds": self.repair_seconds,
-        }
+        return asdict(self)
 
 
 def plan(
@@ -146,13 +127,9 @@ def plan(
 
     Parameters
     ----------
-    experiment : Experiment
+    experiment, tasks, depths, workers
     workspace : Path
         May not be there yet; nothing is written.
-    tasks : sequence of str
-        At least two.
-    depths : sequence of int
-    workers : int
     question : Question
         Of stage 3. Where it asks for distillation, the pairs are distilled as well.
 
@@ -164,15 +141,24 @@ def plan(
         If a finished trial is damaged.
     """
     check_pairable(tasks)
+    store = TrialStore(workspace / "trials")
     tree, flat = _last_models(experiment, workspace, tasks, depths, question)
     ways = [recipe for _, recipe in recipes(experiment, question)]
     last = [(flat, ways[0]), *((tree, way) for way in ways)]
-    stages = _stages(experiment, tasks, depths, last, question.distilled)
-    store = TrialStore(workspace / "trials")
-    every = list(chain.from_iterable(stages.values()))
-    finished = {t.digest: store.result(t.digest) for t in every if store.is_done(t.digest)}
+    pairs = [experiment.flat(pair, depth) for pair in combinations(tasks, 2) for depth in depths]
+    needed = {
+        "baseline": experiment.trials(map(experiment.alone, tasks)),
+        "pairwise": experiment.trials(pairs, Recipe(distilled=question.distilled)),
+        "synthesize": [
+            experiment.trial(model, seed, recipe)
+            for seed in experiment.config.all_seeds
+            for model, recipe in last
+        ],
+    }
+    every = {trial.digest: trial for trials in needed.values() for trial in trials}
+    finished = Results.kept(store, every.values()).done
     if finished:
-        worked = sum(work(experiment, trial) for trial in every if trial.digest in finished)
+        worked = sum(work(experiment, every[digest]) for digest in finished)
         speed = worked / sum(result.seconds for result in finished.values())
         basis = f"the time comes from {counted(len(finished), 'finished training')}"
     else:
@@ -181,20 +167,35 @@ def plan(
             f"the time comes from {PROBE_S:g} s of training on this machine with one thread; "
             "workers that share memory or cores with others take longer"
         )
-    plans: list[StagePlan] = []
-    for name, trials in stages.items():
-        missing = [work(experiment, t) / speed for t in trials if t.digest not in finished]
+
+    def taken(trials: Iterable[Trial]) -> list[float]:
+        """Seconds of those that are not done."""
+        return [work(experiment, t) / speed for t in trials if not store.is_done(t.digest)]
+
+    stages: list[StagePlan] = []
+    for name, trials in needed.items():
+        own = [each for trial in trials if (each := every.pop(trial.digest, None)) is not None]
+        missing = taken(own)
         seconds = _side_by_side(missing, workers)
-        plans.append(StagePlan(name, len(trials), len(trials) - len(missing), seconds))
-    single = experiment.alone(tasks[0])
-    per_clip = _TRAINING_PASSES * experiment.config.training.crop_s * experiment.costs.macs(single)
+        stages.append(StagePlan(name, len(own), len(own) - len(missing), seconds))
+    crop_s, alone = experiment.config.training.crop_s, experiment.alone(tasks[0])
     repair = [work(experiment, t) / speed for t in experiment.trials([tree], ways[-1])]
     goal = SweepGoal(tuple(tasks), tuple(sorted(depths)), question, experiment.costs)
+    known = known_cells(goal, _cells_done(experiment, workspace, goal))
+    recipe = Recipe(distilled=question.distilled)
+    cells = [
+        taken(experiment.trials([experiment.flat(key[:2], key[2])], recipe))
+        for key in goal.cells()
+        if key not in known
+    ]
     return Plan(
-        stages=tuple(plans),
-        sweeps=_sweeps(experiment, workspace, goal, workers, speed),
+        stages=tuple(stages),
+        sweeps=_sweeps(goal, known, cells, experiment.config.seeds, workers),
+        trainings=sum(stage.trainings for stage in stages),
+        done=sum(stage.done for stage in stages),
+        seconds=sum(stage.seconds for stage in stages),
         workers=workers,
-        clips_per_s=speed / per_clip,
+        clips_per_s=speed / (_TRAINING_PASSES * crop_s * experiment.costs.macs(alone)),
         basis=basis,
         repair_trainings=len(repair),
         repair_seconds=_side_by_side(repair, workers),
@@ -208,67 +209,59 @@ def _side_by_side(seconds: Sequence[float], workers: int) -> float:
 
 
 def _sweeps(
-    experiment: Experiment, workspace: Path, goal: SweepGoal, workers: int, speed: float
+    goal: SweepGoal,
+    known: Mapping[CellKey, Cell],
+    cells: Sequence[Sequence[float]],
+    seeds: int,
+    workers: int,
 ) -> tuple[SweepPlan, ...]:
-    """Least and most trainings of every sweep, from the cells that are done."""
-    seeds, recipe = experiment.config.seeds, Recipe(distilled=goal.question.distilled)
-    store = TrialStore(workspace / "trials")
-    known = known_cells(goal, _cells_done(experiment, workspace, goal))
-    missing: list[list[float]] = []
-    for key in goal.cells():
-        if key not in known:
-            trials = experiment.trials([experiment.flat(key[:2], key[2])], recipe)
-            missing.append([work(experiment, t) for t in trials if not store.is_done(t.digest)])
-    counts = sorted(map(len, missing))
-    each = list(chain.from_iterable(missing))
-    mean, of_cell = fmean(each or [0.0]) / speed, fmean(counts or [0])
+    """Least and most trainings of every sweep, from the seconds of those that ``cells`` lack."""
+    counts, each = sorted(map(len, cells)), list(chain.from_iterable(cells))
+    mean, of_cell = fmean(each or [0.0]), fmean(counts or [0])
     # seeds of one cell are trained side by side, so workers take several cells only beyond them
     batch = max(1, -(-workers // seeds))
-    plans: list[SweepPlan] = []
-    for name, sweep in SWEEPS.items():
-        cast = forecast(sweep, goal, known.values(), batch)
-        plans.append(
-            SweepPlan(
-                name,
-                least=sum(counts[: cast.least]),
-                most=sum(counts[len(counts) - cast.most :]),
-                expected=of_cell * cast.trainings,
-                seconds=mean * cast.steps * of_cell / min(workers, seeds),
-            )
+    casts = {name: forecast(sweep, goal, known.values(), batch) for name, sweep in SWEEPS.items()}
+    return tuple(
+        SweepPlan(
+            name,
+            least=sum(counts[: cast.least]),
+            most=sum(counts[len(counts) - cast.most :]),
+            expected=of_cell * cast.trainings,
+            seconds=mean * cast.steps * of_cell / min(workers, seeds),
         )
-    return tuple(plans)
+        for name, cast in casts.items()
+    )
 
 
 def _cells_done(experiment: Experiment, workspace: Path, goal: SweepGoal) -> list[Cell]:
     """Cells whose trainings, and those of their single-task models, are all done."""
     store = TrialStore(workspace / "trials")
-    singles = experiment.trials(map(experiment.alone, goal.tasks))
-    if not all(store.is_done(trial.digest) for trial in singles):
+    trials = experiment.trials(map(experiment.alone, goal.tasks))
+    alone = Results.kept(store, trials)
+    if len(alone.done) < len(trials):
         return []
-    session = Session(experiment, Workspace(workspace, create=False), "serial", 1, Silent())
-    alone = train_singles(session, goal.tasks)
+    session = Session(experiment, Workspace(workspace, create=False), "serial", 1, Progress())
     kind = "distilled" if goal.question.distilled else "plain"
-    return PairTrainer(session, alone, kind).known(goal.cells())
+    return PairTrainer(session, Outcome.of(alone, trials), kind).known(goal.cells())
 
 
 def work(experiment: Experiment, trial: Trial) -> float:
     """Multiply-accumulates of a trial: its steps, its validations and its test."""
     training, tree = trial.training, trial.tree
-    seconds = training.steps * training.clips_per_task * training.crop_s * _TRAINING_PASSES
-    every = trial.distillation is not None
     costs = experiment.costs_of(trial.encoder)
-    macs = _macs_per_clip(experiment, costs, tree, every=every) * seconds
-    # Clips to measure on are run once as well for all tasks that have them.
-    measured = {
-        split: {int(clip) for task in tree.tasks for clip in experiment.data[task].clips[split]}
-        for split in REPORTED
-    }
+    streams = len(_streams(experiment, tree.tasks))
+    once = _macs_per_clip(experiment, costs, tree)
+    # with teachers, clips run through all branches
+    trained = once if trial.distillation is None else float(streams * costs.macs(tree))
+    macs = trained * (training.steps * training.clips_per_task * training.crop_s * _TRAINING_PASSES)
     features, hop_s = experiment.bank.features, experiment.bank.hop_s
     seconds = 0.0
-    for split, times in (("valid", training.epochs + 1), ("test", 1)):
-        frames = sum(len(features[number]) for number in measured[split])
-        seconds += times * frames * hop_s / len(_streams(experiment, tree.tasks))
-    return macs + _macs_per_clip(experiment, costs, tree) * seconds
+    passes: dict[Split, int] = {"valid": training.epochs + 1, "test": 1}
+    for split, times in passes.items():
+        # clips to measure on are run once as well for all tasks that have them
+        clips = {int(clip) for task in tree.tasks for clip in experiment.data[task].clips[split]}
+        seconds += times * sum(len(features[clip]) for clip in clips) * hop_s / streams
+    return macs + once * seconds
 
 
 def _streams(experiment: Experiment, tasks: Sequence[str]) -> set[int]:
@@ -276,46 +269,13 @@ def _streams(experiment: Experiment, tasks: Sequence[str]) -> set[int]:
     return {experiment.data[task].stream for task in tasks}
 
 
-def _macs_per_clip(
-    experiment: Experiment, costs: Costs, tree: SharingTree, *, every: bool = False
-) -> float:
-    """MACs for one second of audio of each task; a clip that several tasks draw is run once.
-
-    With ``every``, clips run through all branches, as those with teachers do.
-    """
-    if every:
-        return float(len(_streams(experiment, tree.tasks)) * costs.macs(tree))
+def _macs_per_clip(experiment: Experiment, costs: Costs, tree: SharingTree) -> float:
+    """MACs for one second of audio of each task; a clip that several tasks draw is run once."""
     total = float(sum(costs.head_macs[task] for task in tree.tasks))
     for branch in tree.branches():
         streams = _streams(experiment, branch.tasks)
         total += len(streams) * sum(costs.block_macs[number - 1] for number in branch.block_numbers)
     return total
-
-
-def _stages(
-    experiment: Experiment,
-    tasks: Sequence[str],
-    depths: Sequence[int],
-    last: Sequence[tuple[SharingTree, Recipe]],
-    distilled: bool,
-) -> dict[str, list[Trial]]:
-    """The trials of each stage that no earlier stage has."""
-    pairs = [experiment.flat(pair, d) for pair in combinations(tasks, 2) for d in depths]
-    models: dict[str, Sequence[tuple[SharingTree, Recipe]]] = {
-        "baseline": [(experiment.alone(task), Recipe()) for task in tasks],
-        "pairwise": [(tree, Recipe(distilled=distilled)) for tree in pairs],
-        "synthesize": last,
-    }
-    seen: set[str] = set()
-    stages: dict[str, list[Trial]] = {}
-    for name, trained in models.items():
-        stages[name] = []
-        for seed, (tree, recipe) in product(experiment.config.all_seeds, trained):
-            trial = experiment.trial(tree, seed, recipe)
-            if trial.digest not in seen:
-                seen.add(trial.digest)
-                stages[name].append(trial)
-    return stages
 
 
 def _last_models(
@@ -344,27 +304,24 @@ def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
     config, bank = experiment.config, experiment.bank
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     tree = experiment.flat(tasks, experiment.depth)
-    specs = [experiment.specs[task] for task in tree.tasks]
+    trial = experiment.trial(tree, config.seed)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        network = build_network(tree, config.encoder, specs, bank.mels, config.seed)
+        network = build_network(tree, trial.encoder, trial.tasks, bank.mels, trial.seed)
         network.to(device).train()
         lay_out(network, config.training)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
+        optimizer, _ = build_optimizer(network, config.training)
         data = [experiment.data[task] for task in tree.tasks]
         source = BatchSource(bank, data, config.training, config.seed)
-        started, steps = time.perf_counter(), 0
-        for step in count():
-            if step == _STEPS_TO_WARM_UP:
+        started, steps = time.perf_counter(), -_STEPS_TO_WARM_UP
+        while steps <= 0 or time.perf_counter() - started < PROBE_S:
+            if steps == 0:
                 started = time.perf_counter()
-            losses = training_step(
-                network, source.batch(step).to(device), optimizer, config.training
-            )
+            batch = source.batch(steps + _STEPS_TO_WARM_UP).to(device)
+            losses = training_step(network, batch, optimizer, config.training)
             _ = [float(loss) for loss in losses.values()]
-            steps = step + 1 - _STEPS_TO_WARM_UP
-            if steps > 0 and time.perf_counter() - started >= PROBE_S:
-                break
+            steps += 1
         seconds = time.perf_counter() - started
     finally:
         torch.set_num_threads(threads)

@@ -18,13 +18,8 @@ Lowered = tuple[str, str, int]
 class Repair:
     """A question under more and more caps, and the table that it is asked of.
 
-    Parameters
-    ----------
-    bench : Bench
-    found : PairTable
-        What a sweep skipped is measured when a cap asks for it, if this is a table of the
-        workspace; its files are then brought up to date.
-    question : Question
+    What a sweep skipped is measured when a cap asks for it, if this is a table of the workspace;
+    its files are then brought up to date.
 
     Attributes
     ----------
@@ -35,9 +30,7 @@ class Repair:
     """
 
     def __init__(self, bench: Bench, found: PairTable, question: Question) -> None:
-        self.found = found
-        self.question = question
-        self._bench = bench
+        self.found, self.question, self._bench = found, question, bench
 
     def lower(self, tree: SharingTree, row: Row) -> Lowered | None:
         """Cap the pair that binds the worst task of a trained tree one swept depth lower.

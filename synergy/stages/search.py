@@ -28,20 +28,8 @@ from synergy.workspace import PairTable, Workspace
 
 @dataclass(frozen=True)
 class Found:
-    """The tree of a table.
+    """The tree of a table; see `certainty` and `nothing_shared` for the other two."""
 
-    Attributes
-    ----------
-    synthesis : Synthesis
-    tree : TreeFile
-        The same as it is written.
-    certainty : Certainty, or None
-        How sure the tree is; None where the table has no bootstrap tables beside it.
-    shortfall : str
-        A sentence when no pair passes the threshold; else empty.
-    """
-
-    synthesis: Synthesis
     tree: TreeFile
     certainty: Certainty | None
     shortfall: str
@@ -57,8 +45,7 @@ def search(
 
     Parameters
     ----------
-    found : PairTable
-    question : Question
+    found, question
     config : RunConfig, optional
         Has the encoder and the classes of the tasks; the default encoder without it.
     workspace : Workspace, optional
@@ -81,7 +68,7 @@ def search(
     if workspace is not None:
         tree.write(workspace.tree)
     missed = "" if question.has_budget else nothing_shared(table, synthesis)
-    return Found(synthesis, tree, certainty(found, synthesis, costs), missed)
+    return Found(tree, certainty(found, synthesis, costs), missed)
 
 
 def all_trees(
@@ -122,14 +109,14 @@ def frontier_entries(table: ARTable, question: Question, costs: Costs) -> tuple[
 
 def tree_file(found: PairTable, question: Question, synthesis: Synthesis, costs: Costs) -> TreeFile:
     """``tree.json`` of what was found."""
-    table, exact = found.table, synthesis.exact_cost
+    tree, tasks, exact = synthesis.tree, found.table.tasks, synthesis.exact_cost
     return TreeFile(
-        tree=synthesis.tree,
-        notation=synthesis.tree.notation(table.tasks),
+        tree=tree,
+        notation=tree.notation(tasks),
         encoder_params=round(synthesis.encoder_cost),
         predicted_ar_pct=synthesis.predicted_ar_pct,
         max_ar=synthesis.max_ar,
-        params=costs.params(synthesis.tree) if costs.knows(table.tasks) else None,
+        params=costs.params(tree) if costs.knows(tasks) else None,
         solver=synthesis.solver,
         strict=synthesis.strict,
         recursive_params=round(synthesis.recursive_cost),
@@ -158,6 +145,7 @@ def certainty(found: PairTable, synthesis: Synthesis, costs: Costs) -> Certainty
     )
     stable = stability(asked, samples, costs)
     trees = dict(stable.trees)
+    repeat = [(*cell.key, cell.seeds, cell.passes, cell.decides) for cell in stable.repeat]
     return Certainty(
         samples=len(samples.ar),
         tree_share=trees.get(synthesis.tree.notation(found.table.tasks), 0.0),
@@ -174,15 +162,8 @@ def certainty(found: PairTable, synthesis: Synthesis, costs: Costs) -> Certainty
             for a, b, weight in synthesis.weights
         ),
         repeat=tuple(
-            RepeatCell(
-                task_a=cell.key[0],
-                task_b=cell.key[1],
-                shared_depth=cell.key[2],
-                seeds=cell.seeds,
-                passes=cell.passes,
-                decides=cell.decides,
-            )
-            for cell in stable.repeat
+            RepeatCell(task_a=a, task_b=b, shared_depth=d, seeds=n, passes=passes, decides=decides)
+            for a, b, d, n, passes, decides in repeat
         ),
     )
 
@@ -203,13 +184,7 @@ def nothing_shared(table: ARTable, synthesis: Synthesis) -> str:
 
 
 def check_tasks(table: ARTable, known: Collection[str]) -> None:
-    """Refuse a table of other tasks.
-
-    Raises
-    ------
-    TableError
-        If the table has tasks that are not ``known``.
-    """
+    """Refuse a table that has tasks which are not ``known``, with a TableError."""
     if unknown := [task for task in table.tasks if task not in known]:
         raise TableError(
             f"the AR table has the tasks {', '.join(unknown)}, which the configuration with the "

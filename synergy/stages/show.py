@@ -13,27 +13,21 @@ from synergy.records import ModelFile, SummaryFile, TableKind, TreeFile
 from synergy.synthesis import ARTable
 from synergy.workspace import Workspace
 
-KINDS: tuple[str, ...] = ("single", "pair", "larger")
-
 
 @dataclass(frozen=True)
 class State:
-    """What lies in a workspace.
+    """What lies in a workspace; what is not there is None.
 
     Attributes
     ----------
-    folder : Path
     trials : dict of str to int
         Finished trainings of one task, of two tasks, and of more.
     training_s : float
         Seconds that they took together.
     clips_per_s : float, or None
         Mean speed of the finished trainings.
-    tables : dict of {"plain", "distilled"} to ARTable
-        Those that are there.
-    tree : TreeFile, or None
-    summary : SummaryFile, or None
     model : ModelFile, or None
+        What the specification of the exported model says of it.
     """
 
     folder: Path
@@ -87,10 +81,10 @@ def show(workspace: Workspace) -> State:
     """
     store = workspace.trials
     results = [store.result(digest) for digest in store.done()]
-    counts = Counter(min(len(result.scores["valid"]), len(KINDS)) for result in results)
+    tasks = Counter(min(len(result.scores["valid"]), 3) for result in results)
     return State(
         folder=workspace.folder,
-        trials={kind: counts[tasks] for tasks, kind in enumerate(KINDS, 1)},
+        trials={"single": tasks[1], "pair": tasks[2], "larger": tasks[3]},
         training_s=sum(result.seconds for result in results),
         clips_per_s=fmean(result.clips_per_s for result in results) if results else None,
         tables={kind: found.table for kind, found in workspace.tables().items()},

@@ -32,19 +32,11 @@ from synergy.workspace import PairTable
 
 @dataclass(frozen=True)
 class Delivery:
-    """Everything that stage 3 leaves behind.
+    """Everything that stage 3 leaves behind: ``model`` is the folder of the exported model.
 
-    Attributes
-    ----------
-    synthesis : Synthesis
-    summary : SummaryFile
-    model : Path
-        Folder of the exported model.
-    trained : int
-        Trainings that this command ran.
+    ``trained`` counts the trainings that this command ran.
     """
 
-    synthesis: Synthesis
     summary: SummaryFile
     model: Path
     trained: int
@@ -57,13 +49,8 @@ class Delivery:
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
         told = self.summary.to_json()
-        kept = ("rows", "attempts", "certainty", "shortfall")
-        return {
-            **told["synthesis"],
-            **{key: told[key] for key in kept},
-            "trained": self.trained,
-            "model": str(self.model),
-        }
+        kept = {key: told[key] for key in ("rows", "attempts", "certainty", "shortfall")}
+        return {**told["synthesis"], **kept, "trained": self.trained, "model": str(self.model)}
 
 
 def synthesize(session: Session, found: PairTable, question: Question) -> Delivery:
@@ -148,7 +135,7 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     )
     summary.write(workspace.summary)
     model = export_best(session, summary, bench.singles)
-    return Delivery(synthesis, summary, model, session.trained - before)
+    return Delivery(summary, model, session.trained - before)
 
 
 def recipes(experiment: Experiment, question: Question) -> list[tuple[str, Recipe]]:
@@ -173,8 +160,8 @@ def train_frontier(
     ------
     ConfigError
         If the frontier has no tree of a number.
-    ShortfallError
-        If a model could not be trained with any seed.
+    TableError, ShortfallError
+        As `synthesize`.
     """
     experiment, before = session.experiment, session.trained
     check_tasks(found.table, experiment.tasks)

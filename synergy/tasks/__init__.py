@@ -43,15 +43,9 @@ def rules_of(kind: str) -> TaskKind:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task as networks and results know it.
+    """A task as networks and results know it; ``kind`` is a key in ``TASK_KINDS``.
 
-    Attributes
-    ----------
-    name : str
-    kind : str
-        Key in ``TASK_KINDS``.
-    classes : tuple of str
-        Names in the order of the logits; for an activity, the one label that is detected.
+    ``classes`` are in the order of the logits; for an activity, the one label that is detected.
     """
 
     name: str
@@ -66,8 +60,3 @@ class TaskSpec:
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON values."""
         return {"name": self.name, "kind": self.kind, "classes": list(self.classes)}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> TaskSpec:
-        """Inverse of `to_json`."""
-        return cls(data["name"], data["kind"], tuple(data["classes"]))

@@ -29,10 +29,8 @@ class TaskKind(ABC):
 
     Attributes
     ----------
-    name : str
-        Key in ``TASK_KINDS``.
-    metric : str
-        Name of the score: the metric that AR is taken of, higher is better, in [0, 1].
+    name, metric : str
+        Key in ``TASK_KINDS``, and the score that AR is taken of, higher is better, in [0, 1].
     counted : {"clips", "frames"}
         What `counts` counts.
     kept_as : type
@@ -144,7 +142,7 @@ class TaskKind(ABC):
 
         Parameters
         ----------
-        logits, targets : sequence of arrays
+        logits, targets
             As in `scores`.
         groups : int64 [n]
             Group of each clip, 0..G-1.
@@ -172,13 +170,12 @@ class TaskKind(ABC):
         Parameters
         ----------
         logits : Tensor [K], or [F] of frames that are ``frame_s`` seconds apart
-        classes : sequence of str
         threshold : float, optional
             Probability from which a frame is active, in (0, 1); the usual one if None.
         frame_s, duration_s : float
             Nothing is active after ``duration_s``.
         """
 
-    @abstractmethod
     def exported_logits(self, logits: str) -> str:
         """Source of the task's logits in an exported model, from that of the decoder's."""
+        return logits

@@ -33,7 +33,6 @@ class ClipBank:
         Log-mel features of each clip, views into memory-mapped files.
     normalisation : Normalisation
         From the training split of all corpora.
-    hop_s : float
     fingerprint : str
         Digest of the content of corpora and features.
     """
@@ -53,10 +52,7 @@ class ClipBank:
     def crops(self, clips: np.ndarray, starts: np.ndarray, frames: int) -> np.ndarray:
         """Normalised crops of ``frames`` frames, edges repeated; float32 [n, F, M].
 
-        Parameters
-        ----------
-        clips, starts : int64 [n]
-            Number and first frame of each crop; a crop may lie outside its clip.
+        ``clips`` and ``starts``, int64 [n], may begin or end outside the clip.
         """
         crops = np.empty((len(clips), frames, self.mels), dtype=np.float32)
         for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
@@ -70,7 +66,6 @@ class TaskData:
 
     Attributes
     ----------
-    spec : TaskSpec
     clips : dict of split to int64 [n]
         Numbers in the bank, in the order of their keys.
     targets : dict of split to list of arrays
@@ -101,19 +96,14 @@ def build_bank(
     corpora: Mapping[str, Corpus], stores: Mapping[str, FeatureStore], hop_s: float
 ) -> ClipBank:
     """Number the clips of all corpora, in the order of corpus name and path."""
-    keys: list[str] = []
-    features: list[np.ndarray] = []
-    for name in sorted(corpora):
-        store = stores[name]
-        for clip in corpora[name].clips:
-            keys.append(_key(name, clip))
-            features.append(store.clip(clip.path))
+    clips = [(name, clip) for name in sorted(corpora) for clip in corpora[name].clips]
+    keys = tuple(_key(name, clip) for name, clip in clips)
     normal = normalisation(stores, corpora)
     content = {n: [corpora[n].fingerprint, stores[n].digest] for n in sorted(corpora)}
     return ClipBank(
-        keys=tuple(keys),
+        keys=keys,
         hashes=np.array([hash64("clip", key) for key in keys], dtype=np.uint64),
-        features=tuple(features),
+        features=tuple(stores[name].clip(clip.path) for name, clip in clips),
         normalisation=normal,
         hop_s=hop_s,
         fingerprint=digest([content, normal.mean.tolist(), normal.std.tolist()]),
@@ -130,7 +120,7 @@ def task_data(selection: TaskSelection, bank: ClipBank) -> TaskData:
     summary: list[object] = [spec.name, list(spec.classes)]
     for split in SPLITS:
         found = {numbers[_key(each.corpus, each.clip)]: each for each in selection.of_split(split)}
-        chosen = {number: found[number] for number in sorted(found)}
+        chosen = dict(sorted(found.items()))
         clips[split] = np.array(list(chosen), dtype=np.int64)
         targets[split] = [
             spec.rules.target(labelled.target, len(bank.features[number]), bank.hop_s)
@@ -143,11 +133,9 @@ def task_data(selection: TaskSelection, bank: ClipBank) -> TaskData:
         ]
         numbered = [seen.setdefault(speaker, len(seen)) for speaker in speakers]
         groups[split] = np.array(numbered, dtype=np.int64)
-        content = [
-            [bank.keys[number], hash64(target.tobytes().hex())]
-            for number, target in zip(chosen, targets[split], strict=True)
-        ]
-        summary.append([split, content])
+        hashes = [hash64(target.tobytes().hex()) for target in targets[split]]
+        names = [bank.keys[number] for number in chosen]
+        summary.append([split, list(zip(names, hashes, strict=True))])
     return TaskData(
         spec=spec,
         clips=clips,

@@ -25,13 +25,7 @@ _CHECK_HOP_S = 0.01
 
 
 class GruDecoder(nn.Module):
-    """A forward GRU and a linear layer, one logit per frame of the encoder.
-
-    Parameters
-    ----------
-    channels, mels : int
-        Shape of the encoder's output; the width of a frame is their product.
-    """
+    """A forward GRU and a linear layer, one logit per frame of ``channels * mels`` values."""
 
     def __init__(self, channels: int, mels: int) -> None:
         super().__init__()
@@ -92,9 +86,9 @@ class FrameActivity(TaskKind):
         result: list[LabelledClip] = []
         for clip in clips:
             target = tuple(
-                segment
-                for segment in clip.segments or ()
-                if segment.label == label and source.label_source in (None, segment.label_source)
+                each
+                for each in clip.segments or ()
+                if each.label == label and source.label_source in (None, each.label_source)
             )
             if target or clip.segments == () or source.unlisted == "inactive":
                 result.append(LabelledClip(corpus.name, clip, target))
@@ -260,7 +254,7 @@ def _segment_problem(source: TaskSource, label: str, corpus: Corpus) -> str | No
 def _ordered_pairs(
     scores: np.ndarray, active: np.ndarray, group: np.ndarray, groups: int
 ) -> np.ndarray:
-    """Frame pairs in which the active frame of group g scores above the other one of group h.
+    """Frame pairs in which the active frame, of group g, scores above the other, of group h.
 
     Float64 [G, G]; pairs of equal scores count one half.
     """

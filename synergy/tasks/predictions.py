@@ -19,15 +19,7 @@ SHORTEST_SEGMENT_S = 0.1
 
 @dataclass(frozen=True)
 class ClassPrediction:
-    """What a clip is.
-
-    Attributes
-    ----------
-    label : str
-        The most probable class.
-    probabilities : dict of str to float
-        Of every class, in the order of the logits; they sum to 1.
-    """
+    """What a clip is: the most probable class, and the probabilities of all, which sum to 1."""
 
     label: str
     probabilities: Mapping[str, float]
@@ -45,17 +37,14 @@ class ClassPrediction:
 
 @dataclass(frozen=True)
 class ActivityPrediction:
-    """Where something is active.
+    """Where ``label`` is active.
 
     Attributes
     ----------
-    label : str
-        What is detected.
     segments : tuple of (float, float)
         Start and end of each active stretch in seconds, in order, without overlap.
     probabilities : float32 array [F]
         One per feature frame; frame f is centred at ``f * frame_s``.
-    frame_s : float
     """
 
     label: str
@@ -80,14 +69,9 @@ Prediction = ClassPrediction | ActivityPrediction
 def segments(
     active: np.ndarray, frame_s: float, duration_s: float
 ) -> tuple[tuple[float, float], ...]:
-    """Stretches of active frames, in seconds.
+    """Stretches of ``active`` frames (bool [F]), in seconds; none ends after ``duration_s``.
 
-    Parameters
-    ----------
-    active : bool array [F]
-        Frame f stands for the time from ``f * frame_s`` to ``(f + 1) * frame_s``.
-    frame_s, duration_s : float
-        No segment ends after ``duration_s``.
+    Frame f stands for the time from ``f * frame_s`` to ``(f + 1) * frame_s``.
     """
     edges = np.flatnonzero(np.diff(active, prepend=False, append=False)).reshape(-1, 2)
     runs: list[list[float]] = []

@@ -8,27 +8,15 @@ from dataclasses import dataclass
 from synergy.datasets.base import Corpus
 from synergy.errors import DataError
 from synergy.tasks import TaskKind, TaskSpec
-from synergy.tasks.task_source import (
-    Findings,
-    LabelledClip,
-    Matching,
-    TaskSource,
-    matching_clips,
-)
+from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource, matching_clips
 from synergy.wording import SPLITS, Split, did_you_mean, problem_message, short_list
 
 
 @dataclass(frozen=True)
 class TaskSelection:
-    """All clips of one task.
+    """All clips of one task, by corpus in the order of the sources, then by path.
 
-    Attributes
-    ----------
-    spec : TaskSpec
-    clips : tuple of LabelledClip
-        By corpus in the order of the sources, then by path.
-    dropped : tuple of str
-        What was left out and why, with counts, one sentence each.
+    ``dropped`` says what was left out and why, with counts, one sentence each.
     """
 
     spec: TaskSpec
@@ -51,13 +39,10 @@ def select_clips(
 
     Parameters
     ----------
-    task_name : str
     classes : tuple of str, or None
         Classes in the order of the targets; None takes those of the data.
-    kind : TaskKind
-    sources : mapping of str to TaskSource
+    sources, corpora : mapping of str to TaskSource and to Corpus
         By name of the corpus.
-    corpora : mapping of str to Corpus
 
     Raises
     ------
@@ -83,10 +68,11 @@ def select_clips(
         else:
             matching.append(matching_clips(source, corpora[name], findings))
     classes = classes or kind.default_classes(matching)
-    clips = [each for found in matching for each in kind.label(found, classes, findings)]
+    clips = tuple(each for found in matching for each in kind.label(found, classes, findings))
+    found = TaskSelection(TaskSpec(task_name, kind.name, classes), clips, tuple(dropped))
     if not problems:
         for split in SPLITS:
-            own = [labelled for labelled in clips if labelled.clip.split == split]
+            own = found.of_split(split)
             problems += (
                 kind.split_problems(split, own, classes) if own else [f"no {split} clip is left"]
             )
@@ -94,14 +80,13 @@ def select_clips(
             problems += dropped
     if problems:
         raise DataError(problem_message(f"task {task_name}", problems))
-    return TaskSelection(TaskSpec(task_name, kind.name, classes), tuple(clips), tuple(dropped))
+    return found
 
 
 def _unknown_columns(source: TaskSource, corpus: Corpus) -> list[str]:
-    wanted = [*([source.column] if source.column else []), *source.where]
     return [
         f"corpus {corpus.name} has no column {column!r}{did_you_mean(column, corpus.columns)}; "
         f"it has {short_list(corpus.columns, 20)}"
-        for column in dict.fromkeys(wanted)
-        if column not in corpus.columns
+        for column in dict.fromkeys((source.column, *source.where))
+        if column and column not in corpus.columns
     ]

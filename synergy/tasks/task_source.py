@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import eq, ge, gt, le, lt
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -15,13 +15,7 @@ from synergy.files import StrictModel
 from synergy.wording import counted, short_list
 
 _COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*([^\s<>=]+)\s*")
-_OPERATORS = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    "==": operator.eq,
-    ">": operator.gt,
-    "<": operator.lt,
-}
+_OPERATORS = {">=": ge, "<=": le, "==": eq, ">": gt, "<": lt}
 
 
 class TaskSource(StrictModel):
@@ -73,11 +67,7 @@ class TaskSource(StrictModel):
 
 @dataclass(frozen=True, slots=True)
 class LabelledClip:
-    """A clip that a task trains or is scored on.
-
-    ``target`` is what the kind of the task makes of the labels: the number of the class, or
-    the active segments.
-    """
+    """A clip that a task uses; ``target`` is the number of its class, or its active segments."""
 
     corpus: str
     clip: Clip
@@ -104,16 +94,12 @@ def matching_clips(source: TaskSource, corpus: Corpus, findings: Findings) -> Ma
     """Clips that meet every condition of ``where``; values must be comparable."""
     clips = list(corpus.clips)
     for column, condition in source.where.items():
-        comparison = _COMPARISON.fullmatch(condition)
-        values = {clip.labels[column] for clip in clips if column in clip.labels}
-        if comparison is None:
-            wanted = {text.strip() for text in condition.split("|")}
-            accepted = values & wanted
-        else:
+        accepted = {text.strip() for text in condition.split("|")}
+        if comparison := _COMPARISON.fullmatch(condition):
             compare, bound = _OPERATORS[comparison[1]], float(comparison[2])
+            values = {clip.labels[column] for clip in clips if column in clip.labels}
             numbers = {value: finite_number(value) for value in values}
-            wrong = sorted(value for value, number in numbers.items() if number is None)
-            if wrong:
+            if wrong := sorted(value for value, number in numbers.items() if number is None):
                 findings.problems.append(
                     f"corpus {corpus.name}, where {column} {condition}: expected numbers, "
                     f"found {short_list(map(repr, wrong), 3)}"

@@ -9,7 +9,7 @@ Shapes: B batch, M mel, F frame.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -46,9 +46,9 @@ class Batch:
     """
 
     x: Tensor
-    rows: Mapping[str, Tensor]
-    targets: Mapping[str, Tensor]
-    soft: Mapping[str, Tensor]
+    rows: dict[str, Tensor]
+    targets: dict[str, Tensor]
+    soft: dict[str, Tensor]
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""
@@ -59,34 +59,23 @@ class Batch:
         return Batch(self.x.to(device), *by_task)
 
 
+@dataclass(eq=False)
 class BatchSource:
     """Batches by step number; holds no state but a cache of the current order.
 
-    Parameters
-    ----------
-    bank : ClipBank
-    tasks : sequence of TaskData
-    config : TrainingConfig
-    seed : int
-    soft_labels : SoftLabels, optional
-        Of all tasks for all training clips.
+    ``soft_labels`` are those of all tasks for all training clips.
     """
 
-    def __init__(
-        self,
-        bank: ClipBank,
-        tasks: Sequence[TaskData],
-        config: TrainingConfig,
-        seed: int,
-        soft_labels: SoftLabels | None = None,
-    ) -> None:
-        self.bank = bank
-        self.tasks = tuple(tasks)
-        self.config = config
-        self.seed = seed
-        self.soft_labels = soft_labels
-        self.frames = max(1, round(config.crop_s / bank.hop_s))
-        self._entries = {task.task: self._windows(task) for task in tasks}
+    bank: ClipBank
+    tasks: Sequence[TaskData]
+    config: TrainingConfig
+    seed: int
+    soft_labels: SoftLabels | None = None
+
+    def __post_init__(self) -> None:
+        self.frames = max(1, round(self.config.crop_s / self.bank.hop_s))
+        self._lengths = np.array([len(features) for features in self.bank.features])
+        self._entries = {task.task: self._windows(task) for task in self.tasks}
         self._order: dict[tuple[int, int], np.ndarray] = {}
 
     def batch(self, step: int) -> Batch:
@@ -101,20 +90,26 @@ class BatchSource:
         keys = (self.seed, step, self.bank.hashes[clips], repeats)
         starts = self._starts(clips, keys)
         x = self._augment(self.bank.crops(clips, starts, self.frames), keys)
-        rows: dict[str, Tensor] = {}
-        targets: dict[str, Tensor] = {}
-        for task in self.tasks:
-            picks = sorted((row_of[pick[:2]], pick[2]) for pick in drawn[task.task])
-            crop, whole = task.spec.rules.crop_target, task.targets["train"]
-            values = [crop(whole[place], int(starts[row]), self.frames) for row, place in picks]
-            rows[task.task] = torch.tensor([row for row, _ in picks])
-            targets[task.task] = torch.from_numpy(np.stack(values))
         features = torch.from_numpy(x).transpose(1, 2).unsqueeze(1).contiguous()
-        return Batch(features, rows, targets, self._soft(clips, starts))
+        batch = Batch(features, {}, {}, {})
+        for task in self.tasks:
+            name, kind, whole = task.task, task.spec.rules, task.targets["train"]
+            picks = sorted((row_of[pick[:2]], pick[2]) for pick in drawn[name])
+            batch.rows[name] = torch.tensor([row for row, _ in picks])
+            batch.targets[name] = _stacked(
+                kind.crop_target(whole[place], int(starts[row]), self.frames)
+                for row, place in picks
+            )
+            if taught := self.soft_labels:
+                batch.soft[name] = _stacked(
+                    kind.crop_soft_label(taught.logits[name][clip], start, self.frames, taught.hop)
+                    for clip, start in zip(clips.tolist(), starts.tolist(), strict=True)
+                )
+        return batch
 
     def _windows(self, task: TaskData) -> np.ndarray:
         """Positions in the task's training clips, a clip once per crop length that it holds."""
-        lengths = [len(self.bank.features[clip]) for clip in task.clips["train"]]
+        lengths = self._lengths[task.clips["train"]].tolist()
         times = [max(1, round(length / self.frames)) for length in lengths]
         return np.repeat(np.arange(len(lengths)), times)
 
@@ -142,26 +137,11 @@ class BatchSource:
 
     def _starts(self, clips: np.ndarray, keys: Keys) -> np.ndarray:
         """First frame of each crop; may lie outside the clip by the random shift."""
-        lengths = np.array([len(self.bank.features[clip]) for clip in clips])
         shift = round(self.config.shift_s / self.bank.hop_s)
-        lowest = np.minimum(0, lengths - self.frames) - shift
-        highest = np.maximum(0, lengths - self.frames) + shift
+        lowest = np.minimum(0, self._lengths[clips] - self.frames) - shift
+        highest = np.maximum(0, self._lengths[clips] - self.frames) + shift
         drawn = uniform(*keys, _START) * (highest - lowest + 1)
         return (lowest + np.floor(drawn)).astype(np.int64)
-
-    def _soft(self, clips: np.ndarray, starts: np.ndarray) -> dict[str, Tensor]:
-        """Teachers' logits of the crops."""
-        if self.soft_labels is None:
-            return {}
-        soft: dict[str, Tensor] = {}
-        for task in self.tasks:
-            crop, labels = task.spec.rules.crop_soft_label, self.soft_labels.logits[task.task]
-            values = [
-                crop(labels[clip], start, self.frames, self.soft_labels.hop)
-                for clip, start in zip(clips.tolist(), starts.tolist(), strict=True)
-            ]
-            soft[task.task] = torch.from_numpy(np.stack(values))
-        return soft
 
     def _augment(self, x: np.ndarray, keys: Keys) -> np.ndarray:
         """Random level, then masks over mel bands and frames, in place."""
@@ -175,6 +155,10 @@ class BatchSource:
             frames = _mask(x.shape[1], config.frame_mask, own, _FRAME_WIDTH, _FRAME_PLACE)
             x[np.broadcast_to(bands[:, None, :] | frames[:, :, None], x.shape)] = 0.0
         return x
+
+
+def _stacked(rows: Iterable[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(list(rows)))
 
 
 def _mask(length: int, share: float, keys: Keys, for_width: int, for_place: int) -> np.ndarray:

@@ -40,7 +40,6 @@ class SoftLabels:
 
     Attributes
     ----------
-    settings : DistillationConfig
     hop : int
         Frames from one window to the next.
     logits : dict of task to dict of clip number to float32 array

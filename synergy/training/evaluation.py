@@ -5,7 +5,7 @@ Shapes: B batch, M mel, F frame.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -31,8 +31,6 @@ def predict(
 
     Parameters
     ----------
-    network : TreeNetwork or TaskMaskedNetwork
-    bank : ClipBank
     clips_by_task : dict of str to int64 [n]
         Numbers in the bank, for each task of the network.
 
@@ -83,14 +81,12 @@ def score(
     }
 
 
-def _by_length(bank: ClipBank, clips: list[int]) -> list[tuple[int, list[int]]]:
+def _by_length(bank: ClipBank, clips: list[int]) -> Iterator[tuple[int, list[int]]]:
     """Batches of clips that are padded to the same number of frames."""
     groups: dict[int, list[int]] = {}
     for clip in clips:
         frames = len(bank.features[clip])
         groups.setdefault(-(-frames // _PAD_FRAMES) * _PAD_FRAMES, []).append(clip)
-    batches: list[tuple[int, list[int]]] = []
     for padded, members in sorted(groups.items()):
         size = max(1, _FRAMES_PER_BATCH // padded)
-        batches += [(padded, members[i : i + size]) for i in range(0, len(members), size)]
-    return batches
+        yield from ((padded, members[i : i + size]) for i in range(0, len(members), size))

@@ -28,12 +28,10 @@ from synergy.wording import REPORTED, Split
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves behind; the network itself holds the chosen weights.
+    """What training leaves behind; the network itself holds the weights of ``best_step``.
 
     Attributes
     ----------
-    best_step : int
-        Step of the validation whose weights were chosen.
     scores : dict
         ``scores[split][task][metric]`` on validation and test.
     logits : dict
@@ -95,7 +93,14 @@ def train(
             schedule.step()
             rows += len(batch.x)
             for task, loss in losses.items():
-                sums[task] += _finite(task, float(loss), step, config)
+                sums[task] += float(loss)
+                if not math.isfinite(float(loss)):
+                    raise TrainingError(
+                        f"the loss of {task} became {float(loss)} at step {step + 1} of "
+                        f"{config.steps}; lower training.learning_rate (now "
+                        f"{config.learning_rate:g}) or training.clip_norm (now "
+                        f"{config.clip_norm:g})"
+                    )
         seconds += time.perf_counter() - started
         done = epoch * config.steps_per_epoch
         scores = score(tasks, "valid", predict(network, bank, clips_of(tasks, "valid")))
@@ -121,16 +126,6 @@ def train(
         history=history,
         clips_per_s=rows / seconds,
     )
-
-
-def _finite(task: str, loss: float, step: int, config: TrainingConfig) -> float:
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"the loss of {task} became {loss} at step {step + 1} of {config.steps}; "
-            f"lower training.learning_rate (now {config.learning_rate:g}) or "
-            f"training.clip_norm (now {config.clip_norm:g})"
-        )
-    return loss
 
 
 def training_step(
@@ -166,10 +161,7 @@ def training_step(
 
 
 def lay_out(network: Network, config: TrainingConfig) -> None:
-    """Convolution weights in the layout that trains fastest, in place.
-
-    The CPU's bfloat16 kernels want channels-last; in float32 it is the slower one.
-    """
+    """Channels-last convolution weights, in place, for bfloat16; in float32 they are slower."""
     if config.precision == "bfloat16":
         for parameter in network.parameters():
             if parameter.ndim == 4:

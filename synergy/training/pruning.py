@@ -22,15 +22,7 @@ Digest = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,128}$")]
 
 
 class Parent(StrictModel):
-    """A finished trial whose weights give a mask.
-
-    Attributes
-    ----------
-    trial : digest
-    keep : int
-        How many of its weights survive, those of largest magnitude among those that it has not
-        pruned itself; see `synergy.sparsity.surviving`.
-    """
+    """A finished trial whose weights give a mask: its ``keep`` of `synergy.sparsity.surviving`."""
 
     trial: Digest
     keep: Annotated[int, Field(ge=1)]
@@ -42,9 +34,8 @@ class Pruning(StrictModel):
     Attributes
     ----------
     parents : dict of task to Parent
-        For every task of the tree. The same one for all tasks makes one mask; it is a trial of
-        the same tree. Different ones make a mask for each task, which is trained as a
-        `synergy.sparsity.TaskMaskedNetwork`; they are single-task models.
+        For every task of the tree. One for all tasks, of the same tree, makes one mask; different
+        ones, single-task models, make the masks of a `synergy.sparsity.TaskMaskedNetwork`.
     rewind_step : int
         Optimiser steps that are trained without the masks, less than the training has. With the
         seed and the data of the parent, weights and optimiser are then where the parent was at
@@ -66,7 +57,6 @@ class Masking:
 
     Attributes
     ----------
-    network : TreeNetwork or TaskMaskedNetwork
     masks : dict of task to Masks
         By the names of the task's own network in a TaskMaskedNetwork; the same for all tasks
         and by the names of the network otherwise.
@@ -116,7 +106,6 @@ def build_pruned(
     ----------
     tree, encoder, tasks, mels, seed
         As for `synergy.network.build_network`.
-    pruning : Pruning
     weights : mapping of digest to state dict
         Of each parent.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from synergy.files import Artefact, StrictModel
 from synergy.tree import SharingTree
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from synergy.tasks import TaskSpec
 
 
-class TaskRecord(StrictModel):
+class TaskRecord(StrictModel, extra="ignore"):
     """A task of a trial, see `synergy.tasks.TaskSpec`."""
-
-    model_config = ConfigDict(extra="ignore")
 
     name: str
     kind: str
@@ -35,14 +33,12 @@ class TaskRecord(StrictModel):
         return TaskSpec(self.name, self.kind, self.classes)
 
 
-class TrialRecord(StrictModel):
+class TrialRecord(StrictModel, extra="ignore"):
     """``trial.json``: a `synergy.trials.trial.Trial` in its JSON form.
 
     Files of before there were teachers and masks lack ``distillation``, ``teachers`` and
     ``pruning``.
     """
-
-    model_config = ConfigDict(extra="ignore")
 
     format_version: int
     tree: dict[str, Any]
@@ -59,42 +55,19 @@ class TrialRecord(StrictModel):
 
     @property
     def sharing_tree(self) -> SharingTree:
-        """The tree.
-
-        Raises
-        ------
-        TreeError
-            If the file describes none.
-        """
+        """The tree; raises TreeError if the file describes none."""
         return SharingTree.from_json(self.tree)
 
 
-class TrialResult(Artefact):
+# What a later version adds does not make a training unreadable; writing refuses NaN.
+class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
     """``result.json``: what one training gave.
 
-    Attributes
-    ----------
-    digest, notation : str
-    seed : int
-    scores : dict of split to dict of task to float
-        The metric that AR is taken of, on validation and test, in [0, 1].
-    metrics : dict of split to dict of task to dict of str to float
-        All metrics.
-    best_step : int
-        Optimiser steps after which the kept weights were reached.
-    steps : int
-        Optimiser steps of the whole training.
-    params : int
-        Weights that are not pruned.
-    clips_per_s, seconds : float
-        Speed of the training, and time with everything around it.
-    device : str
-    versions : dict of str to str
-        Of torch and Python.
+    ``scores[split][task]`` is the metric that AR is taken of, on validation and test, in [0, 1];
+    ``metrics[split][task]`` holds all. The kept weights were reached after ``best_step`` of the
+    ``steps`` optimiser steps; ``params`` are those that are not pruned. ``clips_per_s`` tells the
+    speed of the training, ``seconds`` the time with everything around it.
     """
-
-    # What a later version adds does not make a training unreadable; writing refuses NaN.
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=True)
 
     digest: str
     notation: str
@@ -114,16 +87,9 @@ class TrialResult(Artefact):
 class TrialRun:
     """What one training gave.
 
-    Attributes
-    ----------
-    result : TrialResult
-    history : list of dict
-        One row per validation; a column may be absent in some.
-    weights : dict of str to Tensor
-        State dict of the best step.
-    predictions : dict of str to array
-        ``split/task``: logits of all clips of the task, in the order of its clips; those of
-        activities are joined, float16.
+    A row of ``history`` is a validation, and may lack a column; ``weights`` is the state dict of
+    the best step. ``predictions["split/task"]`` are the logits of all clips of the task, in the
+    order of its clips; those of activities are joined, float16.
     """
 
     result: TrialResult

@@ -6,8 +6,9 @@ the trials as ``soft_labels/TEACHER-CLIPS.safetensors``.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from pydantic import ValidationError
@@ -26,6 +27,9 @@ from synergy.training.evaluation import predict
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
 from synergy.trials.trial_store import TrialStore
+
+Piece = tuple[int, int, int]
+"""What a teacher is asked about: a clip, and the first frame and number of frames in it."""
 
 
 def load_soft_labels(
@@ -47,77 +51,60 @@ def load_soft_labels(
     hop = max(1, round(trial.distillation.hop_s / bank.hop_s))
     logits: dict[str, dict[int, np.ndarray]] = {}
     for spec in trial.tasks:
+        kind = spec.rules
         pieces = [
-            [(clip, *piece) for piece in spec.rules.pieces(len(bank.features[clip]), length, hop)]
+            (clip, *piece)
             for clip in clips
+            for piece in kind.pieces(len(bank.features[clip]), length, hop)
         ]
-        votes = [
-            _Teacher(teacher, spec, trial, store, bank).labels(pieces)
-            for teacher in trial.teachers[spec.name]
-        ]
-        logits[spec.name] = {
-            clip: np.asarray(np.mean([vote[place] for vote in votes], axis=0), np.float32)
-            for place, clip in enumerate(clips)
-        }
+        votes: list[np.ndarray] = []
+        for teacher in trial.teachers[spec.name]:
+            key = digest([bank.fingerprint, spec.to_json(), pieces])
+            file = store.folder.parent / "soft_labels" / f"{teacher}-{key}.safetensors"
+            try:
+                votes.append(load_file(file)["logits"])
+            except (SafetensorError, KeyError, OSError):  # not there yet, or damaged
+                votes.append(kind.join(_ask(teacher, spec, trial, store, bank, pieces)))
+                file.parent.mkdir(exist_ok=True)
+                partial = partial_path(file)
+                save_file({"logits": votes[-1]}, partial)
+                partial.replace(file)
+        by_clip: dict[int, list[np.ndarray]] = defaultdict(list)
+        lengths = [frames for _, _, frames in pieces]
+        means = kind.split(np.mean(votes, axis=0), lengths)
+        for (clip, _, _), mean in zip(pieces, means, strict=True):
+            by_clip[clip].append(mean)
+        logits[spec.name] = {clip: kind.join(rows) for clip, rows in by_clip.items()}
     return SoftLabels(trial.distillation, hop, logits)
 
 
-Piece = tuple[int, int, int]
-"""What a teacher is asked about: a clip, and the first frame and number of frames in it."""
-
-
-@dataclass(frozen=True)
-class _Teacher:
-    """A finished single-task model of ``spec``, asked for ``trial``."""
-
-    digest: str
-    spec: TaskSpec
-    trial: Trial
-    store: TrialStore
-    bank: ClipBank
-
-    def labels(self, pieces: Sequence[Sequence[Piece]]) -> list[np.ndarray]:
-        """Joined logits for the pieces of each clip; kept for later trials."""
-        kind, every = self.spec.rules, [piece for own in pieces for piece in own]
-        key = digest([self.bank.fingerprint, self.spec.to_json(), every])
-        file = self.store.folder.parent / "soft_labels" / f"{self.digest}-{key}.safetensors"
-        try:
-            joined = load_file(file)["logits"]
-        except (SafetensorError, KeyError, OSError):  # not there yet, or damaged
-            joined = kind.join(self.ask(every)).astype(np.float32)
-            file.parent.mkdir(exist_ok=True)
-            partial = partial_path(file)
-            save_file({"logits": joined}, partial)
-            partial.replace(file)
-        rows = iter(kind.split(joined, [frames for _, _, frames in every]))
-        return [kind.join([next(rows) for _ in own]) for own in pieces]
-
-    def ask(self, pieces: Sequence[Piece]) -> list[np.ndarray]:
-        """Logits for each piece.
-
-        Raises
-        ------
-        WorkspaceError
-            If the trial is none of a single-task model, or its weights do not fit.
-        """
-        known, folder = self.store.trial(self.digest), self.store.path(self.digest)
-        tree = SharingTree.single(self.spec.name, self.trial.tree.depth)
-        if known.sharing_tree != tree or [task.spec for task in known.tasks] != [self.spec]:
-            raise WorkspaceError(
-                f"{folder}: expected a single-task model of {self.spec.name} as a teacher, "
-                f"found {known.notation}"
-            )
-        try:
-            # its own: a student may be narrower
-            encoder = read_encoder(known.encoder)
-            network = build_network(tree, encoder, [self.spec], self.bank.mels, self.trial.seed)
-            network.load_state_dict(self.store.weights(self.digest))
-        except (RuntimeError, KeyError, ValidationError) as error:
-            raise WorkspaceError(
-                f"{folder} holds the weights of another network; delete the folder and run the "
-                "same command again to repeat this trial"
-            ) from error
-        # views: the pieces take no memory
-        asked = tuple(self.bank.features[clip][first : first + n] for clip, first, n in pieces)
-        clips = {self.spec.name: np.arange(len(asked))}
-        return predict(network, replace(self.bank, features=asked), clips)[self.spec.name]
+def _ask(
+    teacher: str,
+    spec: TaskSpec,
+    trial: Trial,
+    store: TrialStore,
+    bank: ClipBank,
+    pieces: Sequence[Piece],
+) -> list[np.ndarray]:
+    """Logits of the finished single-task model ``teacher`` of ``spec`` for each piece."""
+    known, folder = store.trial(teacher), store.path(teacher)
+    tree = SharingTree.single(spec.name, trial.tree.depth)
+    if known.sharing_tree != tree or [task.spec for task in known.tasks] != [spec]:
+        raise WorkspaceError(
+            f"{folder}: expected a single-task model of {spec.name} as a teacher, "
+            f"found {known.notation}"
+        )
+    try:
+        # its own: a student may be narrower
+        encoder = read_encoder(known.encoder)
+        network = build_network(tree, encoder, [spec], bank.mels, trial.seed)
+        network.load_state_dict(store.weights(teacher))
+    except (RuntimeError, KeyError, ValidationError) as error:
+        raise WorkspaceError(
+            f"{folder} holds the weights of another network; delete the folder and run the "
+            "same command again to repeat this trial"
+        ) from error
+    # views: the pieces take no memory
+    asked = tuple(bank.features[clip][first : first + n] for clip, first, n in pieces)
+    clips = {spec.name: np.arange(len(asked))}
+    return predict(network, replace(bank, features=asked), clips)[spec.name]

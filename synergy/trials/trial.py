@@ -33,25 +33,10 @@ FORMAT_VERSION = 1
 class Trial:
     """Everything that decides the result of one training.
 
-    Attributes
-    ----------
-    tree : SharingTree
-    tasks : tuple of TaskSpec
-        In the order of the tree's tasks.
-    data : dict of str to str
-        Digest of each task's clips and targets.
-    bank : str
-        Fingerprint of audio, features and normalisation.
-    encoder : Encoder
-    training : TrainingConfig
-    seed : int
-    distillation : DistillationConfig, optional
-        Learn from ``teachers`` too.
-    teachers : dict of task to tuple of str
-        Digests of the single-task trials whose soft labels are averaged; of every task of the
-        tree, or of none without ``distillation``.
-    pruning : Pruning, optional
-        Weights that stay zero.
+    ``tasks`` are in the order of the tree's. ``data`` holds the digest of each task's clips and
+    targets, ``bank`` is the fingerprint of audio, features and normalisation. With ``distillation``
+    the training learns from ``teachers`` too: for every task of the tree, the digests of the
+    single-task trials whose soft labels are averaged. What ``pruning`` names stays zero.
     """
 
     tree: SharingTree
@@ -99,17 +84,9 @@ def run_trial(
 ) -> TrialRun:
     """Train and measure; on the first CUDA device when there is one.
 
-    Parameters
-    ----------
-    trial : Trial
-    bank : ClipBank
-    data : mapping of task to TaskData
-    report : callable
-        Gets a message after each validation.
-    soft_labels : SoftLabels, optional
-        Those of the trial's teachers, see `synergy.trials.teachers`.
-    parents : mapping of digest to state dict, optional
-        Weights of the trials that the masks are taken from.
+    ``report`` gets a message after each validation. ``soft_labels`` are those of the trial's
+    teachers, see `synergy.trials.teachers`; ``parents`` are the weights, by digest, of the trials
+    that the masks are taken from.
 
     Raises
     ------
@@ -153,6 +130,5 @@ def run_trial(
         versions={"torch": torch.__version__, "python": platform.python_version()},
     )
     masked = isinstance(network, TaskMaskedNetwork)
-    state = network.task_weights() if masked else network.state_dict()
-    weights = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    weights = network.task_weights() if masked else network.state_dict()
     return TrialRun(result, trained.history, weights, predictions)

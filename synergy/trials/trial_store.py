@@ -10,9 +10,9 @@ import csv
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from numbers import Integral
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,32 +29,22 @@ if TYPE_CHECKING:
 _DIGEST = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
 
+@dataclass(frozen=True)
 class TrialStore:
-    """A folder of finished trials.
+    """A folder of finished trials, made on the first write.
 
     Several processes may read and write at once. A writer that is killed leaves at most a
     hidden folder that nobody takes for a trial.
-
-    Parameters
-    ----------
-    folder : Path
-        Made on the first write.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
+    folder: Path
 
     # -- reading --------------------------------------------------------------------------
 
     def done(self) -> list[str]:
         """Digests of all finished trials, sorted."""
-        if not self.folder.is_dir():
-            return []
-        return sorted(
-            path.parent.name
-            for path in self.folder.glob("*/result.json")
-            if _DIGEST.fullmatch(path.parent.name)
-        )
+        names = (path.parent.name for path in self.folder.glob("*/result.json"))
+        return sorted(name for name in names if _DIGEST.fullmatch(name))
 
     def is_done(self, digest: str) -> bool:
         """Whether the trial is finished; says nothing about whether its files are intact."""
@@ -90,14 +80,9 @@ class TrialStore:
 
     def history(self, digest: str) -> list[dict[str, float]]:
         """One row an epoch; a column without a value in a row is absent there."""
-        with (
-            self._reading(digest, "history.csv") as path,
-            path.open(encoding="utf-8", newline="") as file,
-        ):
-            return [
-                {name: _number(text) for name, text in row.items() if text}
-                for row in csv.DictReader(file, strict=True)
-            ]
+        with self._reading(digest, "history.csv") as path:
+            rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines(), strict=True)
+            return [{name: _number(text) for name, text in row.items() if text} for row in rows]
 
     def weights(self, digest: str) -> dict[str, torch.Tensor]:
         """State dict of the best epoch, on the CPU."""
@@ -132,13 +117,7 @@ class TrialStore:
     # -- writing --------------------------------------------------------------------------
 
     def write(self, trial: Mapping[str, Any], run: TrialRun) -> None:
-        """Keep a finished trial; of two writers of the same digest the first one counts.
-
-        Parameters
-        ----------
-        trial : mapping
-            The fully resolved trial as JSON values.
-        run : TrialRun
+        """Keep a finished `Trial.to_json`; of two writers of one digest the first one counts.
 
         Raises
         ------
@@ -154,7 +133,11 @@ class TrialStore:
         partial.mkdir(parents=True)
         try:
             (partial / "trial.json").write_text(json_text(dict(trial)), encoding="utf-8")
-            _write_history(partial / "history.csv", run.history)
+            with (partial / "history.csv").open("w", encoding="utf-8", newline="") as file:
+                columns = dict.fromkeys(name for row in run.history for name in row)
+                history = csv.DictWriter(file, list(columns), lineterminator="\n")
+                history.writeheader()
+                history.writerows(run.history)
             # Copies: safetensors refuses tensors that share memory.
             save_tensors(
                 {name: w.detach().cpu().contiguous().clone() for name, w in run.weights.items()},
@@ -179,21 +162,5 @@ class TrialStore:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: _text(value) for name, value in row.items()})
-
-
-def _text(value: float) -> str:
-    return str(int(value)) if isinstance(value, Integral) else repr(float(value))
-
-
 def _number(text: str) -> float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
+    return int(text) if text.lstrip("-").isdigit() else float(text)
