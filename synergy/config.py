@@ -117,12 +117,9 @@ class RunConfig(StrictModel):
         return tuple(range(self.seed, self.seed + self.seeds))
 
     def only(self, tasks: Iterable[str]) -> tuple[str, ...]:
-        """Check a choice of tasks and bring it into the order of the configuration.
+        """A choice of tasks in the order of the configuration.
 
-        Raises
-        ------
-        ConfigError
-            If a task is unknown or named twice.
+        A ConfigError is raised if one is unknown or named twice.
         """
         chosen = list(tasks)
         problems = [
@@ -139,10 +136,7 @@ class RunConfig(StrictModel):
     def with_options(self, **options: Any) -> RunConfig:
         """This configuration with settings replaced; an option that is None changes nothing.
 
-        Raises
-        ------
-        ConfigError
-            If a value cannot be used; names the options as the command line does.
+        A ConfigError names the options as the command line does.
         """
         given = {name: value for name, value in options.items() if value is not None}
         try:
@@ -212,14 +206,9 @@ _StrictLoader.add_implicit_resolver(
 def load_config(path: Path | None, imports: bool = True) -> RunConfig:
     """Read a configuration; the embedded demonstration when ``path`` is None.
 
-    Relative corpus folders are taken from the folder of the file.
-
-    Parameters
-    ----------
-    path : Path, optional
-    imports : bool
-        Whether a name such as ``package.module:Class`` may import its module: not for a file that
-        nobody named, such as that of a workspace.
+    Relative corpus folders are taken from the folder of the file. With ``imports``, a name such as
+    ``package.module:Class`` may import its module: not for a file that nobody named, such as that
+    of a workspace.
 
     Raises
     ------

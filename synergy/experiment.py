@@ -54,14 +54,7 @@ _costs = lru_cache(maxsize=64)(costs)
 class Experiment:
     """A configuration with its data, ready for trials.
 
-    Attributes
-    ----------
-    config : RunConfig
-    corpora : dict of str to Corpus
-    bank : ClipBank
-    data : dict of task name to TaskData
-    notes : tuple of str
-        What was done to the data on the way in, with counts.
+    The corpora go by their names, the data by the names of the tasks.
     """
 
     config: RunConfig
@@ -69,6 +62,7 @@ class Experiment:
     bank: ClipBank
     data: Mapping[str, TaskData]
     notes: tuple[str, ...]
+    """What was done to the data on the way in, with counts."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -96,13 +90,7 @@ class Experiment:
         return _costs(encoder, tuple(self.specs.values()), self.bank.mels, frames)
 
     def costs_at(self, width: float) -> Costs:
-        """The costs of networks whose encoder is ``width`` times as wide as configured.
-
-        Raises
-        ------
-        ConfigError
-            If there is no such encoder.
-        """
+        """As `costs`, with the encoder ``width`` times as wide; a ConfigError if it cannot be."""
         return self.costs_of(encoder_at(self.config.encoder, width))
 
     def alone(self, task: str) -> SharingTree:
@@ -114,13 +102,7 @@ class Experiment:
         return SharingTree.flat(tasks, shared, self.depth)
 
     def trial(self, tree: SharingTree, seed: int, recipe: Recipe = PLAIN) -> Trial:
-        """The trial that trains ``tree`` once.
-
-        Raises
-        ------
-        ConfigError
-            If there is no encoder of the recipe's width.
-        """
+        """The trial that trains ``tree`` once; a ConfigError if no encoder has that width."""
         distilled = recipe.distilled
         return Trial(
             tree=tree,
@@ -137,10 +119,7 @@ class Experiment:
     def trials(
         self, trees: Iterable[SharingTree], recipe: Recipe = PLAIN, seeds: Sequence[int] = ()
     ) -> list[Trial]:
-        """The trials of ``trees``, all trees of one seed before the next seed.
-
-        The configured seeds, unless others are given.
-        """
+        """All ``trees`` of one seed before the next; of the configured seeds, unless given."""
         trees = list(trees)
         chosen = seeds or self.config.all_seeds
         return [self.trial(tree, seed, recipe) for seed in chosen for tree in trees]
@@ -159,32 +138,18 @@ def settings_costs(
 ) -> Costs:
     """What settings alone tell of the costs; no recordings.
 
-    Decoders count when those of all ``tasks`` are known, else none does.
-
-    Parameters
-    ----------
-    config : RunConfig, optional
-        Its encoder has the block sizes; the default encoder without it.
-    tasks : sequence of str
-    width : float
-        By which the encoder's channels are multiplied.
-    specs : mapping of task to TaskSpec, optional
-        Known from elsewhere, such as finished trainings; else kind and classes are those that the
-        configuration spells out.
-
-    Raises
-    ------
-    ConfigError
-        If there is no encoder of that width.
+    Decoders count when those of all ``tasks`` are known, else none does: from ``specs``, such as
+    those of finished trainings, or where the configuration spells out kind and classes. Without a
+    configuration, the encoder is the default one. Its channels are multiplied by ``width``; a
+    ConfigError is raised if it cannot be that wide.
     """
-    encoder = encoder_at(config.encoder if config is not None else Cnn8(), width)
-    features = config.features if config is not None else FeatureConfig()
+    encoder = encoder_at(config.encoder if config else Cnn8(), width)
+    features = config.features if config else FeatureConfig()
     known: list[TaskSpec] = []
     for name in tasks:
-        task = config.tasks.get(name) if config is not None else None
         if specs and name in specs:
             known.append(specs[name])
-        elif task is not None:
+        elif config and (task := config.tasks.get(name)):
             classes = task.classes or task.rules.default_classes(())
             known += [TaskSpec(name, task.kind, classes)] if classes else []
     every = tuple(known) if len(known) == len(set(tasks)) else ()
@@ -198,13 +163,8 @@ def prepare(
 ) -> Experiment:
     """Read the corpora, select each task's clips, compute missing features.
 
-    Parameters
-    ----------
-    config : RunConfig
-    workers : int
-        Processes that compute features.
-    progress : callable, optional
-        Called with a description, the number done and the number in total.
+    Features are computed by so many processes as there are ``workers``. ``progress`` is called with
+    a description, the number done and the number in total.
 
     Raises
     ------

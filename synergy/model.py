@@ -19,6 +19,7 @@ from torch import Tensor
 
 from synergy.audio.features import Normalisation, log_mel
 from synergy.audio.reading import SAMPLE_RATE_HZ, read_waveform
+from synergy.encoders import read_encoder
 from synergy.errors import DataError, ModelError
 from synergy.export.folder import read_part
 from synergy.export.spec import INTERFACE_KEY, SPEC_FILE, WEIGHTS_FILE, Spec, read_spec
@@ -39,18 +40,7 @@ LONGEST_S = 1800.0
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained network with what belongs to it; made by `load_model`.
-
-    Attributes
-    ----------
-    spec : Spec
-    network : TreeNetwork
-        In evaluation mode.
-    normalisation : Normalisation
-        Of the features.
-    device : torch.device
-        Where the network is.
-    """
+    """A trained network, in evaluation mode, with what belongs to it; made by `load_model`."""
 
     spec: Spec
     network: TreeNetwork
@@ -122,10 +112,6 @@ class Model:
         threshold : float, optional
             In (0, 1); those of the specification by default.
 
-        Returns
-        -------
-        dict of task to Prediction
-
         Raises
         ------
         DataError
@@ -146,31 +132,21 @@ class Model:
                 raise ModelError(f"{source}: {error}") from error
             raise
         times = self.spec.features.hop_s, len(waveform) / SAMPLE_RATE_HZ
-        predictions: dict[str, Prediction] = {}
-        for task in self.spec.tasks:
-            rules, limit = rules_of(task.kind), threshold or task.threshold
-            found = rules.prediction(logits[task.name], task.classes, limit, *times)
-            predictions[task.name] = found
-        return predictions
+        return {
+            task.name: rules_of(task.kind).prediction(
+                logits[task.name], task.classes, threshold or task.threshold, *times
+            )
+            for task in self.spec.tasks
+        }
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
-    """Read an exported model.
-
-    Parameters
-    ----------
-    folder : str or Path
-        What an exporter wrote.
-    device : str or torch.device
-
-    Returns
-    -------
-    Model
+    """Read an exported model from the folder that an exporter wrote.
 
     Raises
     ------
     ModelError
-        If a file is missing, damaged or does not belong to the others.
+        If a file is missing, damaged or does not belong to the others, or there is no such device.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -179,7 +155,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     spec = read_spec(folder / SPEC_FILE)
     tensors = _read_weights(folder / WEIGHTS_FILE, spec)
     network = meta_network(
-        spec.sharing_tree(), spec.build_encoder(), spec.task_specs(), spec.features
+        spec.sharing_tree(), read_encoder(spec.encoder), spec.task_specs(), spec.features
     )
     where = str(folder / WEIGHTS_FILE)
     check_tensors(tensors, network, spec.features, where)

@@ -57,15 +57,15 @@ def test_samples_cannot_be_changed():
 def test_intervals_are_percentiles():
     ar = np.array([[i, NAN, 7.0] for i in range(101)], dtype=float)
     samples = TableSamples(TABLE, np.random.default_rng(0).permutation(ar))
-    assert samples.intervals()[0] == pytest.approx((2.5, 97.5))
-    assert samples.intervals(0.75) == [(12.5, 87.5), None, (7.0, 7.0)]
-    assert samples.intervals(0.5) == [(25.0, 75.0), None, (7.0, 7.0)]
-    table = samples.with_intervals(0.5)
-    assert [(cell.ar_low, cell.ar_high) for cell in table.cells] == [(25, 75), (None, None), (7, 7)]
-    assert table.cells[0].ar_pct == 1.0
+    first, *_ = samples.with_intervals().cells
+    assert (first.ar_low, first.ar_high) == pytest.approx((2.5, 97.5))
+    for level, interval in ((0.75, (12.5, 87.5)), (0.5, (25.0, 75.0))):
+        cells = samples.with_intervals(level).cells
+        assert [(c.ar_low, c.ar_high) for c in cells] == [interval, (None, None), (7.0, 7.0)]
+        assert [cell.ar_pct for cell in cells] == [1.0, None, 2.0]
     for level in (0.0, 1.0, NAN):
         with pytest.raises(ConfigError, match="level above 0 and below 1"):
-            samples.intervals(level)
+            samples.with_intervals(level)
 
 
 # -- noise ------------------------------------------------------------------------------------

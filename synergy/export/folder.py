@@ -27,18 +27,9 @@ def read_part(file: Path, what: str) -> bytes:
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Put ``files`` into ``folder``; one with the same names from earlier is replaced.
 
-    They are written into a temporary folder beside it, which is then renamed.
-
-    Parameters
-    ----------
-    folder : Path
-        Parents are made as needed.
-    files : mapping of file name to content
-
-    Raises
-    ------
-    ModelError
-        If ``folder`` holds anything else, or cannot be written; it is then as it was.
+    They are written into a temporary folder beside it, which is then renamed; parents are made as
+    needed. A ModelError is raised if ``folder`` holds anything else or cannot be written; it is
+    then as it was.
     """
     folder = Path(os.path.abspath(folder))
     new, old = partial_path(folder), partial_path(folder)

@@ -107,11 +107,8 @@ def assignment(start: str, values: Sequence[Any], end: str) -> str:
 def module_lines(module: nn.Module, path: str = "module", comment: str = "") -> list[str]:
     """Source of an expression that makes ``module``, its last line ended by a comma.
 
-    Raises
-    ------
-    ModelError
-        If ``module``, which stands at ``path``, or one inside is none of `LAYERS`, `Written` and
-        ``nn.Sequential``.
+    A ModelError is raised if ``module``, which stands at ``path``, or one inside is none of
+    `LAYERS`, `Written` and ``nn.Sequential``.
     """
     comment = f"  # {comment}" if comment else ""
     name = type(module).__name__
@@ -121,11 +118,8 @@ def module_lines(module: nn.Module, path: str = "module", comment: str = "") -> 
             raise ModelError(
                 f"{path}: expected nn.Sequential with numbered parts, found {list(parts)}"
             )
-        inside = [
-            f"    {line}"
-            for number, part in parts.items()
-            for line in module_lines(part, f"{path}.{number}")
-        ]
+        inner = (module_lines(part, f"{path}.{number}") for number, part in parts.items())
+        inside = [f"    {line}" for lines in inner for line in lines]
         return [f"nn.Sequential({comment}", *inside, "),"] if inside else ["nn.Sequential(),"]
     if type(module) in LAYERS:
         return [f"nn.{name}({', '.join(_arguments(module))}),{comment}"]
@@ -163,18 +157,15 @@ def _arguments(module: nn.Module) -> Iterator[str]:
 def submodule_lines(network: TreeNetwork, order: Iterable[str]) -> list[str]:
     """Statements that make the branches and decoders of ``network``, as attributes of self."""
     lines: list[str] = []
-    for branch in network.tree.branches():
-        if branch.blocks is None:
-            continue
-        name = network.names[branch]
+    for branch, name in network.names.items():
         lines.append(f"self.{name} = nn.Sequential(")
         for place, (number, block) in enumerate(network.blocks_of(branch).items()):
             made = module_lines(block, f"{name}.{place}", f"block {number}")
             lines += [f"    {line}" for line in made]
         lines.append(")")
-    for task in order:
-        made = module_lines(network.get_submodule(head_name(task)), head_name(task))
-        made[0] = f"self.{head_name(task)} = {made[0]}"
+    for name in map(head_name, order):
+        made = module_lines(network.get_submodule(name), name)
+        made[0] = f"self.{name} = {made[0]}"
         lines += [*made[:-1], made[-1].removesuffix(",")]
     return lines
 
@@ -204,10 +195,7 @@ def forward_lines(network: TreeNetwork, order: Sequence[str]) -> list[str]:
 def class_texts(network: TreeNetwork) -> list[str]:
     """Definitions of the classes in ``network`` that are `Written`, each once, sorted by name.
 
-    Raises
-    ------
-    ModelError
-        If one is not the definition that `Written` asks for; says where.
+    A ModelError says where one is not the definition that `Written` asks for.
     """
     texts: dict[str, str] = dict.fromkeys(_OWN_NAMES, "")
     for path, module in network.named_modules():
@@ -239,19 +227,10 @@ def _problem(module: Written, name: str, text: str) -> str:
 
 
 def check_exportable(network: TreeNetwork, encoder: Encoder) -> None:
-    """Refuse a network that could not be exported; also before it is trained.
+    """Raise ModelError for a network that could not be exported; also before it is trained.
 
-    Parameters
-    ----------
-    network : TreeNetwork
-        With or without values: it may be on the meta device.
-    encoder : Encoder
-        What its blocks were built from.
-
-    Raises
-    ------
-    ModelError
-        With the place and the class of the first module that cannot be written.
+    Its blocks were built from ``encoder``; it may be on the meta device, without values. The error
+    names the place and the class of the first module that cannot be written.
     """
     if not isinstance(encoder, StrictModel):
         raise ModelError(f"encoder {encoder.name} cannot be exported: it is no configuration")

@@ -158,7 +158,7 @@ class Spec(StrictModel):
         if set(tree.tasks) != set(names):
             raise ValueError(f"tree: expected tasks {', '.join(names)}, found {tree.tasks}")
         try:
-            encoder = self.build_encoder()
+            encoder = read_encoder(self.encoder)
         except ConfigError as error:
             raise ValueError(f"encoder.name: {error}") from error
         if encoder.depth != tree.depth:
@@ -190,10 +190,6 @@ class Spec(StrictModel):
     def sharing_tree(self) -> SharingTree:
         """The tree that the network is built along."""
         return SharingTree.from_json(self.tree.model_dump(mode="json"))
-
-    def build_encoder(self) -> Encoder:
-        """The encoder with its settings."""
-        return read_encoder(self.encoder)
 
     def task_specs(self) -> tuple[TaskSpec, ...]:
         """The tasks as networks know them, in their order."""
@@ -250,10 +246,7 @@ def build_spec(
 ) -> Spec:
     """Put together what a model folder tells about a network; the digest of the weights is zero.
 
-    Raises
-    ------
-    ModelError
-        With everything in ``about`` that does not fit the network.
+    A ModelError has everything in ``about`` that does not fit the network.
     """
     assert isinstance(encoder, StrictModel)  # see check_exportable
     names = ", ".join(network.tree.tasks)
@@ -284,9 +277,11 @@ def build_spec(
                 "notation": network.tree.notation(tuple(about.tasks)),
                 "costs": _costs(network, costs(encoder, specs, features.mels, second)),
                 "results": {split: _results(split, specs, about) for split in about.scores},
-                "weights": WeightsEntry(
-                    sha256="0" * 64, seed=about.weights_seed, trial=about.weights_trial
-                ),
+                "weights": {
+                    "sha256": "0" * 64,
+                    "seed": about.weights_seed,
+                    "trial": about.weights_trial,
+                },
             }
         )
     except ValidationError as error:
@@ -316,35 +311,24 @@ def _results(split: str, specs: Sequence[TaskSpec], about: About) -> dict[str, A
     }
 
 
-def _costs(network: TreeNetwork, found: Costs) -> CostsEntry:
-    def entry(params: int, macs: int) -> CostEntry:
-        return CostEntry(params=params, macs_per_s=macs)
+def _costs(network: TreeNetwork, found: Costs) -> dict[str, Any]:
+    def entry(params: int, macs: int) -> dict[str, int]:
+        return {"params": params, "macs_per_s": macs}
 
-    branches: dict[str, CostEntry] = {}
-    for branch in network.tree.branches():
-        if branch.blocks is not None:
-            own = slice(branch.blocks[0] - 1, branch.blocks[1])
-            branches[network.names[branch]] = entry(
-                sum(found.block_params[own]), sum(found.block_macs[own])
-            )
-    return CostsEntry(
-        total=entry(found.params(network.tree), found.macs(network.tree)),
-        branches=branches,
-        heads={
-            task: entry(found.head_params[task], found.head_macs[task])
-            for task in found.head_params
-        },
-    )
+    def of_blocks(numbers: range) -> dict[str, int]:
+        params, macs = found.block_params, found.block_macs
+        return entry(sum(params[n - 1] for n in numbers), sum(macs[n - 1] for n in numbers))
+
+    tree, heads = network.tree, found.head_params
+    return {
+        "total": entry(found.params(tree), found.macs(tree)),
+        "branches": {name: of_blocks(b.block_numbers) for b, name in network.names.items()},
+        "heads": {task: entry(heads[task], found.head_macs[task]) for task in heads},
+    }
 
 
 def read_spec(file: Path) -> Spec:
-    """Read and check ``spec.json``.
-
-    Raises
-    ------
-    ModelError
-        If it is missing or wrong; lists all wrong keys.
-    """
+    """Read and check ``spec.json``; a ModelError lists all wrong keys."""
     data = read_part(file, "specification")
     if len(data) > _LONGEST_SPEC:
         raise ModelError(f"{file}: expected at most {_LONGEST_SPEC} bytes, found {len(data)}")

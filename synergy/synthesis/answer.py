@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ class Synthesis:
     solver : {"recursive", "exact"}
         The one that found `tree`.
     strict : bool
-        Whether pairs share only depths that passed themselves, or nothing.
+        As in `Question`; True with a budget.
     encoder_cost : float
         Parameters of the blocks of `tree`; decoders are not counted.
     predicted_ar_pct : float
@@ -91,12 +90,11 @@ def search(question: Question, table: ARTable, costs: Costs) -> Synthesis:
     TableError, TreeError
         If a pair may share more blocks than there are, or a cost or a task name cannot be used.
     """
-    tree, told = None, []
+    tree, notes = None, []
     if question.has_budget:
-        tree, max_ar, told = within_budgets(question, table, costs)
+        tree, max_ar, notes = within_budgets(question, table, costs)
         question = replace(question, max_ar=max_ar, solver="exact", strict=True, caps={})
-    blocks = costs.block_params
-    graph = task_graph(table, question)
+    graph, blocks = task_graph(table, question), costs.block_params
     smallest = None
     if len(graph.tasks) <= MAX_TASKS or question.solver == "exact":
         smallest = TreeSearch(ExactSplits, graph, blocks, table, question.strict).tree()
@@ -105,47 +103,38 @@ def search(question: Question, table: ARTable, costs: Costs) -> Synthesis:
     by_recursion = question.solver == "recursive"
     tree = tree or (recursive if by_recursion or smallest is None else smallest)
     cost, exact_cost = tree.cost(blocks), None if smallest is None else smallest.cost(blocks)
-    least = len(graph.tasks) * sum(blocks) - spanning_tree_bound(graph, blocks)
-    optimal = any(
-        math.isclose(cost, bound, rel_tol=1e-9)
-        for bound in (least, exact_cost)
-        if bound is not None
-    )
-    shared = {  # parents come before their children
-        frozenset(pair): branch.blocks[1] if branch.blocks else 0
-        for branch in tree.branches()
-        for pair in itertools.combinations(branch.tasks, 2)
-    }
-    used = [
-        table.cell(*pair, depth) for pair in table.pairs() if (depth := shared[frozenset(pair)])
-    ]
+    bounds = [len(graph.tasks) * sum(blocks) - spanning_tree_bound(graph, blocks)]
+    bounds += [] if exact_cost is None else [exact_cost]
+    optimal = any(math.isclose(cost, bound, rel_tol=1e-9) for bound in bounds)
+    depths = ((*pair, tree.shared_depth(*pair)) for pair in table.pairs())
+    used = [table.cell(*key) for key in depths if key[2]]
     if not any(graph.weights):
         depth = "any depth that its cap allows" if question.caps else "any depth"
-        told.append(
+        notes.append(
             f"No pair passes the threshold at {depth}, so nothing is shared: the tree is one "
             "encoder for each task."
         )
-    told += [
+    notes += [
         _depth_note(cell, question.max_ar) for cell in used if not cell.passes(question.max_ar)
     ]
-    told += [
+    notes += [
         f"The training of {cell.label} failed{f' ({cell.reason})' if cell.reason else ''}; "
         "it counts as not passing."
         for cell in table.cells
         if cell.status == "failed"
     ]
     if by_recursion and exact_cost is not None and not optimal:
-        told.append(
+        notes.append(
             f"The recursion is not optimal here: its tree costs {cost:,.10g}, the smallest one "
             f"{exact_cost:,.10g} (solver exact)."
         )
     if by_recursion and not recursion.complete:
-        told.append(
+        notes.append(
             "Some task sets have too many optimal splits to try them all; of these sets one "
             "split was taken, so another order of the tasks may give another size."
         )
     if exact_cost is not None and any(cell.status == "skipped" for cell in table.cells):
-        told += _skipped_notes(question, table, blocks, graph, exact_cost)
+        notes += _skipped_notes(question, table, blocks, graph, exact_cost)
     return Synthesis(
         tree=tree,
         max_ar=question.max_ar,
@@ -157,7 +146,7 @@ def search(question: Question, table: ARTable, costs: Costs) -> Synthesis:
         recursive_cost=recursive.cost(blocks),
         exact_cost=exact_cost,
         provably_optimal=optimal,
-        notes=tuple(told),
+        notes=tuple(notes),
         caps=tuple(
             (*pair, question.caps[key])
             for pair in table.pairs()
@@ -181,23 +170,19 @@ def _depth_note(cell: Cell, max_ar: float) -> str:
 
 
 def _skipped_notes(
-    question: Question,
-    table: ARTable,
-    costs: Sequence[float],
-    graph: TaskGraph,
-    exact_cost: float,
+    question: Question, table: ARTable, blocks: Sequence[float], graph: TaskGraph, least: float
 ) -> list[str]:
     """Says when skipped cells could allow a smaller tree, should AR grow with depth."""
     hoped, strict = task_graph(table, question, optimistic=True), question.strict
     if hoped.depths == graph.depths or (not strict and hoped.weights == graph.weights):
         return []
-    cost = TreeSearch(ExactSplits, hoped, costs, strict=strict).tree().cost(costs)
-    if cost >= exact_cost or math.isclose(cost, exact_cost, rel_tol=1e-9):
+    cost = TreeSearch(ExactSplits, hoped, blocks, strict=strict).tree().cost(blocks)
+    if cost >= least or math.isclose(cost, least, rel_tol=1e-9):
         return []
     # Strict also needs the cells that a sweep for weights has no use for.
     way = "--sweep full" if strict else f"--max-ar {question.max_ar:g}"
     return [
         "Cells that were skipped could allow a smaller tree: at best it would cost "
         f"{cost:,.10g}, the smallest one that the trained cells allow costs "
-        f"{exact_cost:,.10g}. `synergy pairwise {way}` trains what is missing."
+        f"{least:,.10g}. `synergy pairwise {way}` trains what is missing."
     ]

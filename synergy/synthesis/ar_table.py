@@ -150,12 +150,8 @@ class ARTable:
 
         Long: a row for each cell with ``task_a``, ``task_b``, ``shared_depth`` and ``ar_pct``;
         the other attributes of `Cell` are optional columns. Wide: a row for each pair with
-        ``task_a``, ``task_b`` and a column such as ``ar_4_pct`` for each depth.
-
-        Raises
-        ------
-        TableError
-            If the file cannot be read or the table is not complete; names every problem.
+        ``task_a``, ``task_b`` and a column such as ``ar_4_pct`` for each depth. A file that cannot
+        be read raises what an incomplete table does.
         """
         located, problems = read_cells(Path(path))
         problems += _problems(located)

@@ -65,16 +65,11 @@ def optimal_splits(mask: int, groups: Iterable[Group]) -> list[int]:
 
 
 def close_split(sets: TaskSets, groups: list[Group]) -> int:
-    """One optimal split, found by keeping close tasks together; for sets with many groups.
+    """The part with the first task of one optimal split that keeps close tasks together.
 
     Starts with the largest group, or with the pair of least weight where all groups are single
     tasks; then turns the undecided groups one by one, always the one that gains most mean weight
     by its better side. O(tasks squared), the same result every time.
-
-    Returns
-    -------
-    int
-        The part with the first task.
     """
     weights = sets.weights
     undecided = list(groups)

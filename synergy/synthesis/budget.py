@@ -57,9 +57,9 @@ def within_budgets(
             f"expected at most {MAX_TASKS} tasks for a budget, found {len(table.tasks)}; "
             "use a threshold of AR instead"
         )
-    limits: list[_Limit] = []
-    if question.max_params is not None:
-        limits.append(_Limit("parameters", question.max_params, costs.block_params, costs.params))
+    # Parameters come first even without a limit: wanted is the tree with the fewest.
+    most = math.inf if question.max_params is None else question.max_params
+    limits = [_Limit("parameters", most, costs.block_params, costs.params)]
     if question.max_macs is not None:
         limits.append(_Limit("MACs", question.max_macs, costs.block_macs, costs.macs))
     flat = SharingTree.flat(table.tasks, costs.depth, costs.depth)
@@ -70,7 +70,7 @@ def within_budgets(
                 f"encoder for all tasks and the decoders, found {limit.most:,.10g}"
             )
     thresholds = sorted({0.0} | {c.ar_pct for c in table.cells if c.ar_pct is not None})
-    tried = [_Trees(table, max_ar, costs.block_params, limits) for max_ar in thresholds]
+    tried = [_Trees(table, max_ar, limits) for max_ar in thresholds]
     if tried[-1].within is None:
         raise ShortfallError(tried[-1].shortfall())
     lowest = tried[bisect.bisect_left(tried, True, key=lambda trees: trees.within is not None)]
@@ -98,7 +98,6 @@ class _Trees:
 
     table: ARTable
     max_ar: float
-    block_params: Sequence[float]
     limits: Sequence[_Limit]
 
     @cached_property
@@ -106,28 +105,26 @@ class _Trees:
         """The task graph."""
         return task_graph(self.table, Question(self.max_ar))
 
-    @property
-    def costs(self) -> list[tuple[float, ...]]:
-        """Parameters, then what each limit counts, by block."""
-        return [tuple(self.block_params), *(tuple(limit.block_costs) for limit in self.limits)]
-
     @cached_property
     def smallest(self) -> list[SharingTree]:
-        """The smallest tree by each of the costs."""
-        found = {
-            costs: TreeSearch(ExactSplits, self.graph, costs, self.table, strict=True).tree()
-            for costs in dict.fromkeys(self.costs)
-        }
-        return [found[costs] for costs in self.costs]
+        """The smallest tree by what each limit counts."""
+        costs = [limit.block_costs for limit in self.limits]
+        return [
+            TreeSearch(ExactSplits, self.graph, own, self.table, strict=True).tree()
+            for own in costs
+        ]
+
+    def keeps(self, tree: SharingTree) -> bool:
+        """Whether a tree is within all limits."""
+        return all(limit.holds(tree) for limit in self.limits)
 
     @cached_property
     def within(self) -> SharingTree | None:
         """A tree within all limits: the cheapest, if it was easy to find."""
-        if not all(lim.holds(t) for lim, t in zip(self.limits, self.smallest[1:], strict=True)):
+        if not all(lim.holds(t) for lim, t in zip(self.limits, self.smallest, strict=True)):
             return None
-        for tree in self.smallest:
-            if all(limit.holds(tree) for limit in self.limits):
-                return tree
+        if within := next(filter(self.keeps, self.smallest), None):
+            return within
         if len(self.table.tasks) > MAX_PARETO_TASKS:
             raise ConfigError(
                 f"expected at most {MAX_PARETO_TASKS} tasks for budgets that contradict each "
@@ -139,15 +136,15 @@ class _Trees:
     @cached_property
     def cheapest(self) -> SharingTree | None:
         """The tree within all limits that has the fewest parameters."""
-        trees = ParetoSearch(self.graph, list(dict.fromkeys(self.costs)), self.table).trees()
-        return next((t for t in trees if all(limit.holds(t) for limit in self.limits)), None)
+        costs = [limit.block_costs for limit in self.limits]
+        return next(filter(self.keeps, ParetoSearch(self.graph, costs, self.table).trees()), None)
 
     def shortfall(self) -> str:
         """Why no measured depth helps: what the trees of least cost need."""
         missed = [
             f"at least {limit.cost(tree):,.10g} {limit.name} ({tree.notation(self.table.tasks)}), "
             f"found {limit.most:,.10g}"
-            for limit, tree in zip(self.limits, self.smallest[1:], strict=True)
+            for limit, tree in zip(self.limits, self.smallest, strict=True)
             if not limit.holds(tree)
         ]
         if missed:

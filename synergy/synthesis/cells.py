@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 Status = Literal["measured", "failed", "skipped"]
-STATUSES: tuple[Status, ...] = get_args(Status)
 
 CellKey = tuple[str, str, int]
 """Two tasks, in task order, and a shared depth."""
@@ -107,7 +106,7 @@ class Cell:
                 f"expected a shared depth of at least 1, found {self.shared_depth}; leave it out: "
                 "without shared blocks there is no reduction"
             )
-        if self.status not in STATUSES:
+        if self.status not in get_args(Status):
             problems.append(
                 f"expected the status measured, failed or skipped, found {self.status!r}"
             )

@@ -29,10 +29,7 @@ MAX_TASKS = 14
 class ExactSplits:
     """Splits of a set that reach its largest saving, at the largest depth that does.
 
-    Raises
-    ------
-    ConfigError
-        If there are more than 14 tasks.
+    A ConfigError is raised if there are more than 14 tasks.
     """
 
     max_effort = float("inf")

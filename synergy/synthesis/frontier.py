@@ -41,17 +41,12 @@ def frontier(question: Question, table: ARTable, costs: Costs) -> tuple[Frontier
     Parameters
     ----------
     question, table, costs
-        As in `search`; threshold and budgets of the question are not looked at.
+        As in `search`, also in what is raised; threshold and budgets are not looked at.
 
     Returns
     -------
     tuple of FrontierTree
         By ascending threshold from 0 on, without gaps; neighbours differ in their trees.
-
-    Raises
-    ------
-    ConfigError, TableError, TreeError
-        As `search`.
     """
     measured = {cell.ar_pct for cell in table.cells if cell.ar_pct is not None}
     found: list[Synthesis] = []

@@ -25,13 +25,8 @@ class ParetoSearch:
     where that one has the best. How many there are depends on how much the costs contradict each
     other: parameters and MACs of an encoder leave few.
 
-    Parameters
-    ----------
-    graph : TaskGraph
-    costs : sequence of sequence of float, each of length D
-        The costs of the blocks, one sequence for each cost.
-    table : ARTable, optional
-        Decides between trees that cost the same.
+    Each of the ``costs`` has those of the blocks 1..D; a table decides between trees that cost
+    the same.
     """
 
     def __init__(

@@ -23,12 +23,7 @@ always a tree. It need not be the smallest strict one either.
 
 from __future__ import annotations
 
-from synergy.synthesis.bipartition import (
-    MAX_GROUPS,
-    close_split,
-    conflict_groups,
-    optimal_splits,
-)
+from synergy.synthesis.bipartition import MAX_GROUPS, close_split, conflict_groups, optimal_splits
 from synergy.synthesis.subtrees import Subtrees
 from synergy.synthesis.task_sets import SharedDepths
 from synergy.synthesis.tree_search import Proposal

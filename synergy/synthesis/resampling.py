@@ -61,24 +61,16 @@ class TableSamples:
         ar.setflags(write=False)
         object.__setattr__(self, "ar", ar)
 
-    def intervals(self, level: float = 0.95) -> list[tuple[float, float] | None]:
-        """Percentile interval of every cell, in percent; None where a cell has no AR.
+    def with_intervals(self, level: float = 0.95) -> ARTable:
+        """The table with a percentile interval at every cell that has an AR.
 
         The ``level``, above 0 and below 1, is the share of the resampled values inside.
         """
         tail = tail_of(level)
-        low, high = np.percentile(self.ar, [100 * tail, 100 * (1 - tail)], axis=0)
-        both = zip(low.tolist(), high.tolist(), strict=True)
-        return [
-            None if cell.ar_pct is None else interval
-            for cell, interval in zip(self.table.cells, both, strict=True)
-        ]
-
-    def with_intervals(self, level: float = 0.95) -> ARTable:
-        """The table, its cells with `intervals`."""
+        low, high = np.percentile(self.ar, [100 * tail, 100 * (1 - tail)], axis=0).tolist()
         cells = [
-            cell if interval is None else replace(cell, ar_low=interval[0], ar_high=interval[1])
-            for cell, interval in zip(self.table.cells, self.intervals(level), strict=True)
+            cell if cell.ar_pct is None else replace(cell, ar_low=one, ar_high=other)
+            for cell, one, other in zip(self.table.cells, low, high, strict=True)
         ]
         return ARTable(self.table.tasks, self.table.depths, tuple(cells))
 
@@ -95,13 +87,7 @@ class TableSamples:
 
     @classmethod
     def from_csv(cls, path: Path, table: ARTable) -> TableSamples:
-        """Read what `to_csv` wrote.
-
-        Raises
-        ------
-        TableError
-            If the file cannot be read or belongs to another table.
-        """
+        """Read what `to_csv` wrote; a TableError if it is damaged or belongs to another table."""
         path = Path(path)
         (_, header), *lines = read_lines(path, "resampled AR tables") or [(1, [])]
         count = len(header) - len(_KEY)
@@ -135,14 +121,8 @@ class TableSamples:
 def noisy_samples(table: ARTable, sd: float, count: int, seed: int) -> TableSamples:
     """Resampled tables with independent Gaussian noise on each measured cell.
 
-    Parameters
-    ----------
-    table : ARTable
-    sd : float
-        Standard deviation in percentage points, 0 or more. What falls below 0 becomes 0.
-    count : int
-        Number of tables, at least 1.
-    seed : int
+    The standard deviation ``sd``, in percentage points, is 0 or more, and the ``count`` of tables
+    at least 1, else a ConfigError is raised. What falls below 0 becomes 0.
     """
     if not (math.isfinite(sd) and sd >= 0) or count < 1:
         raise ConfigError(

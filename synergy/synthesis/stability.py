@@ -72,7 +72,7 @@ class Stability:
     repeat : tuple of Repeat
         Cells whose outcome is uncertain and can change the tree, by falling score.
     skipped : int
-        Cells that a sweep skipped. They pass in no resampled table.
+        Cells that a sweep skipped; they pass in no resampled table.
     """
 
     tree_share: float
@@ -107,18 +107,13 @@ def stability(
         happens to exceed the threshold therefore falls further than it would in a full table.
     costs : Costs
     level : float
-        A cell is uncertain when the percentile interval of this level holds the threshold: when
-        both outcomes have a larger share than ``(1 - level) / 2``.
+        Above 0 and below 1. A cell is uncertain when the percentile interval of this level holds
+        the threshold: when both outcomes have a larger share than ``(1 - level) / 2``.
 
     Raises
     ------
-    ConfigError
-        If a cap is of other tasks, the level is not above 0 and below 1, or there are too many
-        tasks for the solver.
-    TableError
-        If a pair may share more blocks than the encoder has.
-    TreeError
-        If a cost cannot be used.
+    ConfigError, TableError, TreeError
+        As `search`, and if the level is out of range.
     """
     tail = tail_of(level)
     table, count = samples.table, len(samples.ar)

@@ -38,16 +38,8 @@ class Solution:
 class Subtrees:
     """Makes the subtrees of a task graph; costs and AR are kept as exact decimals.
 
-    Parameters
-    ----------
-    graph, block_costs, table
-        As in `synergy.synthesis.tree_search.TreeSearch`; without a table, all reductions are 0.
-
-    Attributes
-    ----------
-    sets : TaskSets
-    saved : list of int
-        Cost of the blocks 1..n, for n = 0..D.
+    The parameters are as in `synergy.synthesis.tree_search.TreeSearch`; without a table, all
+    reductions are 0. ``saved`` has the cost of the blocks 1..n, for n = 0..D.
     """
 
     def __init__(

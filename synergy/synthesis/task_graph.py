@@ -65,29 +65,19 @@ class TaskGraph:
 
 
 def task_graph(table: ARTable, question: Question, *, optimistic: bool = False) -> TaskGraph:
-    """The depths that the pairs of a table may share.
+    """The swept depths at which the pairs of a table pass, up to their caps.
 
     Parameters
     ----------
     table : ARTable
+        Its failed cells do not pass.
     question : Question
-        Its threshold and its caps.
+        Its threshold and its caps; a ConfigError is raised if a cap is of other tasks.
     optimistic : bool
         Whether every skipped cell passes that can, when AR grows with depth: every skipped depth
         of a pair, except those above a depth that exceeds the threshold. A depth below the
         largest that passes does not count as exceeding it: there the row itself contradicts the
-        assumption. A failed training says nothing of other depths.
-
-    Returns
-    -------
-    TaskGraph
-        Of the tasks in the order of the table, with the swept depths that pass and are not above
-        the cap. A failed cell does not pass, and otherwise a skipped one neither.
-
-    Raises
-    ------
-    ConfigError
-        If a cap is of other tasks.
+        assumption. A failed training says nothing of other depths. Otherwise none passes.
     """
     pairs = table.pairs()
     unknown = question.caps.keys() - set(map(frozenset, pairs))

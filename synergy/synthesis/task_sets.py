@@ -15,10 +15,8 @@ class TaskSets:
 
     Attributes
     ----------
-    tasks : tuple of str
     everything : int
         The set of all tasks.
-    bit : dict of str to int
     weights : list of list of int
         Indexed by two bit numbers; 0 on the diagonal.
     upto : dict of int to list of int

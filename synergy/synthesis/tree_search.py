@@ -67,7 +67,6 @@ class TreeSearch:
 
     Attributes
     ----------
-    splits : Splits
     effort : int
         Pairs looked at and splits compared so far.
     complete : bool

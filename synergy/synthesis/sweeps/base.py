@@ -71,18 +71,11 @@ class SweepGoal:
 
 
 class Sweep(ABC):
-    """A strategy; an implementation has no state.
-
-    Attributes
-    ----------
-    name : str
-        Key in ``SWEEPS``.
-    summary : str
-        What it does and what it assumes, in one sentence.
-    """
+    """A strategy; an implementation has no state."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    """What it does and what it assumes, in one sentence."""
 
     @abstractmethod
     def wanted(self, goal: SweepGoal, known: Known, batch: int = 1) -> tuple[CellKey, ...]:
@@ -127,25 +120,18 @@ def run_sweep(
 ) -> ARTable:
     """Train what a sweep wants until it wants nothing.
 
+    What was not trained then is a skipped cell of the table, with the reason.
+
     Parameters
     ----------
     sweep, goal
     train : callable
-        Takes keys and returns their cells, measured or failed, in any order.
+        Takes keys and returns their cells, measured or failed, in any order; a ValueError is
+        raised where one is missing.
     known : iterable of Cell
         Cells that need not be trained again; skipped ones do not count.
     batch : int
         How many cells ``train`` works on at once.
-
-    Returns
-    -------
-    ARTable
-        Every cell of the goal; what was not trained is skipped, with the reason.
-
-    Raises
-    ------
-    ValueError
-        If ``train`` does not return the cells that it was asked for.
     """
     found = known_cells(goal, known)
     while keys := sweep.wanted(goal, found, batch):

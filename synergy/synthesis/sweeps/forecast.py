@@ -20,10 +20,9 @@ class Forecast:
     ----------
     least, most : int
         No table takes fewer or more cells.
-    trainings : float
-        Mean over imagined tables.
-    steps : float
-        Mean number of trainings one after the other, when as many as asked for run at once.
+    trainings, steps : float
+        Means over imagined tables: trainings in all, and one after the other, when as many as
+        asked for run at once.
     """
 
     least: int
@@ -57,11 +56,12 @@ def forecast(
     """
     cells = known_cells(goal, known)
     least, most = sweep.bounds(goal, cells)
+    candidates = {pair: PairRange.of(goal, cells, pair).candidates for pair in goal.pairs()}
     trainings = steps = 0
     for number in range(tables):
         weights = {
-            pair: _drawn(PairRange.of(goal, cells, pair).candidates, seed, number, place)
-            for place, pair in enumerate(goal.pairs())
+            pair: options[int(uniform(hash64("imagined weight", seed, number, i)) * len(options))]
+            for i, (pair, options) in enumerate(candidates.items())
         }
 
         def train(keys: Sequence[CellKey], weights: Mapping = weights) -> list[Cell]:
@@ -73,7 +73,3 @@ def forecast(
 
         run_sweep(sweep, goal, train, cells.values(), batch)
     return Forecast(least, most, trainings / tables, steps / tables)
-
-
-def _drawn(candidates: Sequence[int], *parts: int) -> int:
-    return candidates[int(uniform(hash64("imagined weight", *parts)) * len(candidates))]

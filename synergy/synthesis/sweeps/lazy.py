@@ -31,20 +31,11 @@ _ROUNDS = 4  # of the estimate how common weights are, which settles quickly
 
 @dataclass(frozen=True)
 class PairRange:
-    """What is known of the weight of a pair.
-
-    Attributes
-    ----------
-    pair : (str, str)
-    candidates : tuple of int
-        Weights that the pair may have, ascending. The first is certain: the pair passed there,
-        or it is 0.
-    trained : int
-        Number of known cells.
-    """
+    """What is known of the weight of a pair, and from how many trained cells."""
 
     pair: tuple[str, str]
     candidates: tuple[int, ...]
+    """Weights that it may have, ascending; the first is certain: the pair passed there, or 0."""
     trained: int
 
     @classmethod
@@ -64,11 +55,6 @@ class PairRange:
     def least(self) -> int:
         """The weight that is certain."""
         return self.candidates[0]
-
-    @property
-    def most(self) -> int:
-        """The largest weight that is possible."""
-        return self.candidates[-1]
 
     def above(self, depth: int) -> int:
         """How many candidates lie above the certain one, up to ``depth``; 1 at least above it."""
@@ -171,7 +157,8 @@ def _ranges(goal: SweepGoal, known: Known) -> list[PairRange]:
 
 def _optimistic(goal: SweepGoal, ranges: Sequence[PairRange]) -> list[tuple[PairRange, int]]:
     """Every pair with its shared depth in the best tree for the largest possible weights."""
-    graph = TaskGraph(goal.tasks, tuple((r.most,) if r.most else () for r in ranges))
+    largest = [r.candidates[-1] for r in ranges]
+    graph = TaskGraph(goal.tasks, tuple((weight,) if weight else () for weight in largest))
     # Among trees of equal cost, solvers take the one with the lowest AR; here, trainings to go.
     to_go = ARTable.from_cells(
         Cell(*r.pair, depth, _halvings(r.above(depth) + 1)) for r in ranges for depth in goal.depths
