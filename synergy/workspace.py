@@ -203,42 +203,54 @@ class Workspace:
             f"run `synergy pairwise --workspace {self.folder}` first"
         )
 
-    def claim(self, config: RunConfig, replace: bool = False) -> None:
-        """Keep ``config`` as that of this workspace, which belongs to one experiment.
+    def check(self, config: RunConfig, way_out: str) -> None:
+        """Refuse a configuration of another experiment than that of the results in here.
 
         Parameters
         ----------
         config : RunConfig
-        replace : bool
-            Put the results of another experiment aside, into ``replaced-N``, instead of refusing.
-            Finished trials stay where they are: they have digests.
+        way_out : str
+            What a person may do beside naming another folder.
 
         Raises
         ------
         ConfigError
-            If the workspace has results of an experiment that differs in more than depths, seeds
-            and threshold; names the differences.
+            If it differs in more than depths, seeds and threshold; names the differences.
         """
-        from synergy.config import load_config  # imports torch, which readers do without
+        if changed := self._differences(config):
+            raise ConfigError(
+                f"{self.folder} holds the results of another experiment: {'; '.join(changed)}; "
+                f"name another folder with --workspace, or {way_out}"
+            )
 
+    def claim(self, config: RunConfig, replace: bool = False) -> None:
+        """Keep ``config`` as that of this workspace, which belongs to one experiment.
+
+        With ``replace``, the results of another experiment are put aside, into ``replaced-N``,
+        instead of being refused as by `check`. Finished trials stay where they are: they have
+        digests.
+        """
+        if not replace:
+            self.check(config, "put these results aside with --replace")
+        elif self._differences(config):
+            number = next(n for n in count(1) if not (self.folder / f"replaced-{n}").exists())
+            aside = self.folder / f"replaced-{number}"
+            aside.mkdir()
+            for path in (*self._results(), self.config):
+                path.rename(aside / path.name)
+        write_text_atomically(self.config, config.to_yaml())
+
+    def _results(self) -> list[Path]:
         tables = [path for kind in get_args(TableKind) for path in self.table_files(kind).every]
         stages = (self.tree, self.summary, self.frontier, self.comparisons, self.refinements)
-        results = [p for p in (*tables, *stages, self.model, self.report) if p.exists()]
-        if results and self.config.is_file():
-            changed = load_config(self.config, imports=False).differences(config)
-            if changed and not replace:
-                raise ConfigError(
-                    f"{self.folder} holds the results of another experiment: "
-                    f"{'; '.join(changed)}; name another folder with --workspace, or put these "
-                    "results aside with --replace"
-                )
-            if changed:
-                number = next(n for n in count(1) if not (self.folder / f"replaced-{n}").exists())
-                aside = self.folder / f"replaced-{number}"
-                aside.mkdir()
-                for path in (*results, self.config):
-                    path.rename(aside / path.name)
-        write_text_atomically(self.config, config.to_yaml())
+        return [p for p in (*tables, *stages, self.model, self.report) if p.exists()]
+
+    def _differences(self, config: RunConfig) -> list[str]:
+        from synergy.config import load_config  # imports torch, which readers do without
+
+        if not (self.config.is_file() and self._results()):
+            return []
+        return load_config(self.config, imports=False).differences(config)
 
     def keep_error(self, digest: str, text: str) -> None:
         """Keep what is known of a failed trial in ``errors/<digest>.txt``."""

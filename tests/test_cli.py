@@ -152,6 +152,9 @@ def test_results_of_another_experiment_are_put_aside_on_request(config, workspac
     assert "training.epochs was 2 and is now 1" in refused.err
     assert "--workspace" in refused.err
     assert "--replace" in refused.err
+    found = synergy("search", "--config", other, "--workspace", workspace)
+    assert found.code == 2
+    assert f"or search its table with --table {workspace / 'ar_table.csv'}" in found.err
     assert content(workspace) == before
     ran = synergy(*arguments, "--replace")
     assert ran.code == 0, ran.err

@@ -45,6 +45,8 @@ def search(options: Options) -> None:
 
     if config is not None and not alone:
         check_tasks(found.table, config.tasks)
+        if workspace := existing(options.workspace):
+            workspace.check(config, f"search its table with --table {found.file}")
     question = asked(config, options)
     if options.frontier:
         held = None if alone else existing(options.workspace)
