@@ -30,12 +30,9 @@ def is_partial(path: Path) -> bool:
 
 
 def json_text(data: Any) -> str:
-    """Readable JSON, the same text for equal data: sorted keys, two spaces, no NaN.
+    """Readable JSON, the same text for equal data: sorted keys, two spaces.
 
-    Raises
-    ------
-    ValueError
-        If a number is not finite.
+    A ValueError is raised if a number is not finite.
     """
     return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 

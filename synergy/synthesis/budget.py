@@ -108,10 +108,9 @@ class _Trees:
     @cached_property
     def smallest(self) -> list[SharingTree]:
         """The smallest tree by what each limit counts."""
-        costs = [limit.block_costs for limit in self.limits]
         return [
-            TreeSearch(ExactSplits, self.graph, own, self.table, strict=True).tree()
-            for own in costs
+            TreeSearch(ExactSplits, self.graph, limit.block_costs, self.table, strict=True).tree()
+            for limit in self.limits
         ]
 
     def keeps(self, tree: SharingTree) -> bool:

@@ -110,12 +110,12 @@ class SharedDepths:
         self.levels = tuple(sorted({0}.union(*graph.depths))) if strict else (0,)
         # By level and bit: the other tasks with which a task may not share exactly that depth.
         self._conflicts = [
-            [sets.everything ^ (1 << bit) if level else 0 for bit in range(len(sets.tasks))]
-            for level in self.levels
+            [sets.everything ^ (1 << bit) if depth else 0 for bit in range(len(sets.tasks))]
+            for depth in self.levels
         ]
-        for level, conflicts in zip(self.levels, self._conflicts, strict=True):
+        for depth, conflicts in zip(self.levels, self._conflicts, strict=True):
             for (a, b), passing in zip(graph.pairs(), graph.depths, strict=True):
-                if level in passing:
+                if depth in passing:
                     conflicts[sets.bit[a]] &= ~(1 << sets.bit[b])
                     conflicts[sets.bit[b]] &= ~(1 << sets.bit[a])
 
