@@ -11,7 +11,6 @@ pass.
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from synergy.experiment import settings_costs
 from synergy.synthesis import ARTable, Question, search
 from synergy.synthesis.cells import Cell, CellKey
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, run_sweep
-from synergy.tree import SharingTree
+from synergy.trials.trial_store import TrialStore
 
 
 def main() -> None:
@@ -92,13 +91,13 @@ def main() -> None:
 def seconds_of_pairs(workspace: Path) -> dict[tuple[frozenset[str], int], float]:
     """Seconds of training of each plain pair and depth, all seeds together."""
     seconds: dict[tuple[frozenset[str], int], float] = defaultdict(float)
-    for file in workspace.glob("trials/*/trial.json"):
-        trial = json.loads(file.read_text(encoding="utf-8"))
-        tree = SharingTree.from_json(trial["tree"])
-        if len(tree.tasks) == 2 and not trial["distillation"] and not trial["pruning"]:
-            result = json.loads(file.with_name("result.json").read_text(encoding="utf-8"))
+    store = TrialStore(workspace / "trials")
+    for digest in store.done():
+        trial = store.trial(digest)
+        tree = trial.sharing_tree
+        if len(tree.tasks) == 2 and not trial.distillation and not trial.pruning:
             key = frozenset(tree.tasks), tree.shared_depth(*tree.tasks)
-            seconds[key] += result["seconds"]
+            seconds[key] += store.result(digest).seconds
     return seconds
 
 

@@ -42,6 +42,10 @@ class Costs:
         """Multiply-accumulates of one second of audio that all tasks of ``tree`` need."""
         return int(tree.cost(self.block_macs)) + _heads(self.head_macs, tree)
 
+    def independent_params(self, tasks: Sequence[str]) -> int:
+        """Trainable parameters of a network for each task."""
+        return self.params(SharingTree.flat(tasks, 0, self.depth))
+
     def flat_of_size(self, tree: SharingTree) -> SharingTree:
         """The flat tree with the fewest parameters that are not fewer than those of ``tree``."""
         flats = [

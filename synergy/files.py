@@ -50,11 +50,6 @@ def write_text_atomically(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def write_json_atomically(path: Path, data: Any) -> None:
-    """Write ``data`` in the form of `json_text`; a ValueError leaves ``path`` as it was."""
-    write_text_atomically(path, json_text(data))
-
-
 class StrictModel(BaseModel):
     """A frozen pydantic model that refuses unknown keys and non-finite numbers."""
 

@@ -1,16 +1,18 @@
 """Every JSON file of a workspace beside its trials, as one model each with a version.
 
 ``tree.json`` (`TreeFile`), ``summary.json`` (`SummaryFile`), ``frontier.json`` (`FrontierFile`),
-``comparisons.json`` (`ComparisonsFile`), ``refinements.json`` (`RefinementsFile`) and
-``probes/*.json`` (`ProbeFile`). What is written is what is read; a key that an earlier version did
-not write has a default.
+``comparisons.json`` (`ComparisonsFile`), ``refinements.json`` (`RefinementsFile`),
+``probes/*.json`` (`ProbeFile`) and ``.synergy.holder.json`` (`HolderFile`); of the exported model
+`ModelFile` reads the little that `synergy show` needs. What is written is what is read; a key that
+an earlier version did not write has a default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import PurePath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AliasPath,
@@ -25,10 +27,8 @@ from pydantic import (
 
 from synergy.errors import TreeError
 from synergy.files import Artefact, StrictModel
+from synergy.synthesis.question import TableKind
 from synergy.tree import SharingTree
-
-TableKind = Literal["plain", "distilled"]
-"""Tables of pairs without and with the single-task models as teachers."""
 
 BySplit = dict[str, float]
 Scores = dict[str, dict[str, tuple[float, ...]]]
@@ -373,6 +373,15 @@ class RefinementsFile(Artefact):
 
     plain: tuple[RefinedCell, ...] = ()
     distilled: tuple[RefinedCell, ...] = ()
+
+
+class HolderFile(Artefact):
+    """``.synergy.holder.json``: the command that works in the workspace, since a local time."""
+
+    command: str
+    host: str
+    pid: int
+    since: datetime
 
 
 class ProbeFile(Artefact):

@@ -52,3 +52,13 @@ def duration(seconds: float) -> str:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def skipped_caveat(skipped: int) -> str:
+    """What a reader of a tree's stability must know, one sentence; empty if there is nothing."""
+    if not skipped:
+        return ""
+    return (
+        f"Cells that the sweep skipped ({skipped}) count as not passing, so a pair that misses "
+        "falls further here than in a full table."
+    )

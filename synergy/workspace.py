@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING, get_args
 from filelock import FileLock, Timeout
 
 from synergy.errors import ConfigError, TableError, WorkspaceError
-from synergy.files import is_partial, write_json_atomically, write_text_atomically
-from synergy.records import TableKind
+from synergy.files import is_partial, write_text_atomically
+from synergy.records import HolderFile
 from synergy.synthesis.ar_table import ARTable
+from synergy.synthesis.question import TableKind
 from synergy.synthesis.resampling import TableSamples
 from synergy.trials.trial_store import TrialStore
 
@@ -284,15 +284,12 @@ class Workspace:
         with acquired:
             self._clean()
             holder = self.folder / _HOLDER
-            write_json_atomically(
-                holder,
-                {
-                    "command": command,
-                    "host": platform.node(),
-                    "pid": os.getpid(),
-                    "since": datetime.now().isoformat(timespec="seconds"),
-                },
-            )
+            HolderFile(
+                command=command,
+                host=platform.node(),
+                pid=os.getpid(),
+                since=datetime.now().replace(microsecond=0),
+            ).write(holder)
             try:
                 yield
             finally:
@@ -300,14 +297,15 @@ class Workspace:
 
     def _holder(self) -> str:
         try:
-            holder = json.loads((self.folder / _HOLDER).read_text(encoding="utf-8"))
-            command, pid, host = holder["command"], holder["pid"], holder["host"]
-            since = datetime.fromisoformat(holder["since"])
-        except (OSError, ValueError, KeyError, TypeError):  # it has just come or is just going
+            holder = HolderFile.read(self.folder / _HOLDER)
+        except WorkspaceError:
+            holder = None
+        if holder is None:  # it has just come or is just going
             return "another command"
-        where = "" if host == platform.node() else f" on {host}"
-        form = "%H:%M:%S" if since.date() == datetime.now().date() else "%Y-%m-%d %H:%M:%S"
-        return f"`{command}` (process {pid}{where}, since {since.strftime(form)})"
+        where = "" if holder.host == platform.node() else f" on {holder.host}"
+        today = holder.since.date() == datetime.now().date()
+        since = holder.since.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
+        return f"`{holder.command}` (process {holder.pid}{where}, since {since})"
 
     def _clean(self) -> None:
         """Remove what killed writers left, in the folder itself and in those inside."""

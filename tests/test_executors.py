@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from synergy.errors import ConfigError, DataError, SynergyError
-from synergy.executors import EXECUTORS, Executor, Job, Outcome, ProcessExecutor
+from synergy.executors import EXECUTORS, Ended, Executor, Job, ProcessExecutor
 from synergy.executors.base import Report
 
 PATIENCE_S = 60.0
@@ -81,7 +81,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def run(executor: Executor, *payloads: Any, work: Any = act) -> dict[str, Outcome]:
+def run(executor: Executor, *payloads: Any, work: Any = act) -> dict[str, Ended]:
     jobs = [Job(str(i), payload) for i, payload in enumerate(payloads)]
     outcomes = list(executor.run(work, jobs, lambda key, message: None))
     assert len({outcome.key for outcome in outcomes}) == len(outcomes)
@@ -126,7 +126,7 @@ class TestContract:
         for outcome in executor.run(double, jobs, lambda *report: seen.append(report)):
             assert seen[-1][0] == outcome.key  # reports come before the outcome
             outcomes.append(outcome)
-        assert outcomes == [Outcome("job 3", 6), Outcome("job 1", 2), Outcome("job 2", 4)]
+        assert outcomes == [Ended("job 3", 6), Ended("job 1", 2), Ended("job 2", 4)]
         assert seen == [
             (f"job {n}", message) for n in (3, 1, 2) for message in (f"doubling {n}", {"half": n})
         ]
@@ -154,13 +154,13 @@ class TestContract:
         ]
         assert "second line" in outcomes["1"].detail
         assert "in act" in outcomes["1"].detail
-        assert outcomes["5"] == Outcome("5", [1, "two"])
+        assert outcomes["5"] == Ended("5", [1, "two"])
 
     def test_closing_early_starts_nothing_more(self, executor: Executor, tmp_path: Path) -> None:
         never = tmp_path / "never"
         jobs = [Job("a", ("return", 1)), *(Job(k, ("wait for file", never)) for k in "bcd")]
         with closing(executor.run(act, jobs, lambda *_: None)) as outcomes:
-            assert next(outcomes) == Outcome("a", 1)
+            assert next(outcomes) == Ended("a", 1)
 
     def test_an_error_of_the_caller_is_not_one_of_the_job(self, executor: Executor) -> None:
         def refuse(key: str, message: Any) -> None:
@@ -241,9 +241,9 @@ def test_a_worker_killed_from_outside(tmp_path: Path) -> None:
         outcomes[outcome.key] = outcome
         if len(outcomes) == 2:
             gate.touch()
-    assert outcomes["other"] == Outcome("other", gate)
+    assert outcomes["other"] == Ended("other", gate)
     assert "SIGKILL" in (outcomes["victim"].error or "")
-    assert outcomes["next"] == Outcome("next", 1)
+    assert outcomes["next"] == Ended("next", 1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -277,13 +277,13 @@ def test_large_messages_both_ways() -> None:
 
 
 def test_works_from_a_thread() -> None:
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, Ended] = {}
     thread = threading.Thread(
         target=lambda: outcomes.update(run(ProcessExecutor(1), ("return", 1)))
     )
     thread.start()
     thread.join(PATIENCE_S)
-    assert outcomes == {"0": Outcome("0", 1)}
+    assert outcomes == {"0": Ended("0", 1)}
 
 
 # -- whole programs, interrupted and killed -----------------------------------------------
@@ -395,5 +395,5 @@ def test_a_script_that_defines_the_work_needs_the_guard(tmp_path: Path) -> None:
             timeout=PATIENCE_S,
         ).stdout
 
-    assert output("guarded").strip() == str([Outcome("a", 1)])
+    assert output("guarded").strip() == str([Ended("a", 1)])
     assert 'needs the guard if __name__ == "__main__":' in output("bare")

@@ -18,6 +18,9 @@ from synergy.export.torch_model import meta_network
 from synergy.files import StrictModel
 from synergy.model import load_model
 from synergy.network import TreeNetwork
+from synergy.tasks import TASK_KINDS, TaskSpec
+from synergy.tasks.frame_activity import FrameActivity
+from synergy.tree import SharingTree
 
 GATE = '''
 class Gate(nn.Module):
@@ -192,3 +195,23 @@ def test_named_parts_are_refused():
     parts.add_module("first", nn.ReLU())
     with pytest.raises(ModelError, match=r"numbered parts, found \['first'\]"):
         module_lines(parts)
+
+
+class Frames(FrameActivity):
+    """An activity of which nobody says when it is there."""
+
+    name = "frames"
+    threshold = None
+
+
+def test_frames_need_no_threshold(tmp_path, monkeypatch):
+    monkeypatch.setitem(TASK_KINDS, "frames", Frames())
+    monkeypatch.setitem(toys.SPECS, "vad", TaskSpec("vad", "frames", ("speech",)))
+    network = toys.small_network(SharingTree.parse("{gc,vad}@4", 8))
+    toys.export(tmp_path / "m", network)
+    exported = toys.import_exported(tmp_path / "m")
+    assert exported.THRESHOLDS == {}
+    waveform = toys.waveforms(2, 16_000)
+    with torch.inference_mode():
+        found = exported.load(tmp_path / "m" / "weights.safetensors")(waveform)
+    torch.testing.assert_close(found, toys.reference(network, waveform))

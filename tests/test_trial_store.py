@@ -23,7 +23,6 @@ from synergy.files import (
     is_partial,
     json_text,
     partial_path,
-    write_json_atomically,
     write_text_atomically,
 )
 from synergy.tree import SharingTree
@@ -369,10 +368,10 @@ def test_writers_killed_at_any_moment_leave_whole_trials_only(store: TrialStore)
 
 def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "tree.json"
-    write_json_atomically(path, {"b": 1, "a": 2})
+    write_text_atomically(path, json_text({"b": 1, "a": 2}))
     assert path.read_text() == json_text({"a": 2, "b": 1})
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json_atomically(path, {"a": float("inf")})
+        write_text_atomically(path, json_text({"a": float("inf")}))
     with pytest.raises(UnicodeEncodeError):
         write_text_atomically(path, "\udcff")
     assert path.read_text() == json_text({"a": 2, "b": 1})

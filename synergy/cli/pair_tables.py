@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from synergy.cli.tables import Table, in_full, in_millions, rendered
-from synergy.wording import REPORTED, counted
+from synergy.wording import REPORTED, counted, skipped_caveat
 
 if TYPE_CHECKING:
     from synergy.records import Certainty, FrontierFile, TreeFile
@@ -105,10 +105,7 @@ def stability_text(found: Certainty) -> str:
         passes = f"passes at {chances}" if chances else "not measured"
         lines.append(f"  {pair.task_a}, {pair.task_b} (shares up to {pair.weight}): {passes}")
     if found.skipped:
-        lines.append(
-            f"  Cells that the sweep skipped ({found.skipped}) count as not passing, so a pair "
-            "that misses falls further here than in a full table."
-        )
+        lines.append(f"  {skipped_caveat(found.skipped)}")
     if found.tree_share >= _SURE:
         return "\n".join(lines)
     lines += [f"  {100 * tree.share:.0f} %: {tree.notation}" for tree in found.trees[:_SHOWN_TREES]]

@@ -22,8 +22,8 @@ def pairwise(options: Options) -> None:
     largest relative loss of one of the two tasks against its single-task model, in percent; its
     95 % interval comes from a bootstrap over seeds and speakers. A sweep other than full trains
     only what the tree at --max-ar needs. With --refine, --solver and --strict say which tree that
-    is. Writes ar_table.csv and ar_samples.csv, with --distill
-    ar_table_distilled.csv and ar_samples_distilled.csv.
+    is. Writes ar_table.csv, ar_scores.csv (the score of every task and seed) and ar_samples.csv
+    (resampled tables); with --distill their names end in _distilled.csv.
 
     \b
     Example:

@@ -42,7 +42,7 @@ class Judge:
         errors = self.results.errors
         reasons = dict.fromkeys(errors[t.digest] for t in trials if t.digest in errors)
         digests = entry.search.union(trial.digest for trial in trials)
-        independent = experiment.costs.params(experiment.flat(tasks, 0))
+        independent = experiment.costs.independent_params(tasks)
         row = ComparedRow(
             method=method,
             name=entry.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from synergy.executors.base import Executor, Job, Outcome, Report, core_count
+from synergy.executors.base import Ended, Executor, Job, Report, core_count
 from synergy.executors.process import ProcessExecutor
 from synergy.executors.serial import SerialExecutor
 
@@ -13,4 +13,4 @@ EXECUTORS: dict[str, Callable[[int | None], Executor]] = {
     "serial": SerialExecutor,
 }
 
-__all__ = ["EXECUTORS", "Executor", "Job", "Outcome", "ProcessExecutor", "Report", "core_count"]
+__all__ = ["EXECUTORS", "Ended", "Executor", "Job", "ProcessExecutor", "Report", "core_count"]

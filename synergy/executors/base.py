@@ -29,7 +29,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Ended:
     """How the job with this key ended.
 
     ``value`` is what the work function returned, None when it failed; then ``error`` says why in
@@ -47,7 +47,7 @@ class Executor(Protocol):
 
     def run(
         self, work: Work, jobs: Iterable[Job], on_report: Callable[[str, Any], None]
-    ) -> Generator[Outcome, None, None]:
+    ) -> Generator[Ended, None, None]:
         """Start the jobs in the given order and yield outcomes as they finish.
 
         Closing the generator ends what still runs; `contextlib.closing` does so for certain.
@@ -64,15 +64,15 @@ class Executor(Protocol):
         ...
 
 
-def attempt(work: Work, job: Job, report: Report) -> Outcome:
+def attempt(work: Work, job: Job, report: Report) -> Ended:
     """Run one job here; whatever it raises, but KeyboardInterrupt, becomes the outcome."""
     try:
-        return Outcome(job.key, work(job.payload, report))
+        return Ended(job.key, work(job.payload, report))
     except (Exception, SystemExit) as error:  # sys.exit in one job does not end the others
         sentence = str(error)
         if not isinstance(error, SynergyError):
             sentence = ": ".join([type(error).__name__, *sentence.strip().splitlines()[:1]])
-        return Outcome(job.key, error=sentence, detail=traceback.format_exc())
+        return Ended(job.key, error=sentence, detail=traceback.format_exc())
 
 
 def core_count() -> int:

@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from synergy.errors import ConfigError, SynergyError
-from synergy.executors.base import Job, Outcome, Report, Work, attempt, core_count
+from synergy.executors.base import Ended, Job, Report, Work, attempt, core_count
 
 GRACE_S = 5.0
 """How long a worker may take to die after its pipe is closed."""
@@ -61,7 +61,7 @@ class ProcessExecutor:
 
     def run(
         self, work: Work, jobs: Iterable[Job], on_report: Callable[[str, Any], None]
-    ) -> Generator[Outcome, None, None]:
+    ) -> Generator[Ended, None, None]:
         """Yield outcomes as they finish; see `Executor.run`.
 
         All jobs are pickled before the first one starts.
@@ -142,7 +142,7 @@ class _Worker:
         with suppress(OSError):  # it died in the meantime: `hear` finds out
             self.connection.send(job)
 
-    def hear(self) -> tuple[Any, ...] | Outcome | None:
+    def hear(self) -> tuple[Any, ...] | Ended | None:
         """Reports, an outcome, or None when the worker is dead and left nothing unread."""
         with suppress(EOFError, OSError):
             if self.connection.poll():
@@ -154,7 +154,7 @@ class _Worker:
                 return ()
         return None
 
-    def obituary(self) -> Outcome:
+    def obituary(self) -> Ended:
         self.process.join(GRACE_S)
         code = self.process.exitcode
         self.end()
@@ -172,7 +172,7 @@ class _Worker:
             )
         else:
             how = f"ended with exit code {code}"
-        return Outcome(self.key, error=f"the worker process {how} before the job was finished")
+        return Ended(self.key, error=f"the worker process {how} before the job was finished")
 
     def end(self) -> None:
         """Kill it: it holds nothing that it could tidy up."""
@@ -217,7 +217,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _serve(connection: Connection) -> None:
-    """Answer each `Job`, its payload a pickled ``(work, payload)``, with reports and an `Outcome`.
+    """Answer each `Job`, its payload a pickled ``(work, payload)``, with reports and an `Ended`.
 
     A report is sent as ``(message,)``, the sign of life at the start as ``()``. Returns when the
     other end closes the connection.
@@ -228,7 +228,7 @@ def _serve(connection: Connection) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
-    def send(message: tuple[Any, ...] | Outcome) -> None:
+    def send(message: tuple[Any, ...] | Ended) -> None:
         connection.send_bytes(pickle.dumps(message))
 
     try:
@@ -241,7 +241,7 @@ def _serve(connection: Connection) -> None:
             except OSError:
                 raise
             except Exception as error:
-                send(Outcome(job.key, error=f"the result of the work cannot be pickled: {error}"))
+                send(Ended(job.key, error=f"the result of the work cannot be pickled: {error}"))
     except (EOFError, OSError):  # the parent has no more jobs, or is gone
         return
 

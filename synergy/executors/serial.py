@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
-from synergy.executors.base import Job, Outcome, Work, attempt
+from synergy.executors.base import Ended, Job, Work, attempt
 
 
 class SerialExecutor:
@@ -16,7 +16,7 @@ class SerialExecutor:
 
     def run(
         self, work: Work, jobs: Iterable[Job], on_report: Callable[[str, Any], None]
-    ) -> Generator[Outcome, None, None]:
+    ) -> Generator[Ended, None, None]:
         """Yield the outcome of each job, in order; see `Executor.run`."""
         failures: list[Exception] = []
 

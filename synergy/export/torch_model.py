@@ -91,6 +91,9 @@ def export_model(
         "order": list(about.tasks),
         "network": network,
         "source": source,
+        "per_frame": any(
+            "per_feature_frame(" in s.rules.exported_logits("") for s in network.specs.values()
+        ),
         "log_offset": LOG_OFFSET,
     }
     texts = {

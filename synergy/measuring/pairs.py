@@ -12,10 +12,11 @@ import numpy as np
 from synergy.experiment import Recipe
 from synergy.measuring.bootstrap import LEVEL, Resampler
 from synergy.measuring.outcome import Outcome, reduction
-from synergy.records import RefinedCell, RefinementsFile, TableKind
+from synergy.records import RefinedCell, RefinementsFile
 from synergy.running.session import Results, Session
 from synergy.synthesis import ARTable, Cell
 from synergy.synthesis.cells import CellKey
+from synergy.synthesis.question import TableKind
 from synergy.synthesis.resampling import TableSamples
 from synergy.synthesis.table_csv import write_rows
 from synergy.trials.trial import Trial

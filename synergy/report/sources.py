@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synergy.errors import ConfigError, ModelError, TreeError, WorkspaceError
-from synergy.records import ComparisonsFile, FrontierFile, SummaryFile, TableKind, TreeFile
+from synergy.records import ComparisonsFile, FrontierFile, SummaryFile, TreeFile
+from synergy.synthesis.question import TableKind
 from synergy.tree import SharingTree
 from synergy.trials.record import TrialRecord, TrialResult
 from synergy.workspace import Workspace

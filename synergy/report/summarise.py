@@ -69,7 +69,7 @@ def summarise(workspace: Workspace) -> Numbers:
             blocks=costs.block_params,
             heads=dict(costs.head_params),
             assumed=sources.config is None,
-            whole=_whole(costs, covered),
+            whole=costs.independent_params(covered),
         ),
         trees=trees,
         no_trees=obstacle,
@@ -114,12 +114,6 @@ def _costs(sources: Sources, tasks: Sequence[str]) -> Costs:
     return costs
 
 
-def _whole(costs: Costs, tasks: Sequence[str]) -> int:
-    """Parameters of independent models."""
-    heads = sum(costs.head_params.get(task, 0) for task in tasks)
-    return len(tasks) * sum(costs.block_params) + heads
-
-
 def _final(
     sources: Sources, costs: Costs, rows: Sequence[Row], order: Sequence[str]
 ) -> FinalTree | None:
@@ -129,7 +123,7 @@ def _final(
     row, shortfall, whole = None, "", 0
     if summary and rows and summary.synthesis.is_of(told):
         row, shortfall, whole = rows[-1], summary.shortfall or "", rows[0].params or 0
-    whole = whole or _whole(costs, told.tree.tasks)
+    whole = whole or costs.independent_params(told.tree.tasks)
     params = (row and row.params) or told.params or costs.params(told.tree)
     tasks = [task for task in order if task in told.tree.tasks]
     return FinalTree(

@@ -19,6 +19,7 @@ from synergy.synthesis.question import Question, Solver
 from synergy.synthesis.resampling import TableSamples
 from synergy.synthesis.stability import stability
 from synergy.synthesis.task_graph import task_graph
+from synergy.wording import skipped_caveat
 
 
 class Stop(StrictModel):
@@ -134,7 +135,7 @@ def stability_of(
         caps=tuple((min(pair), max(pair), cap) for pair, cap in caps.items()),
         samples=len(samples.ar),
         tree_share=found.tree_share,
-        caveat=found.caveat,
+        caveat=skipped_caveat(found.skipped),
         trees=tuple(TreeShare(notation=text, share=share) for text, share in found.trees),
         at_least=tuple(
             PairWeights(task_a=a, task_b=b, shares={str(d): share for d, share in by.items()})

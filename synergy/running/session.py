@@ -17,7 +17,7 @@ import yaml
 
 from synergy.config import RunConfig
 from synergy.errors import ShortfallError, WorkspaceError
-from synergy.executors import EXECUTORS, Job, Outcome
+from synergy.executors import EXECUTORS, Ended, Job
 from synergy.experiment import Experiment, prepare
 from synergy.extensions import imports_allowed
 from synergy.records import ProbeFile
@@ -146,7 +146,7 @@ class Session:
 
     def _run(
         self, jobs: Mapping[str, TrialJob | Probe], on_report: Callable[[str, Any], None]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Ended]:
         """Outcomes as they come; what is known of a failure is kept in ``errors/``."""
         if not jobs:
             return

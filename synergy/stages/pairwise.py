@@ -8,7 +8,6 @@ from typing import Any
 
 from synergy.errors import ConfigError, WorkspaceError
 from synergy.measuring.pairs import PairTrainer
-from synergy.records import TableKind
 from synergy.running.session import Session
 from synergy.stages.baseline import Baselines, baseline
 from synergy.stages.search import check_tasks
@@ -94,7 +93,7 @@ def pairwise(
     """
     check_pairable(tasks)
     experiment, before = session.experiment, session.trained
-    kind: TableKind = "distilled" if question.distilled else "plain"
+    kind = question.table_kind
     files = session.workspace.table_files(kind)
     if refine and not files.table.is_file():
         raise WorkspaceError(

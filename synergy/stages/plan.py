@@ -241,8 +241,9 @@ def _cells_done(experiment: Experiment, workspace: Path, goal: SweepGoal) -> lis
     if len(alone.done) < len(trials):
         return []
     session = Session(experiment, Workspace(workspace, create=False), "serial", 1, Progress())
-    kind = "distilled" if goal.question.distilled else "plain"
-    return PairTrainer(session, Outcome.of(alone, trials), kind).known(goal.cells())
+    return PairTrainer(session, Outcome.of(alone, trials), goal.question.table_kind).known(
+        goal.cells()
+    )
 
 
 def work(experiment: Experiment, trial: Trial) -> float:

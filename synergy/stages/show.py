@@ -9,8 +9,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from synergy.records import ModelFile, SummaryFile, TableKind, TreeFile
+from synergy.records import ModelFile, SummaryFile, TreeFile
 from synergy.synthesis import ARTable
+from synergy.synthesis.question import TableKind
 from synergy.workspace import Workspace
 
 

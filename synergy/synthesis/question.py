@@ -12,6 +12,9 @@ from synergy.errors import ConfigError
 Solver = Literal["recursive", "exact"]
 SOLVERS: tuple[Solver, ...] = ("recursive", "exact")
 
+TableKind = Literal["plain", "distilled"]
+"""Which of a workspace's AR tables: of pairs without teachers, or with."""
+
 Caps = Mapping[frozenset[str], int]
 """Most blocks that a pair may share whatever the table says; pairs that are not named: any."""
 
@@ -83,6 +86,11 @@ class Question:
                     f"found {cap}"
                 )
         object.__setattr__(self, "caps", caps)
+
+    @property
+    def table_kind(self) -> TableKind:
+        """The table that it is about."""
+        return "distilled" if self.distilled else "plain"
 
     @property
     def has_budget(self) -> bool:

@@ -38,15 +38,12 @@ class Repeat:
     passes, decides : float
         Shares of the resampled tables in which it passes, and whose tree depends on whether it
         does.
-    decides_now : bool
-        Whether the tree of the table itself depends on it.
     """
 
     key: CellKey
     seeds: int
     passes: float
     decides: float
-    decides_now: bool
 
     @property
     def score(self) -> float:
@@ -81,16 +78,6 @@ class Stability:
     at_least: Mapping[Pair, Mapping[int, float]]
     repeat: tuple[Repeat, ...]
     skipped: int
-
-    @property
-    def caveat(self) -> str:
-        """What a reader of the shares must know, one sentence; empty if there is nothing."""
-        if not self.skipped:
-            return ""
-        return (
-            f"Cells that the sweep skipped ({self.skipped}) count as not passing, so a pair that "
-            "misses falls further here than in a full table."
-        )
 
 
 def stability(
@@ -142,10 +129,9 @@ def stability(
             deciding = sum(
                 times for rows, times in weighted if trees.depends(rows, i, cell.shared_depth)
             )
-            now = trees.depends(own, i, cell.shared_depth)
-            if deciding or now:
+            if deciding or trees.depends(own, i, cell.shared_depth):
                 share = float(shares[i, j])
-                repeat.append(Repeat(cell.key, cell.seeds, share, deciding / count, now))
+                repeat.append(Repeat(cell.key, cell.seeds, share, deciding / count))
     # Where a depth or a larger one passes.
     reached = np.logical_or.accumulate((passes & usable)[..., ::-1], axis=-1)[..., ::-1]
     admissible: dict[Pair, dict[int, float]] = {pair: {} for pair in pairs}

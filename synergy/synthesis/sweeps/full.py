@@ -10,7 +10,6 @@ class FullSweep(Sweep):
     """Trains all cells, in one go; the table then serves every threshold and every solver."""
 
     name = "full"
-    summary = "every pair at every depth; serves all thresholds"
 
     def wanted(self, goal: SweepGoal, known: Known, batch: int = 1) -> tuple[CellKey, ...]:
         """All cells that are not known."""

@@ -74,7 +74,6 @@ class LazySweep(Sweep):
     """
 
     name = "lazy"
-    summary = "only cells that the smallest tree rests on; assumes that AR grows with depth"
 
     def wanted(self, goal: SweepGoal, known: Known, batch: int = 1) -> tuple[CellKey, ...]:
         """Cells of different pairs of the optimistic tree; fewer than ``batch`` if it has fewer.

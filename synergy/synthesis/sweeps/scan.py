@@ -17,7 +17,6 @@ class ScanSweep(Sweep):
     """
 
     name = "scan"
-    summary = "each pair from the deepest cell up to the first that passes; the same weights"
 
     def wanted(self, goal: SweepGoal, known: Known, batch: int = 1) -> tuple[CellKey, ...]:
         """The next cell of every unfinished pair; all of them are needed in any case."""
