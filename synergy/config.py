@@ -157,12 +157,18 @@ class RunConfig(StrictModel):
         return [
             f"{key} was {old.get(key, 'not set')!s:.60} and is now {new.get(key, 'not set')!s:.60}"
             for key in dict.fromkeys([*old, *new])
-            if old.get(key) != new.get(key)
+            if old.get(key) != new.get(key) and not _moved(key, old.get(key))
         ]
 
     def to_yaml(self) -> str:
         """The resolved configuration, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _moved(key: str, folder: Any) -> bool:
+    """Whether recordings lie elsewhere now; what is in them, trials know."""
+    first, _, last = key.rpartition(".")
+    return first.startswith("corpora.") and last == "folder" and not Path(str(folder)).exists()
 
 
 _CHANGEABLE = {"depths", "seed", "seeds", "max_ar"}

@@ -44,7 +44,7 @@ class Costs:
 
     def independent_params(self, tasks: Sequence[str]) -> int:
         """Trainable parameters of a network for each task."""
-        return self.params(SharingTree.flat(tasks, 0, self.depth))
+        return self.params(SharingTree.flat(tasks, 0, self.depth)) if tasks else 0
 
     def flat_of_size(self, tree: SharingTree) -> SharingTree:
         """The flat tree with the fewest parameters that are not fewer than those of ``tree``."""

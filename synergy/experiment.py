@@ -138,8 +138,8 @@ def settings_costs(
 ) -> Costs:
     """What settings alone tell of the costs; no recordings.
 
-    Decoders count when those of all ``tasks`` are known, else none does: from ``specs``, such as
-    those of finished trainings, or where the configuration spells out kind and classes. Without a
+    Decoders count when those of all ``tasks`` are known, else none does: where the configuration
+    spells out the classes, or from ``specs``, such as those of finished trainings. Without a
     configuration, the encoder is the default one. Its channels are multiplied by ``width``; a
     ConfigError is raised if it cannot be that wide.
     """
@@ -147,9 +147,10 @@ def settings_costs(
     features = config.features if config else FeatureConfig()
     known: list[TaskSpec] = []
     for name in tasks:
-        if specs and name in specs:
+        task = config.tasks.get(name) if config else None
+        if specs and name in specs and not (task and task.classes):
             known.append(specs[name])
-        elif config and (task := config.tasks.get(name)):
+        elif task:
             classes = task.classes or task.rules.default_classes(())
             known += [TaskSpec(name, task.kind, classes)] if classes else []
     every = tuple(known) if len(known) == len(set(tasks)) else ()

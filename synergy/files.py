@@ -68,6 +68,8 @@ class Artefact(StrictModel):
     VERSION: ClassVar[int] = 1
     MADE_BY: ClassVar[str] = "synergy run"
     """The command that writes the file anew."""
+    WAY_OUT: ClassVar[str] = ""
+    """What to do about a damaged file where that command reads it first."""
 
     version: int = Field(default=1, ge=1)
 
@@ -99,9 +101,8 @@ class Artefact(StrictModel):
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise WorkspaceError(
-                f"{file} is damaged ({shortly(error)}); run `{cls.MADE_BY}` again to write it anew"
-            ) from error
+            way_out = cls.WAY_OUT or f"run `{cls.MADE_BY}` again to write it anew"
+            raise WorkspaceError(f"{file} is damaged ({shortly(error)}); {way_out}") from error
 
 
 def shortly(error: Exception) -> str:

@@ -369,7 +369,7 @@ class RefinedCell(StrictModel):
 class RefinementsFile(Artefact):
     """``refinements.json``: cells of the AR tables that have further seeds."""
 
-    MADE_BY: ClassVar[str] = "synergy pairwise --refine 1"
+    WAY_OUT: ClassVar[str] = "delete it to forget which cells were refined"
 
     plain: tuple[RefinedCell, ...] = ()
     distilled: tuple[RefinedCell, ...] = ()

@@ -250,7 +250,10 @@ class Workspace:
 
         if not (self.config.is_file() and self._results()):
             return []
-        return load_config(self.config, imports=False).differences(config)
+        try:
+            return load_config(self.config, imports=False).differences(config)
+        except ConfigError as error:
+            return [f"its configuration cannot be read ({error})"]
 
     def keep_error(self, digest: str, text: str) -> None:
         """Keep what is known of a failed trial in ``errors/<digest>.txt``."""
@@ -308,8 +311,9 @@ class Workspace:
         return f"`{holder.command}` (process {holder.pid}{where}, since {since})"
 
     def _clean(self) -> None:
-        """Remove what killed writers left, in the folder itself and in those inside."""
-        for path in (*self.folder.iterdir(), *self.folder.glob("*/*")):
+        """Remove what killed writers left, in the folder itself and in those of the tool."""
+        names = (".", "trials", "soft_labels", "probes", "errors")
+        for path in (p for name in names for p in (self.folder / name).glob("*")):
             if is_partial(path) and path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             elif is_partial(path):

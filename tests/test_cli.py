@@ -141,31 +141,6 @@ def test_a_tree_over_the_threshold_is_exit_code_1_with_everything_written(worksp
     assert synergy("run", "--max-ar", 6, *arguments).code == 1
 
 
-def test_results_of_another_experiment_are_put_aside_on_request(config, workspace):
-    other = config.with_name("other.yaml")
-    other.write_text(config.read_text().replace("epochs: 2", "epochs: 1"))
-    arguments = ("baseline", "--config", other, "--workspace", workspace, *SERIAL)
-    before = content(workspace)
-    refused = synergy(*arguments)
-    assert refused.code == 2
-    assert "holds the results of another experiment" in refused.err
-    assert "training.epochs was 2 and is now 1" in refused.err
-    assert "--workspace" in refused.err
-    assert "--replace" in refused.err
-    found = synergy("search", "--config", other, "--workspace", workspace)
-    assert found.code == 2
-    assert f"or search its table with --table {workspace / 'ar_table.csv'}" in found.err
-    assert content(workspace) == before
-    ran = synergy(*arguments, "--replace")
-    assert ran.code == 0, ran.err
-    assert (workspace / "replaced-1" / "ar_table.csv").is_file()
-    assert not (workspace / "ar_table.csv").exists()
-    trials = {path: text for path, text in before.items() if path.startswith("trials/")}
-    assert trials
-    assert trials.items() <= content(workspace).items()
-    assert synergy(*arguments).code == 0
-
-
 def test_a_failed_training_is_a_failed_cell(workspace, monkeypatch):
     from synergy.running import session
 

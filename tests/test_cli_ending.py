@@ -171,6 +171,20 @@ def test_an_unexpected_exception_is_one_sentence_and_a_file(config, workspace, m
     assert "in broken" in file.read_text()
 
 
+def test_no_temporary_folder_is_needed(workspace, monkeypatch):
+    def nowhere(*_: object, **__: object) -> None:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", nowhere)
+    assert synergy("--version").code == 0
+    monkeypatch.setattr("tempfile.mkstemp", nowhere)
+    monkeypatch.setattr("synergy.stages.show.show", lambda _: 1 / 0)
+    ran = synergy("show", "--workspace", workspace)
+    assert ran.code == 70
+    assert "ZeroDivisionError" in ran.err
+    assert "could not be written" in ran.err
+
+
 def test_a_full_disk_is_no_bug(config, workspace, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "trials/x")

@@ -107,6 +107,15 @@ def test_a_workspace_has_nothing_imported(project):
     assert "name the configuration with --config, or set SYNERGY_IMPORTS=" in done.stderr
 
 
+def test_a_report_needs_the_names_explained(project):
+    refused = ran(project, "report", "--workspace", "ws")
+    assert refused.returncode == 2
+    assert "damaged" not in refused.stderr
+    assert "SYNERGY_IMPORTS=my_" in refused.stderr
+    done = ran(project, "report", "--workspace", "ws", "--config", "own.yaml")
+    assert done.returncode == 0, done.stderr
+
+
 def test_plan_and_comparison_know_the_names(project, monkeypatch):
     monkeypatch.syspath_prepend(project)
     where = ("--config", project / "own.yaml", "--workspace", project / "ws", "--json")
@@ -116,6 +125,8 @@ def test_plan_and_comparison_know_the_names(project, monkeypatch):
     compared = synergy("compare", *where, "--methods", "my_methods:deepest", *SERIAL)
     assert compared.code == 0, compared.err
     assert "deepest" in [row["name"] for row in compared.json["rows"] if not row["error"]]
+    again = synergy("compare", *where, "--methods", "my_methods:deepest", *SERIAL)
+    assert again.json == {**compared.json, "trained": 0}
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,11 @@ def test_leftovers_are_removed_by_the_next_holder(folder: Path) -> None:
         other.parent.mkdir()
         other.write_text("{")
         (other.parent / "whole").write_text("{}")
+    theirs = folder / "recordings" / ".talk.wav.partial"
+    theirs.parent.mkdir()
+    theirs.write_text("somebody else's")
     with workspace.lock("synergy run"):
+        assert theirs.exists()
         assert not file.exists()
         assert not trial.exists()
         assert [list(other.parent.iterdir()) for other in others] == [

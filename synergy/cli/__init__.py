@@ -85,7 +85,7 @@ for _command, _options in (
     (compare.compare, f"max_ar methods {_TRAINS}"),
     (plan.plan, f"{_PAIRS} final_epochs width workers {_PLACE}"),
     (show.show, "workspace json"),
-    (report.report, "workspace output json"),
+    (report.report, "config workspace output json"),
     (predict.predict, "json threshold"),
 ):
     app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options))

@@ -48,10 +48,10 @@ def compare(options: Options) -> None:
     methods = options.methods
     names = [] if methods is None else [name.strip() for name in methods.split(",")]
     chosen = tuple(check_methods(names))
-    table = table_of(options)
+    table_of(options)  # a table that is not there is told before data is prepared
     config = configured(options)
     with session_of("compare", config, options) as session:
-        found, trained = stage(session, table, chosen)
+        found, trained = stage(session, table_of(options), chosen)
     told = {**found.to_json(), "trained": trained}
     write(document(told) if options.json else compared_text(found))
 

@@ -56,8 +56,8 @@ class UnexpectedError(SynergyError):
 
 
 @contextmanager
-def reported_in(folder: Path) -> Iterator[None]:
-    """An unexpected exception inside is written into ``folder`` and becomes one sentence."""
+def reported_in(folder: Path | None) -> Iterator[None]:
+    """An unexpected exception inside is written into ``folder``, or a temporary one, and told."""
     try:
         yield
     except Exception as error:
@@ -74,7 +74,7 @@ def reported_in(folder: Path) -> Iterator[None]:
 def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
     """Run ``app``; whatever happens becomes at most a few lines on stderr and an exit code."""
     try:
-        with _signals_raise(), reported_in(Path(tempfile.gettempdir())):
+        with _signals_raise(), reported_in(None):
             command = typer.main.get_command(app)
             given = sys.argv[1:] if arguments is None else arguments
             if instruction := os.environ.get(_COMPLETE):
@@ -183,9 +183,9 @@ def _close_quietly() -> None:
         os.close(null)
 
 
-def _written(text: str, folder: Path) -> str:
+def _written(text: str, folder: Path | None) -> str:
     """Where ``text`` now lies: in a new file of the folder, or else a temporary one."""
-    for place in (folder, Path(tempfile.gettempdir())):
+    for place in dict.fromkeys((folder, None)):  # None: wherever the system has such files
         with suppress(OSError):
             handle, name = tempfile.mkstemp(prefix=".synergy-error-", suffix=".txt", dir=place)
             with os.fdopen(handle, "w", encoding="utf-8") as file:

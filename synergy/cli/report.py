@@ -11,12 +11,17 @@ def report(options: Options) -> None:
 
     AR table, task graph and tree at every threshold, sizes against accuracy, training curves,
     scores, comparisons and where everything comes from. The page needs nothing but a browser;
-    it is made from the files of the workspace alone, whatever stages were run so far.
+    it is made from the files of the workspace alone, whatever stages were run so far. --config is
+    needed only where it names classes that are not of this package.
 
     \b
     Example:
       synergy report --workspace runs/real
     """
+    if options.config is not None:  # brings the classes that it names
+        from synergy.config import load_config
+
+        load_config(options.config)
     from synergy.report import write_report
     from synergy.workspace import Workspace
 

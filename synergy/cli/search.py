@@ -62,7 +62,9 @@ def search(options: Options) -> None:
 def _write_tree(found: Found, table: PairTable, options: Options) -> None:
     told, sure = found.tree.to_json(), found.certainty
     if options.json:
-        of_samples = {"certainty": sure and sure.model_dump(mode="json")} if table.kind else {}
+        of_samples = (
+            {"certainty": sure and sure.model_dump(mode="json")} if table.kind or sure else {}
+        )
         write(document({**told, **of_samples}))
         return
     tree = found.tree if table.kind else found.tree.model_copy(update={"table": ""})

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from synergy.cli.ending import reported_in
 from synergy.cli.options import Options, parse_numbers
@@ -87,11 +88,8 @@ def existing(folder: Path) -> Workspace | None:
 
 def table_of(options: Options) -> PairTable:
     """The AR table that a command rests on: of a file, or of the workspace."""
-    from synergy.synthesis.ar_table import ARTable
-    from synergy.workspace import PairTable
-
     if options.table is not None:
-        return PairTable(ARTable.from_csv(options.table), options.table)
+        return _table_at(options.table, options.workspace)
     workspace = existing(options.workspace)
     if workspace is None:
         raise WorkspaceError(
@@ -99,6 +97,20 @@ def table_of(options: Options) -> PairTable:
             f"run `synergy pairwise --workspace {options.workspace}` first"
         )
     return workspace.table(options.distill)
+
+
+def _table_at(file: Path, folder: Path) -> PairTable:
+    """The table in a file, with what belongs to it where it is one of a workspace."""
+    from synergy.synthesis.ar_table import ARTable
+    from synergy.synthesis.question import TableKind
+    from synergy.workspace import PairTable, TableFiles
+
+    for kind in get_args(TableKind):
+        files = TableFiles(file.parent, kind)
+        if files.table.name == file.name:
+            own = folder.exists() and file.exists() and folder.samefile(file.parent)
+            return replace(files.read(), file=file, kind=kind if own else None)
+    return PairTable(ARTable.from_csv(file), file)
 
 
 @contextmanager

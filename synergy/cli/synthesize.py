@@ -52,6 +52,7 @@ def synthesize(options: Options) -> None:
     check_tasks(known.table, config.tasks)
     question = asked(config, options)
     with session_of("synthesize", config, options) as session:
+        known = table_of(options)  # --replace may have put the earlier one aside
         if numbers is not None:
             from synergy.stages.synthesize import train_frontier as train_chosen
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synergy.errors import ConfigError, ModelError, TreeError, WorkspaceError
+from synergy.extensions import IMPORTS
 from synergy.records import ComparisonsFile, FrontierFile, SummaryFile, TreeFile
 from synergy.synthesis.question import TableKind
 from synergy.tree import SharingTree
@@ -101,6 +102,8 @@ def _naming_the_way_out(file: Path, command: str) -> Iterator[None]:
         yield
     except (ConfigError, ModelError, TreeError) as error:
         problem = str(error).removeprefix(f"{file}: ")
+        if IMPORTS in problem:  # it names a class of somebody else
+            raise WorkspaceError(f"{file}: {problem}") from error
         raise WorkspaceError(
             f"{file} is damaged ({problem}); run `synergy {command}` again to write it anew"
         ) from error

@@ -102,8 +102,10 @@ def _costs(sources: Sources, tasks: Sequence[str]) -> Costs:
     from synergy.experiment import settings_costs
 
     known = {spec.name: spec for spec in (sources.spec.task_specs() if sources.spec else ())}
-    for training in sources.trainings.values():
-        known |= {task.name: task.spec for task in training.trial.tasks}
+    named = frozenset[str]().union(*(found.table.trials for found in sources.tables.values()))
+    for digest, training in sources.trainings.items():
+        if digest in named or not named:  # others may be of an experiment of before
+            known |= {task.name: task.spec for task in training.trial.tasks}
     costs = settings_costs(sources.config, tasks, specs=known)
     if sources.tree and sources.tree.tree.depth != costs.depth:
         raise WorkspaceError(
@@ -223,7 +225,10 @@ def _provenance(sources: Sources) -> Provenance:
 
 def _missing(sources: Sources, is_trained: bool) -> tuple[MissingPart, ...]:
     """What a complete report would have beyond this one."""
+    cells = [cell for found in sources.tables.values() for cell in found.table.cells]
+    told = all(cell.trials for cell in cells if cell.status == "measured")
     parts = [
+        (told or not sources.trainings, "curves of the pairs", "synergy pairwise"),
         (sources.trainings, "trainings, and with them curves", "synergy baseline"),
         (sources.tables, "the AR table of the pairs", "synergy pairwise"),
         (is_trained, "the sharing tree, trained and measured", "synergy synthesize"),

@@ -124,6 +124,6 @@ def _with_earlier(
     if earlier is None or earlier.model_dump(exclude=measured) != terms:
         return compared
     kept = [row for row in earlier.rows if row.method not in chosen]
-    order = [*COMPARISONS, *(row.method for row in kept)]
+    order = [*COMPARISONS, *(row.method for row in (*compared.rows, *kept))]
     rows = sorted((*compared.rows, *kept), key=lambda row: order.index(row.method))
     return compared.model_copy(update={"rows": tuple(rows)})

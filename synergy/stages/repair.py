@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 from synergy.measuring.bench import Bench
 from synergy.measuring.pairs import PairTrainer
@@ -72,7 +73,7 @@ class Repair:
         for depth in sorted(depths, reverse=True):
             cell = self.found.table.cell(one, other, depth)
             if cell.status == "skipped":
-                trainer = self._trainer()
+                trainer = self._trainer
                 if trainer is None:
                     self._bench.session.progress.note(
                         f"the skipped cells of {one} and {other} count as not passing: the table "
@@ -84,6 +85,7 @@ class Repair:
             if cell.passes(self.question.max_ar):
                 return
 
+    @cached_property
     def _trainer(self) -> PairTrainer | None:
         """What trains cells of the table, if it rests on trainings with the present settings."""
         if self.found.kind is None:

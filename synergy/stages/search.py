@@ -23,6 +23,7 @@ from synergy.records import (
 from synergy.synthesis import ARTable, Question, Synthesis, frontier
 from synergy.synthesis import search as solve
 from synergy.synthesis.stability import stability
+from synergy.tasks import TaskSpec
 from synergy.workspace import PairTable, Workspace
 
 
@@ -196,7 +197,10 @@ def check_tasks(table: ARTable, known: Collection[str]) -> None:
 def _costs(
     found: PairTable, question: Question, config: RunConfig | None, workspace: Workspace | None
 ) -> Costs:
-    store = None if workspace is None else workspace.trials
-    records = [store.trial(digest) for digest in store.done()] if store is not None else []
-    specs = {task.name: task.spec for record in records for task in record.tasks}
+    specs: dict[str, TaskSpec] = {}
+    if workspace is not None:
+        store, named = workspace.trials, found.table.trials
+        for digest in store.done():
+            if digest in named or not named:  # tables of before name none
+                specs |= {task.name: task.spec for task in store.trial(digest).tasks}
     return settings_costs(config, found.table.tasks, question.width, specs)

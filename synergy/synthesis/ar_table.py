@@ -112,6 +112,11 @@ class ARTable:
         """All pairs, in task order."""
         return tuple(itertools.combinations(self.tasks, 2))
 
+    @property
+    def trials(self) -> frozenset[str]:
+        """Digests of all trainings of pairs that the cells name."""
+        return frozenset(digest for cell in self.cells for digest in cell.trials)
+
     def couples(self) -> tuple[tuple[Cell, Cell], ...]:
         """Every two measured cells of one pair, the shallower first: what can show a trend.
 
