@@ -44,7 +44,8 @@ class Costs:
 
     def independent_params(self, tasks: Sequence[str]) -> int:
         """Trainable parameters of a network for each task."""
-        return self.params(SharingTree.flat(tasks, 0, self.depth)) if tasks else 0
+        heads = sum(self.head_params.get(task, 0) for task in tasks)
+        return len(tasks) * sum(self.block_params) + heads
 
     def flat_of_size(self, tree: SharingTree) -> SharingTree:
         """The flat tree with the fewest parameters that are not fewer than those of ``tree``."""
