@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from synergy.config import RunConfig, load_config
+from synergy.datasets import DATASETS
+from synergy.encoders import ENCODERS, Cnn8
 from synergy.errors import ConfigError
 
 GOOD = """
@@ -147,3 +150,58 @@ def test_a_choice_of_tasks_keeps_the_order_of_the_file(tmp_path: Path) -> None:
         config.only(["vda"])
     with pytest.raises(ConfigError, match="task gc is named twice"):
         config.only(["gc", "gc"])
+
+
+SMALLEST = {
+    "manifest": {"folder": "data"},
+    "speech_commands": {"folder": "data"},
+    "demo_speech": {},
+}
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_corpus_format_can_be_configured(tmp_path: Path, name: str) -> None:
+    settings = {"format": name, **SMALLEST[name]}
+    text = GOOD.replace("{format: manifest, folder: data}", json.dumps(settings))
+    config = load_config(written(tmp_path, text))
+    assert type(config.corpora["mine"]) is DATASETS[name][0]
+    again = load_config(written(tmp_path, config.to_yaml()))
+    assert again == config
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_encoder_can_be_configured(tmp_path: Path, name: str) -> None:
+    config = load_config(written(tmp_path, f"{GOOD}\nencoder: {{name: {name}}}\n"))
+    assert type(config.encoder) is ENCODERS[name]
+
+
+class Named(Cnn8):
+    """An encoder of a name of its own."""
+
+    name: str = "named"
+
+
+def test_a_new_line_of_encoders_can_be_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENCODERS, "named", Named)
+    text = f"{GOOD}\nencoder: {{name: named, channels: [4, 4, 4, 4, 4, 4, 4, 8]}}\n"
+    config = load_config(written(tmp_path, text))
+    assert type(config.encoder) is Named
+    assert load_config(written(tmp_path, config.to_yaml())) == config
+
+
+def test_an_installed_package_offers_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_encoders.py").write_text(
+        "from synergy.encoders import Cnn8\n\n\nclass Theirs(Cnn8):\n    name: str = 'theirs'\n"
+    )
+    about = tmp_path / "theirs-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    points = "[synergy.encoders]\ntheirs = their_encoders:Theirs\n"
+    (about / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(tmp_path)
+    config = load_config(written(tmp_path, f"{GOOD}\nencoder: {{name: theirs}}\n"), imports=False)
+    assert type(config.encoder).__name__ == "Theirs"
