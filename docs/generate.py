@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import stdev
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.core import TyperCommand, TyperGroup
+
+from synergy.records import ComparedRow, ComparisonsFile
 
 FOLDER = Path(__file__).resolve().parent
 WIDTH = 100  # characters; fixed, so that the page does not depend on somebody's terminal
@@ -222,67 +223,67 @@ CORPORA = {
 def compared_page(folder: Path) -> str:
     """The page on all comparisons below ``folder``, in Markdown."""
     sections = [
-        compared_section(title, json.loads(file.read_text(encoding="utf-8")))
+        compared_section(title, found)
         for name, title in CORPORA.items()
-        if (file := folder / name / "comparisons.json").is_file()
+        if (found := ComparisonsFile.read(folder / name / "comparisons.json"))
     ]
     return "\n".join([COMPARED_HEAD, *sections])
 
 
-def compared_section(title: str, found: Mapping[str, Any]) -> str:
+def compared_section(title: str, found: ComparisonsFile) -> str:
     """Tables of one comparison: scores on both splits, then costs."""
-    rows = [row for row in found["rows"] if not row["error"]]
+    rows = [row for row in found.rows if not row.error]
     parts = [
         f"## {title}\n",
-        f"{len(found['seeds'])} seeds; budget: the {found['max_params']:,} parameters of "
-        f"`{found['tree']}`, the recursion's tree at a threshold of {found['max_ar']:g} %.\n",
+        f"{len(found.seeds)} seeds; budget: the {found.max_params:,} parameters of "
+        f"`{found.tree}`, the recursion's tree at a threshold of {found.max_ar:g} %.\n",
     ]
-    if found["chance"]:
-        valid, test = (found["chance"][split] for split in ("valid", "test"))
+    if found.chance:
+        valid, test = (found.chance[split] for split in ("valid", "test"))
         parts.append(
             "Chance: independent models against independent models of other seeds have an AR of "
-            f"{valid['median']:.1f} on validation and {test['median']:.1f} on test, at most "
-            f"{valid['high']:.1f} and {test['high']:.1f} in 95 % of cases. A lower AR is within "
+            f"{valid.median:.1f} on validation and {test.median:.1f} on test, at most "
+            f"{valid.high:.1f} and {test.high:.1f} in 95 % of cases. A lower AR is within "
             "chance.\n"
         )
     for split, name in (("valid", "Validation"), ("test", "Test")):
-        lines = [[row["name"], *_scores(row, split, found["tasks"])] for row in rows]
-        columns = ["model", *found["tasks"], "AR", "95 %", "above the tree", "above it distilled"]
+        lines = [[row.name, *_scores(row, split, found.tasks)] for row in rows]
+        columns = ["model", *found.tasks, "AR", "95 %", "above the tree", "above it distilled"]
         parts += [f"### {name}\n", _markdown(columns, lines)]
     columns = ["model", "parameters", "with masks", "share", "MACs/s", "trainings", "hours", "tree"]
-    parts += ["### Costs\n", _markdown(columns, [[row["name"], *_costs(row)] for row in rows])]
-    failed = [f"- {row['name']}: {row['error']}" for row in found["rows"] if row["error"]]
+    parts += ["### Costs\n", _markdown(columns, [[row.name, *_costs(row)] for row in rows])]
+    failed = [f"- {row.name}: {row.error}" for row in found.rows if row.error]
     return "\n".join([*parts, *([*failed, ""] if failed else [])])
 
 
-def _scores(row: Mapping[str, Any], split: str, tasks: Sequence[str]) -> list[str]:
-    scores = [row["scores"][split][task] for task in tasks]
+def _scores(row: ComparedRow, split: str, tasks: Sequence[str]) -> list[str]:
+    scores = [row.scores[split][task] for task in tasks]
     spread = [f" ± {100 * stdev(values):.1f}" if len(values) > 1 else "" for values in scores]
-    means = [100 * row["mean_scores"][split][task] for task in tasks]
+    means = [100 * row.mean_scores[split][task] for task in tasks]
     return [
         *(f"{mean:.1f}{around}" for mean, around in zip(means, spread, strict=True)),
-        f"{row['ar_pct'][split]:.1f}",
-        f"{row['ar_low'][split]:.1f} to {row['ar_high'][split]:.1f}",
+        f"{row.ar_pct[split]:.1f}",
+        f"{row.ar_low[split]:.1f} to {row.ar_high[split]:.1f}",
         *(_above(row, name, split) for name in ("tree", "tree, distilled")),
     ]
 
 
-def _above(row: Mapping[str, Any], name: str, split: str) -> str:
-    found = row.get("above", {}).get(name, {}).get(split)
+def _above(row: ComparedRow, name: str, split: str) -> str:
+    found = row.above.get(name, {}).get(split)
     if found is None:
         return "-"
-    return f"{found['ar_pct']:+.1f} ({found['ar_low']:+.1f} to {found['ar_high']:+.1f})"
+    return f"{found.ar_pct:+.1f} ({found.ar_low:+.1f} to {found.ar_high:+.1f})"
 
 
-def _costs(row: Mapping[str, Any]) -> list[str]:
+def _costs(row: ComparedRow) -> list[str]:
     return [
-        f"{row['params']:,}",
-        f"{row['stored_params']:,}",
-        f"{row['share_pct']:.1f} %",
-        f"{row['macs'] / 1e6:.1f} M",
-        str(row["trainings"]),
-        f"{row['seconds'] / 3600:.2f}",
-        f"`{row['notation']}`" if row["notation"] else "-",
+        f"{row.params:,}",
+        f"{row.stored_params:,}",
+        f"{row.share_pct:.1f} %",
+        f"{(row.macs or 0) / 1e6:.1f} M",
+        str(row.trainings),
+        f"{(row.seconds or 0.0) / 3600:.2f}",
+        f"`{row.notation}`" if row.notation else "-",
     ]
 
 
