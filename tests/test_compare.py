@@ -246,6 +246,8 @@ def test_methods_come_in_the_order_of_the_registry() -> None:
     assert list(check_methods([])) == list(COMPARISONS)
     with pytest.raises(ConfigError, match=r"found 'x'.*found 'y'"):
         check_methods(["x", "flat", "y"])
+    with pytest.raises(ConfigError, match="json:JSONDecoder: expected a function"):
+        check_methods(["json:JSONDecoder"])
 
 
 def test_a_contender_that_fails_is_a_line_with_its_reason(

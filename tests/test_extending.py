@@ -75,7 +75,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tone_corpus(folder / "archive" / "2024")
     config = CONFIG.replace("FOLDER", f"folder: {folder / 'archive'}")
     (folder / "own.yaml").write_text(config, encoding="utf-8")
-    ((code, err),) = ran(folder, ("run", "--config", "own.yaml", "--workspace", "ws"))
+    ((code, err),) = ran(
+        folder, ("run", "--config", "own.yaml", "--workspace", "ws", "--workers", 1)
+    )
     assert code == 0, err
     return folder
 

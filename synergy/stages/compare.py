@@ -39,6 +39,8 @@ def check_methods(methods: Sequence[str]) -> dict[str, Comparison]:
         try:
             with imports_allowed():
                 found[name] = find(name, COMPARISONS, "synergy.comparisons", ("__call__",))
+            if isinstance(found[name], type):
+                problems.append(f"{name}: expected a function that takes the field, found a class")
         except ConfigError as error:
             problems.append(str(error))
     if problems:
