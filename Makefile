@@ -39,8 +39,9 @@ demo: $(DEMO) ## the three stages on the embedded corpus of synthetic speech, in
 	$(BIN)/synergy run --workspace runs/demo
 	@echo 'Run it again and nothing is trained twice. Next: $(BIN)/synergy --help'
 
+# Reordered, a file with one long test would come last and leave the other process idle.
 test: $(DEV) ## the test suite, on two processes with one thread each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(DEV) ## ruff (rules and format) and pyright
 	@status=0; set -x; \
