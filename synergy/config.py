@@ -151,7 +151,8 @@ class RunConfig(StrictModel):
     def differences(self, other: RunConfig) -> list[str]:
         """What makes ``other`` another experiment: each setting with its old and its new value.
 
-        Depths, seeds and the threshold do not count: options change them on the way.
+        Depths, seeds and the threshold do not count: options change them on the way. Nor does a
+        folder of recordings that is gone: they were moved, and trials know their content.
         """
         old, new = (_flat(c.model_dump(mode="json", exclude=_CHANGEABLE)) for c in (self, other))
         return [
