@@ -6,11 +6,19 @@ The command line prints it and exits with ``exit_code``; no traceback.
 
 from __future__ import annotations
 
+from synergy.wording import message
+
 
 class SynergyError(Exception):
-    """Base of all errors that `synergy` raises on purpose."""
+    """Base of all errors that `synergy` raises on purpose.
+
+    The text is made safe to be shown, see `synergy.wording.message`.
+    """
 
     exit_code = 2
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(message(text))
 
 
 class ConfigError(SynergyError):

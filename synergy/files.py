@@ -1,53 +1,242 @@
 """Files of the tool: complete or as before whenever a writer is killed, and read with a schema.
 
-`StrictModel` is the base of everything that is read from a file; an `Artefact` is a file of a
-workspace that the tool writes and reads back.
+Everything that is read goes through `read_bytes`, everything that is written through
+`write_atomically` or a folder that is renamed when it is complete. What is written to be read back
+carries a checksum. `StrictModel` is the base of everything that is read from a file; an `Artefact`
+is a JSON file that the tool writes and reads back.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import secrets
+import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import xxhash
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from synergy.errors import WorkspaceError
+from synergy.wording import cut, printable
 
 PARTIAL = ".partial"
+
+LONGEST_TEXT = 64 * 2**20
+"""Bytes of a file that is read as a whole, unless its reader says otherwise."""
+
+_PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{12}\.partial", re.DOTALL)
+_LONGEST_STEM = 100  # so that the partial name of a long name is none that is too long
+_CHUNK = 2**20
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class UnfitFileError(ValueError):
+    """What lies there is not a file that can be read, or its content is not what was written.
+
+    Never reaches a person: each reader turns it into its own error with the name of the file.
+    """
+
+
+# -- reading ------------------------------------------------------------------------------------
+
+
+def read_bytes(path: Path, longest: int = LONGEST_TEXT) -> bytes:
+    """The content of a regular file of at most ``longest`` bytes.
+
+    Raises
+    ------
+    OSError
+        If it is not there or cannot be read.
+    UnfitFileError
+        If it is a folder, a device, a FIFO or a socket, or longer: nothing is read then.
+    """
+    with _opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= longest:
+            data = file.read(longest + 1)  # the size of some regular files is unknown
+            if len(data) <= longest:
+                return data
+        raise UnfitFileError(f"expected at most {longest:,} bytes, found {max(size, longest):,}")
+
+
+def read_text(path: Path, longest: int = LONGEST_TEXT) -> str:
+    """As `read_bytes`, in UTF-8, with or without a mark at its start."""
+    try:
+        return read_bytes(path, longest).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnfitFileError(f"expected text in UTF-8, {error.reason} at {error.start}") from error
+
+
+def _opened(path: Path) -> Any:
+    """A regular file, open; opening anything else may wait for ever."""
+    _refuse_irregular(path.stat().st_mode)
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = os.fdopen(handle, "rb")
+    try:
+        _refuse_irregular(os.fstat(handle).st_mode)
+    except UnfitFileError:
+        file.close()
+        raise
+    return file
+
+
+def _refuse_irregular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise UnfitFileError(f"expected a regular file, found {kind}")
+
+
+def parse_json(data: bytes | str) -> Any:
+    """JSON values, all finite; an UnfitFileError is raised for anything else."""
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise UnfitFileError("expected JSON, found too many levels inside each other") from error
+    except ValueError as error:
+        raise UnfitFileError(f"expected JSON, {error}") from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise UnfitFileError(f"found {name}")
+
+
+# -- checksums ----------------------------------------------------------------------------------
+
+
+def checksum(data: bytes) -> str:
+    """XXH3, 128 bits, hexadecimal: against damage, not against an attacker."""
+    return xxhash.xxh3_128_hexdigest(data)
+
+
+def file_checksum(path: Path) -> str:
+    """`checksum` of a regular file of any length."""
+    hasher = xxhash.xxh3_128()
+    with _opened(path) as file:
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def checksums(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """`file_checksum` of files in a folder, by name."""
+    return {name: file_checksum(folder / name) for name in sorted(names)}
+
+
+def damaged(folder: Path, known: Mapping[str, str]) -> dict[str, str]:
+    """Files in a folder whose content is not that of their checksums: what is wrong, by name."""
+    found: dict[str, str] = {}
+    for name, expected in known.items():
+        try:
+            if file_checksum(folder / name) != expected:
+                found[name] = CHANGED
+        except FileNotFoundError:
+            found[name] = "it is missing"
+        except (OSError, ValueError) as error:
+            found[name] = shortly(error)
+    return found
+
+
+CHANGED = "its content is not what was written"
+
+
+def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values with their ``checksum`` among them; how they are laid out plays no part."""
+    return {**data, "checksum": _seal(data)}
+
+
+def unsealed(data: Any, needed: bool) -> Any:
+    """The JSON values without their checksum.
+
+    Raises
+    ------
+    UnfitFileError
+        If they are not those that the checksum was taken of, or it is ``needed`` and missing.
+    """
+    if not isinstance(data, dict):
+        return data
+    rest = {key: value for key, value in data.items() if key != "checksum"}
+    if rest == data:
+        if needed:
+            raise UnfitFileError("its checksum is missing")
+    elif data["checksum"] != _seal(rest):
+        raise UnfitFileError(CHANGED)
+    return rest
+
+
+def _seal(data: Mapping[str, Any]) -> str:
+    return checksum(json.dumps(data, sort_keys=True, separators=(",", ":")).encode())
+
+
+# -- writing ------------------------------------------------------------------------------------
 
 
 def partial_path(path: Path) -> Path:
     """A new hidden name beside ``path``; what carries it after its writer died is rubbish."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(6)}{PARTIAL}")
+    return path.with_name(f".{path.name[:_LONGEST_STEM]}.{secrets.token_hex(6)}{PARTIAL}")
 
 
 def is_partial(path: Path) -> bool:
     """Whether the name comes from `partial_path`."""
-    return path.name.startswith(".") and path.name.endswith(PARTIAL)
+    return _PARTIAL_NAME.fullmatch(path.name) is not None
 
 
 def json_text(data: Any) -> str:
-    """Readable JSON, the same text for equal data: sorted keys, two spaces.
+    """Readable JSON, the same text for equal data: sorted keys, two spaces, UTF-8.
 
-    A ValueError is raised if a number is not finite.
+    A lone surrogate, such as of a file name that is no UTF-8, is escaped as JSON does. A
+    ValueError is raised if a number is not finite.
     """
-    return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def write_text_atomically(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 under a temporary name, then rename it to ``path``."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write the content, text as UTF-8, under a temporary name, then rename it to ``path``.
+
+    File names inside a text that are not UTF-8 are written as the bytes that they are.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, or ``path`` is not a regular file: that is left as it is.
+    """
+    refuse_to_replace(path)
+    data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
     partial = partial_path(path)
     try:
-        with partial.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with partial.open("xb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def refuse_to_replace(path: Path) -> None:
+    """Raise OSError if what lies at ``path`` is something else than a regular file."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a link" if stat.S_ISLNK(mode) else _KINDS.get(stat.S_IFMT(mode), "something else")
+        reason = f"expected a file that may be replaced, found {kind}"
+        raise OSError(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, reason, str(path))
+
+
+# -- typed files --------------------------------------------------------------------------------
 
 
 class StrictModel(BaseModel):
@@ -62,16 +251,17 @@ class Artefact(StrictModel):
     Attributes
     ----------
     version : int
-        Of the form, 1 or more; files of before there were versions count as 1.
+        Of the form, 1 or more; files of before there were versions count as 1, and those of
+        version 1 have no checksum.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     MADE_BY: ClassVar[str] = "synergy run"
     """The command that writes the file anew."""
     WAY_OUT: ClassVar[str] = ""
     """What to do about a damaged file where that command reads it first."""
 
-    version: int = Field(default=1, ge=1)
+    version: int = Field(default=2, ge=1)
 
     def to_json(self) -> dict[str, Any]:
         """The content as JSON values."""
@@ -79,7 +269,7 @@ class Artefact(StrictModel):
 
     def write(self, file: Path) -> None:
         """Write the file; it appears complete or not at all."""
-        write_text_atomically(file, json_text(self.to_json()))
+        write_atomically(file, json_text(sealed(self.to_json())))
 
     @classmethod
     def read(cls, file: Path) -> Self | None:
@@ -91,18 +281,29 @@ class Artefact(StrictModel):
             If it is damaged, or of a later version than this program knows.
         """
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-            if isinstance(data, dict) and data.get("version", 1) > cls.VERSION:
-                raise WorkspaceError(
-                    f"{file} is of version {data['version']}, expected {cls.VERSION} at most; it "
-                    "was written by a later synergy: use that one, or another workspace"
-                )
-            return cls.model_validate(data)
+            return cls.parsed(parse_json(read_bytes(file)))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, RecursionError) as error:
+        except _LaterVersionError as error:
+            raise WorkspaceError(
+                f"{file} is of version {error}, expected {cls.VERSION} at most; it was written by "
+                "a later synergy: use that one, or another workspace"
+            ) from error
+        except (OSError, ValueError) as error:
             way_out = cls.WAY_OUT or f"run `{cls.MADE_BY}` again to write it anew"
             raise WorkspaceError(f"{file} is damaged ({shortly(error)}); {way_out}") from error
+
+    @classmethod
+    def parsed(cls, data: Any) -> Self:
+        """The content of a file from its JSON values, its checksum checked; ValueError if wrong."""
+        version = data.get("version", 1) if isinstance(data, dict) else 1
+        if isinstance(version, int) and version > cls.VERSION:
+            raise _LaterVersionError(version)
+        return cls.model_validate(unsealed(data, needed=version != 1))
+
+
+class _LaterVersionError(ValueError):
+    """A file of a later version; the text is that."""
 
 
 def shortly(error: Exception) -> str:
@@ -111,6 +312,8 @@ def shortly(error: Exception) -> str:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         text = f"{where}: {first['msg']}" if where else first["msg"]
+    elif isinstance(error, OSError):
+        text = error.strerror or str(error)
     else:
         text = str(error) or type(error).__name__
-    return f"{' '.join(text.split()):.200}"
+    return cut(" ".join(printable(text).split()), 200)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, get_args
 from filelock import FileLock, Timeout
 
 from synergy.errors import ConfigError, TableError, WorkspaceError
-from synergy.files import is_partial, write_text_atomically
+from synergy.files import is_partial, write_atomically
 from synergy.records import HolderFile
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.question import TableKind
@@ -238,7 +238,7 @@ class Workspace:
             aside.mkdir()
             for path in (*self._results(), self.config):
                 path.rename(aside / path.name)
-        write_text_atomically(self.config, config.to_yaml())
+        write_atomically(self.config, config.to_yaml())
 
     def _results(self) -> list[Path]:
         tables = [path for kind in get_args(TableKind) for path in self.table_files(kind).every]
@@ -259,7 +259,7 @@ class Workspace:
         """Keep what is known of a failed trial in ``errors/<digest>.txt``."""
         folder = self.folder / "errors"
         folder.mkdir(exist_ok=True)
-        write_text_atomically(folder / f"{digest}.txt", text)
+        write_atomically(folder / f"{digest}.txt", text)
 
     @contextmanager
     def lock(self, command: str) -> Iterator[None]:

@@ -23,7 +23,7 @@ from synergy.files import (
     is_partial,
     json_text,
     partial_path,
-    write_text_atomically,
+    write_atomically,
 )
 from synergy.tree import SharingTree
 from synergy.trials.record import TrialRecord, TrialResult, TrialRun
@@ -368,12 +368,12 @@ def test_writers_killed_at_any_moment_leave_whole_trials_only(store: TrialStore)
 
 def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "tree.json"
-    write_text_atomically(path, json_text({"b": 1, "a": 2}))
+    write_atomically(path, json_text({"b": 1, "a": 2}))
     assert path.read_text() == json_text({"a": 2, "b": 1})
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_text_atomically(path, json_text({"a": float("inf")}))
+        write_atomically(path, json_text({"a": float("inf")}))
     with pytest.raises(UnicodeEncodeError):
-        write_text_atomically(path, "\udcff")
+        write_atomically(path, "\udcff")
     assert path.read_text() == json_text({"a": 2, "b": 1})
     assert list(tmp_path.iterdir()) == [path]
 
@@ -382,5 +382,5 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 def test_files_have_the_usual_mode(tmp_path: Path) -> None:
     usual = tmp_path / "usual"
     usual.touch()
-    write_text_atomically(tmp_path / "file", "text")
+    write_atomically(tmp_path / "file", "text")
     assert (tmp_path / "file").stat().st_mode == usual.stat().st_mode

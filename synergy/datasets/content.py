@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from synergy.audio.reading import cache_folder, read_duration
 from synergy.datasets.base import Clip, Progress
 from synergy.errors import ConfigError, DataError
-from synergy.files import write_text_atomically
+from synergy.files import write_atomically
 from synergy.wording import SPLITS, problem_message, short_list
 
 _KEPT = TypeAdapter(dict[str, tuple[int, int, str, float]])
@@ -119,7 +119,7 @@ def file_facts(
     if any(known.get(path) != entry for path, entry in entries.items()):
         with contextlib.suppress(OSError):  # without it the next start is slower, nothing else
             kept.parent.mkdir(parents=True, exist_ok=True)
-            write_text_atomically(kept, json.dumps(entries, sort_keys=True))
+            write_atomically(kept, json.dumps(entries, sort_keys=True))
     problems += [unreadable[path] for path in sorted(unreadable)]
     return {path: FileFacts(*entry[2:]) for path, entry in entries.items()}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synergy.errors import ConfigError
-from synergy.files import write_text_atomically
+from synergy.files import write_atomically
 from synergy.report.html import render
 from synergy.report.numbers import Numbers
 from synergy.report.summarise import summarise
@@ -48,7 +48,7 @@ def write_report(workspace: Workspace, file: Path | None = None) -> Report:
     numbers = summarise(workspace)
     page = render(numbers, workspace.folder.resolve().name)
     try:
-        write_text_atomically(file, page)
+        write_atomically(file, page)
     except OSError as error:
         raise ConfigError(
             f"the report cannot be written to {file} ({error.strerror}); name another file"

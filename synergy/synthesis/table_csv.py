@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synergy.errors import TableError
-from synergy.files import write_text_atomically
+from synergy.files import write_atomically
 from synergy.synthesis.cells import Cell
 
 LONG = ("task_a", "task_b", "shared_depth", "ar_pct")
@@ -27,7 +27,7 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[object
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([_written(value) for value in row] for row in rows)
-    write_text_atomically(path, text.getvalue())
+    write_atomically(path, text.getvalue())
 
 
 def _written(value: object) -> str:

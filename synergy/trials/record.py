@@ -66,7 +66,8 @@ class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
     ``scores[split][task]`` is the metric that AR is taken of, on validation and test, in [0, 1];
     ``metrics[split][task]`` holds all. The kept weights were reached after ``best_step`` of the
     ``steps`` optimiser steps; ``params`` are those that are not pruned. ``clips_per_s`` tells the
-    speed of the training, ``seconds`` the time with everything around it.
+    speed of the training, ``seconds`` the time with everything around it. ``files`` are the
+    checksums of the files beside it.
     """
 
     digest: str
@@ -81,6 +82,7 @@ class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
     seconds: float
     device: str
     versions: Mapping[str, str]
+    files: Mapping[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

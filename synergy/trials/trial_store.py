@@ -1,7 +1,8 @@
 """Finished trials on disk: one folder each, complete from the moment it is there.
 
 ``DIGEST/trial.json``, ``history.csv``, ``weights.safetensors``, ``predictions.safetensors``
-(optional) and ``result.json``, whose presence means done.
+(optional) and ``result.json``, which has the checksums of the others; its presence means done. A
+trial with a damaged file counts as not done and is replaced when it is trained again.
 """
 
 from __future__ import annotations
@@ -12,19 +13,37 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from synergy.errors import WorkspaceError
-from synergy.files import json_text, partial_path, shortly
+from synergy.files import (
+    CHANGED,
+    UnfitFileError,
+    checksum,
+    checksums,
+    damaged,
+    json_text,
+    parse_json,
+    partial_path,
+    read_bytes,
+    sealed,
+    shortly,
+)
 from synergy.trials.record import TrialRecord, TrialResult, TrialRun
+from synergy.wording import quoted
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+RESULT = "result.json"
+
+LONGEST_ARRAYS = 4 * 2**30
+"""Bytes of weights or predictions that are read as a whole."""
 
 _DIGEST = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
@@ -38,17 +57,78 @@ class TrialStore:
     """
 
     folder: Path
+    # By digest: time and size of a result.json whose trial was found intact.
+    _intact: dict[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 
     # -- reading --------------------------------------------------------------------------
 
     def done(self) -> list[str]:
-        """Digests of all finished trials, sorted."""
-        names = (path.parent.name for path in self.folder.glob("*/result.json"))
-        return sorted(name for name in names if _DIGEST.fullmatch(name))
+        """Digests of all finished trials that are intact, sorted."""
+        return [digest for digest in self._finished() if not self.damage(digest)]
+
+    def damaged(self) -> dict[str, dict[str, str]]:
+        """What is wrong with the finished trials that are not intact: by digest, by file."""
+        return {digest: found for digest in self._finished() if (found := self.damage(digest))}
 
     def is_done(self, digest: str) -> bool:
-        """Whether the trial is finished; says nothing about whether its files are intact."""
-        return (self.path(digest) / "result.json").is_file()
+        """Whether the trial is finished and each of its files is as it was written."""
+        return (self.path(digest) / RESULT).is_file() and not self.damage(digest)
+
+    def damage(self, digest: str) -> dict[str, str]:
+        """Files of a finished trial that are not as they were written, and what is wrong.
+
+        An earlier version wrote no checksums; its files are intact when they can be read.
+        """
+        folder = self.path(digest)
+        try:
+            state = (folder / RESULT).stat()
+            if self._intact.get(digest) == (key := (state.st_mtime_ns, state.st_size)):
+                return {}
+            result = _result(folder)
+        except (OSError, ValueError) as error:
+            return {RESULT: shortly(error)}
+        found = damaged(folder, result.files) if result.files else self._unreadable(digest)
+        if not found:
+            self._intact[digest] = key
+        return found
+
+    def _unreadable(self, digest: str) -> dict[str, str]:
+        """Of a trial without checksums."""
+        from safetensors.numpy import load
+
+        found: dict[str, str] = {}
+        readers = {
+            "trial.json": TrialRecord.model_validate_json,
+            "history.csv": _rows,
+            "weights.safetensors": load,
+            "predictions.safetensors": load,
+        }
+        for name, read in readers.items():
+            try:
+                read(read_bytes(self.path(digest) / name, LONGEST_ARRAYS))
+            except FileNotFoundError as error:
+                if name != "predictions.safetensors":
+                    found[name] = shortly(error)
+            except Exception as error:  # safetensors raises a class of its own
+                found[name] = shortly(error)
+        return found
+
+    def _finished(self) -> list[str]:
+        """Digests of all trials that have a result, sorted.
+
+        A WorkspaceError is raised if the folder cannot be listed.
+        """
+        try:
+            names = [entry.name for entry in os.scandir(self.folder)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise WorkspaceError(
+                f"expected the finished trainings in {self.folder}, which cannot be listed "
+                f"({error.strerror}); give yourself the right to read it"
+            ) from error
+        digests = sorted(name for name in names if _DIGEST.fullmatch(name))
+        return [digest for digest in digests if (self.folder / digest / RESULT).is_file()]
 
     def path(self, digest: str) -> Path:
         """Folder of a trial, there or not.
@@ -59,7 +139,7 @@ class TrialStore:
             If ``digest`` is no name for a folder in here.
         """
         if not _DIGEST.fullmatch(digest):
-            raise WorkspaceError(f"expected the digest of a trial, found {digest!r}")
+            raise WorkspaceError(f"expected the digest of a trial, found {quoted(digest)}")
         return self.folder / digest
 
     def result(self, digest: str) -> TrialResult:
@@ -70,48 +150,48 @@ class TrialStore:
         WorkspaceError
             If the trial is not finished or the file is damaged; so do the other readers.
         """
-        with self._reading(digest, "result.json") as path:
-            return TrialResult.model_validate_json(path.read_bytes())
+        with self._reading(digest, RESULT) as folder:
+            return _result(folder)
 
     def trial(self, digest: str) -> TrialRecord:
         """The fully resolved trial."""
-        with self._reading(digest, "trial.json") as path:
-            return TrialRecord.model_validate_json(path.read_bytes())
+        with self._reading(digest, "trial.json") as folder:
+            return TrialRecord.model_validate_json(_checked(folder, "trial.json"))
 
     def history(self, digest: str) -> list[dict[str, float]]:
         """One row an epoch; a column without a value in a row is absent there."""
-        with self._reading(digest, "history.csv") as path:
-            rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines(), strict=True)
-            return [{name: _number(text) for name, text in row.items() if text} for row in rows]
+        with self._reading(digest, "history.csv") as folder:
+            return _rows(_checked(folder, "history.csv"))
 
     def weights(self, digest: str) -> dict[str, torch.Tensor]:
         """State dict of the best epoch, on the CPU."""
-        from safetensors.torch import load_file
+        from safetensors.torch import load
 
-        with self._reading(digest, "weights.safetensors") as path:
-            return load_file(path)
+        with self._reading(digest, "weights.safetensors") as folder:
+            return load(_checked(folder, "weights.safetensors"))
 
     def predictions(self, digest: str) -> dict[str, np.ndarray]:
         """Arrays that the trial kept for later analysis; empty when it kept none."""
-        from safetensors.numpy import load_file
+        from safetensors.numpy import load
 
-        if self.is_done(digest) and not (self.path(digest) / "predictions.safetensors").exists():
-            return {}
-        with self._reading(digest, "predictions.safetensors") as path:
-            return load_file(path)
+        name = "predictions.safetensors"
+        with self._reading(digest, name) as folder:
+            if name not in _result(folder).files and not (folder / name).exists():
+                return {}
+            return load(_checked(folder, name))
 
     @contextmanager
     def _reading(self, digest: str, name: str) -> Iterator[Path]:
         """Turn whatever a damaged file raises into one sentence with the way out."""
         folder = self.path(digest)
-        if not self.is_done(digest):
-            raise WorkspaceError(f"expected a finished trial in {folder}, found no result.json")
+        if not (folder / RESULT).is_file():
+            raise WorkspaceError(f"expected a finished trial in {folder}, found no {RESULT}")
         try:
-            yield folder / name
+            yield folder
         except Exception as error:  # safetensors raises a class of its own
             raise WorkspaceError(
-                f"{folder / name} is missing or damaged ({shortly(error)}); delete the folder "
-                f"{folder} and run the same command again to repeat this trial"
+                f"{folder / name} is missing or damaged ({shortly(error)}); "
+                "run the same command again to repeat this trial"
             ) from error
 
     # -- writing --------------------------------------------------------------------------
@@ -148,18 +228,38 @@ class TrialStore:
                     {name: np.array(array, order="C") for name, array in run.predictions.items()},
                     partial / "predictions.safetensors",
                 )
-            (partial / "result.json").write_text(json_text(run.result.to_json()), encoding="utf-8")
+            known = checksums(partial, (path.name for path in partial.iterdir()))
+            result = run.result.model_copy(update={"files": known})
+            (partial / RESULT).write_text(json_text(sealed(result.to_json())), encoding="utf-8")
             # On disk before the rename, or a power cut could leave a folder of empty files.
             for path in partial.iterdir():
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
             with FileLock(self.folder / ".lock"):
                 if not self.is_done(folder.name):
-                    if folder.exists():  # someone took result.json out of it
+                    if folder.exists():  # damaged, or someone took result.json out of it
                         folder.rename(partial_path(folder))
                     partial.rename(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _result(folder: Path) -> TrialResult:
+    return TrialResult.parsed(parse_json(read_bytes(folder / RESULT)))
+
+
+def _checked(folder: Path, name: str) -> bytes:
+    """The content of a file of a trial, as it was written; ValueError if it is not."""
+    data = read_bytes(folder / name, LONGEST_ARRAYS)
+    known = _result(folder).files
+    if known and known.get(name) != checksum(data):
+        raise UnfitFileError(CHANGED)
+    return data
+
+
+def _rows(data: bytes) -> list[dict[str, float]]:
+    rows = csv.DictReader(data.decode().splitlines(), strict=True)
+    return [{name: _number(text) for name, text in row.items() if text} for row in rows]
 
 
 def _number(text: str) -> float:
