@@ -15,6 +15,7 @@ from small_corpora import write_tone_project
 from small_tables import PAPER
 
 from synergy.errors import TrainingError
+from synergy.records import TreeFile
 from synergy.tree import SharingTree
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -254,7 +255,7 @@ def test_search_writes_the_tree_only(workspace):
     assert ran.code == 0
     told = ran.json
     assert 0 <= told.pop("certainty")["tree_share"] <= 1
-    assert json.loads((workspace / "tree.json").read_text()) == told
+    assert TreeFile.read(workspace / "tree.json").to_json() == told
     after = content(workspace)
     assert {name for name in after if after[name] != before[name]} == {"tree.json"}
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from synergy.wording import printable
+
 
 @dataclass(frozen=True)
 class Table:
@@ -34,6 +36,7 @@ def rendered(*tables: Table) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table as Drawn
+    from rich.text import Text
 
     wide = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 400
     console = Console(width=wide, file=sys.stdout, highlight=False)
@@ -43,14 +46,16 @@ def rendered(*tables: Table) -> str:
             left = {place % len(table.columns) for place in table.words}
             for place, name in enumerate(table.columns):
                 side = "left" if place in left else "right"
-                drawn.add_column(name, justify=side, overflow="fold")
+                drawn.add_column(Text(printable(name)), justify=side, overflow="fold")
             for row in table.rows:
                 if row is None:
                     drawn.add_section()
                 else:
-                    drawn.add_row(*map(in_full, row))
+                    # as text: in a string rich would look for markup
+                    drawn.add_row(*(Text(printable(in_full(cell))) for cell in row))
             # as a title of its own rich would wrap it to the table's width
-            console.print("\n" * bool(number) + table.title, style="bold", soft_wrap=True)
+            title = Text("\n" * bool(number) + printable(table.title))
+            console.print(title, style="bold", soft_wrap=True)
             console.print(drawn)
     return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").splitlines())
 
