@@ -115,8 +115,11 @@ def _refuse_constant(name: str) -> Any:
 
 
 def checksum(data: bytes) -> str:
-    """XXH3, 128 bits, hexadecimal: against damage, not against an attacker."""
-    return xxhash.xxh3_128_hexdigest(data)
+    """XXH3 of 128 bits, such as ``xxh3:99aa06d3014798d86001c324468d497f``.
+
+    Against damage, not against an attacker.
+    """
+    return f"xxh3:{xxhash.xxh3_128_hexdigest(data)}"
 
 
 def file_checksum(path: Path) -> str:
@@ -125,7 +128,7 @@ def file_checksum(path: Path) -> str:
     with _opened(path) as file:
         while chunk := file.read(_CHUNK):
             hasher.update(chunk)
-    return hasher.hexdigest()
+    return f"xxh3:{hasher.hexdigest()}"
 
 
 def checksums(folder: Path, names: Iterable[str]) -> dict[str, str]:

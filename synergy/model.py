@@ -37,6 +37,9 @@ from synergy.tree import SharingTree
 LONGEST_S = 1800.0
 """Longest audio in one call, in seconds; a call takes about 0.6 MB of memory per second."""
 
+LONGEST_WEIGHTS = 2**30
+"""Bytes of weights that are read; networks of this kind have some hundred thousand."""
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -173,7 +176,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
 
 
 def _read_weights(file: Path, spec: Spec) -> dict[str, Tensor]:
-    data = read_part(file, "weights")
+    data = read_part(file, "weights", LONGEST_WEIGHTS)
     if hashlib.sha256(data).hexdigest() != spec.weights.sha256:
         raise ModelError(
             f"{file}: these are not the weights that {SPEC_FILE} describes, one of the two was "

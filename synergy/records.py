@@ -170,6 +170,7 @@ class ModelFile(Artefact):
     MADE_BY: ClassVar[str] = "synergy synthesize"
     model_config = ConfigDict(extra="ignore")
 
+    version: int = Field(default=1, validation_alias="spec_version")
     tree: Tree
     params: int = Field(validation_alias=AliasPath("costs", "total", "params"))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 from synergy.errors import ConfigError, TableError, WorkspaceError
 from synergy.files import is_partial, write_atomically
 from synergy.records import HolderFile
+from synergy.seals import Seals
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.question import TableKind
 from synergy.synthesis.resampling import TableSamples
@@ -25,6 +27,8 @@ from synergy.trials.trial_store import TrialStore
 
 if TYPE_CHECKING:
     from synergy.config import RunConfig
+
+_log = logging.getLogger(__name__)
 
 _LOCK = ".synergy.lock"
 _HOLDER = ".synergy.holder.json"
@@ -84,12 +88,31 @@ class TableFiles:
         TableError
             If the table is damaged.
         """
+        try:
+            broken = Seals(self.table.parent).broken(self.table.name, self.samples.name)
+        except WorkspaceError as error:
+            raise TableError(f"{self.table}: {error}") from error
+        if problem := broken.get(self.table.name):
+            raise TableError(
+                f"{self.table} is damaged ({problem}); run `synergy pairwise` to write it anew, "
+                "or name a copy in another folder with --table where you changed it yourself"
+            )
         table = ARTable.from_csv(self.table)
         samples = None
-        if self.samples.is_file():
+        if problem := broken.get(self.samples.name):
+            _log.warning(
+                "%s is damaged (%s) and not used; run `synergy pairwise` to write it anew",
+                self.samples,
+                problem,
+            )
+        elif self.samples.is_file():
             with suppress(TableError):
                 samples = TableSamples.from_csv(self.samples, table)
         return PairTable(table, self.table, self.kind, samples)
+
+    def exchanged(self) -> AbstractContextManager[None]:
+        """The time in which all files of the table are written."""
+        return Seals(self.table.parent).exchanged(*(path.name for path in self.every))
 
 
 class Workspace:
@@ -112,6 +135,8 @@ class Workspace:
         Folder of the exported model.
     report : Path
         The report for people.
+    seals : Seals
+        Checksums of the tables and the configuration.
 
     Raises
     ------
@@ -130,6 +155,7 @@ class Workspace:
         self.refinements = self.folder / "refinements.json"
         self.model = self.folder / "model"
         self.report = self.folder / "report.html"
+        self.seals = Seals(self.folder)
         self._lock = FileLock(self.folder / _LOCK)
         try:
             self._check()
@@ -236,9 +262,20 @@ class Workspace:
             number = next(n for n in count(1) if not (self.folder / f"replaced-{n}").exists())
             aside = self.folder / f"replaced-{number}"
             aside.mkdir()
-            for path in (*self._results(), self.config):
-                path.rename(aside / path.name)
-        write_atomically(self.config, config.to_yaml())
+            old = [*self._results(), self.config]
+            with self.seals.exchanged(*(path.name for path in old)):
+                for path in old:
+                    path.rename(aside / path.name)
+        with self.seals.exchanged(self.config.name):
+            write_atomically(self.config, config.to_yaml())
+
+    def check_config(self) -> None:
+        """Raise ConfigError if the kept configuration is not as it was written."""
+        if problem := self.seals.broken(self.config.name).get(self.config.name):
+            raise ConfigError(
+                f"{self.config} is damaged ({problem}); name the configuration that it came from "
+                "with --config, or this file where you changed it yourself"
+            )
 
     def _results(self) -> list[Path]:
         tables = [path for kind in get_args(TableKind) for path in self.table_files(kind).every]
@@ -251,8 +288,9 @@ class Workspace:
         if not (self.config.is_file() and self._results()):
             return []
         try:
+            self.check_config()
             return load_config(self.config, imports=False).differences(config)
-        except ConfigError as error:
+        except (ConfigError, WorkspaceError) as error:
             return [f"its configuration cannot be read ({error})"]
 
     def keep_error(self, digest: str, text: str) -> None:

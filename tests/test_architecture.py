@@ -16,7 +16,7 @@ CODE = ("synergy", "tests", "docs", "examples", "benchmarks")
 
 # Reading order: a module imports only what stands before it, and its own package.
 ORDER = (
-    *("wording", "errors", "files", "extensions", "seeding", "tree", "costs"),
+    *("wording", "errors", "files", "seals", "extensions", "seeding", "tree", "costs"),
     *("executors", "audio", "datasets", "tasks", "encoders", "network", "sparsity", "training"),
     *("trials", "synthesis", "export", "model", "config", "experiment", "records", "workspace"),
     *("running", "measuring", "comparisons", "stages", "report", "cli"),

@@ -57,6 +57,7 @@ def test_the_source_in_the_folder_is_never_run(folder):
 def edit(folder, change):
     file = folder / "spec.json"
     spec = json.loads(file.read_text(encoding="utf-8"))
+    del spec["checksum"]
     change(spec)
     file.write_text(json.dumps(spec), encoding="utf-8")
 
@@ -73,7 +74,7 @@ def swap_classes(spec):
         (lambda s: s["features"].update(f_min_hz=30.0), "are not those"),
         (lambda s: s.update(extra=1), "extra"),
         (lambda s: s.pop("tree"), "tree: Field required"),
-        (lambda s: s.update(spec_version=2), "spec_version"),
+        (lambda s: s.update(spec_version=3), "spec_version"),
         (lambda s: s.update(sample_rate_hz=8000), "sample_rate_hz"),
         (lambda s: s["tasks"][0].update(kind="os.system"), "kind: expected one of"),
         (lambda s: s["tasks"][0].update(name="../gc"), "tasks.0.name"),
@@ -129,6 +130,14 @@ def test_a_tree_nested_too_deep_is_refused(folder, depth):
 def test_a_threshold_may_be_set_by_hand(folder):
     edit(folder, lambda s: s["tasks"][3].update(threshold=0.9))
     assert load_model(folder).thresholds == {"vad": 0.9}
+
+
+def test_a_change_that_nobody_tells_is_refused(folder):
+    file = folder / "spec.json"
+    text = file.read_text()
+    file.write_text(text.replace('"sample_rate_hz": 16000', '"sample_rate_hz": 16001'))
+    with pytest.raises(ModelError, match=r"is damaged .*not what was written.*by hand"):
+        load_model(folder)
 
 
 def test_changed_weights_are_refused(folder):

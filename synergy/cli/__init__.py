@@ -21,6 +21,7 @@ from synergy.cli import (
     search,
     show,
     synthesize,
+    verify,
 )
 from synergy.cli.ending import run_to_exit_code
 from synergy.cli.output import write
@@ -85,6 +86,7 @@ for _command, _options in (
     (compare.compare, f"max_ar methods {_TRAINS}"),
     (plan.plan, f"{_PAIRS} final_epochs width workers {_PLACE}"),
     (show.show, "workspace json"),
+    (verify.verify, "workspace json"),
     (report.report, "config workspace output json"),
     (predict.predict, "json threshold"),
 ):

@@ -32,7 +32,7 @@ def configured(options: Options) -> RunConfig:
 
     file, own = options.config, options.workspace / "config.yaml"
     if file is None and own.is_file():
-        Workspace(options.workspace, create=False)
+        Workspace(options.workspace, create=False).check_config()
         file = own
         say(f"note: no --config: using {own}")
     elif file is None:

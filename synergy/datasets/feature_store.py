@@ -4,17 +4,20 @@ A store is a folder of the cache, named by corpus and feature configuration::
 
     features.f16   all frames of all clips, one after the other, [frames, M] little-endian float16
     index.csv      path, first_frame, frames
-    meta.json      format, shape, configuration and the sums over the train split
+    meta.json      `StoreFile`: shape, configuration, sums over the train split, checksums
 
-It is built beside its place and moved there when complete, under a lock that the system lets go
-when the process dies: a killed build leaves nothing that counts, and of two builds one waits.
+All of it is checked when it is opened; what is damaged is computed again. It is built beside its
+place and moved there when complete, under a lock that the system lets go when the process dies: a
+killed build leaves nothing that counts, and of two builds one waits.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -24,19 +27,44 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
+from pydantic import JsonValue
 
 from synergy.audio.features import FeatureConfig, Normalisation
 from synergy.audio.reading import cache_folder
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.extraction import extract
-from synergy.errors import DataError
+from synergy.errors import DataError, SynergyError
+from synergy.files import Artefact, StrictModel, UnfitFileError, checksums, damaged, read_bytes
 from synergy.wording import problem_message
 
 FORMAT_VERSION = 1
 _DTYPE = np.dtype("<f2")
+_FEATURES, _INDEX, _META = "features.f16", "index.csv", "meta.json"
+_LONGEST_INDEX = 2**30  # bytes
 _BUILDING = ".building"
-# What reading a store raises that is not there, or is damaged.
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, StopIteration)
+
+_log = logging.getLogger(__name__)
+
+
+class TrainSums(StrictModel):
+    """Sums over the frames of the train split, by mel band: of values and of their squares."""
+
+    frames: int
+    sum: tuple[float, ...]
+    sum_of_squares: tuple[float, ...]
+
+
+class StoreFile(Artefact):
+    """``meta.json`` of a store; ``files`` are the checksums of the files beside it."""
+
+    digest: str
+    corpus_fingerprint: str
+    features: dict[str, JsonValue]
+    frames: int
+    mels: int
+    clips: int
+    train: TrainSums
+    files: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,16 +111,24 @@ def open_store(
     text = json.dumps(key, sort_keys=True)
     parent = cache_folder() / "features"
     folder = parent / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    with suppress(*_DAMAGE):
-        return _load(folder)
+    try:
+        if (found := _load(folder)) is not None:
+            return found
+    except (SynergyError, ValueError) as error:
+        _log.warning(
+            "the features of corpus %s are damaged (%s) and are computed again", corpus.name, error
+        )
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            with suppress(*_DAMAGE):  # another process may have built it while this one waited
-                return _load(folder)
+            with suppress(SynergyError, ValueError):
+                if (found := _load(folder)) is not None:  # built while this one waited
+                    return found
             _remove_abandoned(folder)
             _build(folder, corpus, features, workers, progress)
-            return _load(folder)
+            built = _load(folder)
+            assert built is not None
+            return built
     except OSError as error:
         raise DataError(
             f"the features of corpus {corpus.name} cannot be kept in {parent} "
@@ -139,7 +175,7 @@ def _build(
     train_frames = frames = 0
     try:
         results = zip(corpus.clips, extract(corpus, config, workers), strict=True)
-        with (building / "features.f16").open("wb") as stream:
+        with (building / _FEATURES).open("wb") as stream:
             for done, (clip, result) in enumerate(results, 1):
                 if isinstance(result, str):
                     unreadable.append(result)
@@ -157,21 +193,25 @@ def _build(
         if unreadable:
             heading = f"corpus {corpus.name}: {len(unreadable)} audio files cannot be used"
             raise DataError(problem_message(heading, unreadable, limit=len(unreadable)))
-        with (building / "index.csv").open("w", newline="", encoding="utf-8") as table:
-            rows = [("path", "first_frame", "frames"), *index]
-            csv.writer(table, lineterminator="\n").writerows(rows)
-        sums = {"sum": total.tolist(), "sum_of_squares": squares.tolist()}
-        meta = {
-            "format": FORMAT_VERSION,
-            "digest": folder.name,
-            "corpus_fingerprint": corpus.fingerprint,
-            "features": config.model_dump(mode="json"),
-            "frames": frames,
-            "mels": config.mels,
-            "clips": len(corpus.clips),
-            "train": {"frames": train_frames, **sums},
-        }
-        (building / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows(
+            [("path", "first_frame", "frames"), *index]
+        )
+        (building / _INDEX).write_bytes(table.getvalue().encode("utf-8", "surrogateescape"))
+        StoreFile(
+            digest=folder.name,
+            corpus_fingerprint=corpus.fingerprint,
+            features=config.model_dump(mode="json"),
+            frames=frames,
+            mels=config.mels,
+            clips=len(corpus.clips),
+            train=TrainSums(
+                frames=train_frames,
+                sum=tuple(total.tolist()),
+                sum_of_squares=tuple(squares.tolist()),
+            ),
+            files=checksums(building, (_FEATURES, _INDEX)),
+        ).write(building / _META)
         for file in building.iterdir():
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())
@@ -188,23 +228,24 @@ def _remove_abandoned(folder: Path) -> None:
                 shutil.rmtree(building, ignore_errors=True)
 
 
-def _load(folder: Path) -> FeatureStore:
-    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    train, shape = meta["train"], (int(meta["frames"]), int(meta["mels"]))
-    file = folder / "features.f16"
-    if file.stat().st_size != shape[0] * shape[1] * _DTYPE.itemsize:
-        raise ValueError(f"{file}: expected {shape[0]} frames of {shape[1]} values")
-    with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
-        next(stream)
-        offsets = {path: (int(first), int(frames)) for path, first, frames in csv.reader(stream)}
-    if len(offsets) != meta["clips"]:
-        raise ValueError(f"{folder / 'index.csv'}: expected {meta['clips']} clips")
+def _load(folder: Path) -> FeatureStore | None:
+    """The store in a folder, None if there is none; an error of some kind if it is damaged."""
+    meta = StoreFile.read(folder / _META)
+    if meta is None:
+        return None
+    if wrong := damaged(folder, meta.files):
+        raise UnfitFileError("; ".join(f"{name}: {what}" for name, what in wrong.items()))
+    table = read_bytes(folder / _INDEX, _LONGEST_INDEX).decode("utf-8", "surrogateescape")
+    rows = csv.reader(io.StringIO(table))
+    next(rows)
     return FeatureStore(
         folder=folder,
-        digest=str(meta["digest"]),
-        features=np.memmap(file, dtype=_DTYPE, mode="r", shape=shape),
-        offsets=offsets,
-        train_sum=np.asarray(train["sum"], np.float64),
-        train_squares=np.asarray(train["sum_of_squares"], np.float64),
-        train_frames=int(train["frames"]),
+        digest=meta.digest,
+        features=np.memmap(
+            folder / _FEATURES, dtype=_DTYPE, mode="r", shape=(meta.frames, meta.mels)
+        ),
+        offsets={path: (int(first), int(frames)) for path, first, frames in rows},
+        train_sum=np.asarray(meta.train.sum, np.float64),
+        train_squares=np.asarray(meta.train.sum_of_squares, np.float64),
+        train_frames=meta.train.frames,
     )

@@ -8,19 +8,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from synergy.errors import ModelError
-from synergy.files import partial_path
+from synergy.files import UnfitFileError, partial_path, read_bytes, shortly
 
 # What appears in a model folder when somebody imports the model in it.
 _BY_PRODUCTS = frozenset({"__pycache__"})
 
 
-def read_part(file: Path, what: str) -> bytes:
-    """The content of a file in a model folder; ModelError if it cannot be read."""
+def read_part(file: Path, what: str, longest: int) -> bytes:
+    """The content of a file in a model folder, of so many bytes at most; ModelError if not."""
     try:
-        return file.read_bytes()
-    except OSError as error:
+        return read_bytes(file, longest)
+    except (OSError, UnfitFileError) as error:
         raise ModelError(
-            f"{file}: expected the {what} of an exported model, cannot be read ({error.strerror})"
+            f"{file}: expected the {what} of an exported model, cannot be read ({shortly(error)})"
         ) from error
 
 

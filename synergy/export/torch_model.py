@@ -20,7 +20,7 @@ from synergy.errors import ModelError
 from synergy.export import source
 from synergy.export.folder import write_folder
 from synergy.export.spec import INTERFACE_KEY, SPEC_FILE, WEIGHTS_FILE, About, Spec, build_spec
-from synergy.files import json_text
+from synergy.files import json_text, sealed
 from synergy.network import TreeNetwork
 from synergy.tasks import TaskSpec
 from synergy.tree import SharingTree
@@ -99,10 +99,13 @@ def export_model(
     texts = {
         "model.py": environment.get_template("model.py.jinja").render(values),
         "README.md": environment.get_template("README.md.jinja").render(values),
-        SPEC_FILE: json_text(spec.model_dump(mode="json")),
         "spec.schema.json": json_text({"$schema": _DIALECT, **Spec.model_json_schema()}),
     }
-    write_folder(folder, {WEIGHTS_FILE: weights, **{n: t.encode() for n, t in texts.items()}})
+    files = {name: text.encode() for name, text in texts.items()}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    spec = spec.model_copy(update={"files": digests})
+    told = json_text(sealed(spec.model_dump(mode="json", exclude={"checksum"})))
+    write_folder(folder, {WEIGHTS_FILE: weights, SPEC_FILE: told.encode(), **files})
 
 
 def cell(text: Any) -> str:

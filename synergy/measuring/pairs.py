@@ -98,9 +98,11 @@ class PairTrainer:
         samples = self._samples(table)
         table = samples.with_intervals(LEVEL)
         files = self.session.workspace.table_files(self.kind)
-        table.to_csv(files.table)
-        samples.to_csv(files.samples)
-        write_rows(files.scores, _SCORES, self._score_rows(table))
+        rows = list(self._score_rows(table))
+        with files.exchanged():
+            table.to_csv(files.table)
+            samples.to_csv(files.samples)
+            write_rows(files.scores, _SCORES, rows)
         return PairTable(table, files.table, self.kind, samples)
 
     def _samples(self, table: ARTable) -> TableSamples:

@@ -86,6 +86,9 @@ class Session:
         done = {**Results.kept(store, trials).done}
         missing = {digest: job for digest, job in jobs.items() if digest not in done}
         errors: dict[str, str] = {}
+        for digest, job in missing.items():
+            for name, problem in store.damage(digest).items():
+                progress.note(f"{job.label} is trained again: {digest}/{name}: {problem}")
         progress.begin(title, len(jobs), len(done))
 
         def on_report(digest: str, message: Mapping[str, Any]) -> None:

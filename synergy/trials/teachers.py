@@ -1,23 +1,25 @@
 """Soft labels of teachers: what finished single-task models say about every training clip.
 
 A teacher labels all training clips once, in windows of a crop's length; the labels are kept beside
-the trials as ``soft_labels/TEACHER-CLIPS.safetensors``.
+the trials as ``soft_labels/TEACHER-CLIPS.safetensors``, with a checksum in its header.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load, save
 
 from synergy.encoders import read_encoder
 from synergy.errors import WorkspaceError
-from synergy.files import partial_path
+from synergy.files import CHANGED, checksum, read_bytes, shortly, write_atomically
 from synergy.network import build_network
 from synergy.seeding import digest
 from synergy.tasks import TaskSpec
@@ -26,7 +28,9 @@ from synergy.training.distillation import SoftLabels
 from synergy.training.evaluation import predict
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
-from synergy.trials.trial_store import TrialStore
+from synergy.trials.trial_store import LONGEST_ARRAYS, TrialStore
+
+_log = logging.getLogger(__name__)
 
 Piece = tuple[int, int, int]
 """What a teacher is asked about: a clip, and the first frame and number of frames in it."""
@@ -61,14 +65,12 @@ def load_soft_labels(
         for teacher in trial.teachers[spec.name]:
             key = digest([bank.fingerprint, spec.to_json(), pieces])
             file = store.folder.parent / "soft_labels" / f"{teacher}-{key}.safetensors"
-            try:
-                votes.append(load_file(file)["logits"])
-            except (SafetensorError, KeyError, OSError):  # not there yet, or damaged
-                votes.append(kind.join(_ask(teacher, spec, trial, store, bank, pieces)))
+            kept = _kept(file)
+            if kept is None:
+                kept = kind.join(_ask(teacher, spec, trial, store, bank, pieces))
                 file.parent.mkdir(exist_ok=True)
-                partial = partial_path(file)
-                save_file({"logits": votes[-1]}, partial)
-                partial.replace(file)
+                write_atomically(file, save({"logits": kept}, {"checksum": _sum(kept)}))
+            votes.append(kept)
         by_clip: dict[int, list[np.ndarray]] = defaultdict(list)
         lengths = [frames for _, _, frames in pieces]
         means = kind.split(np.mean(votes, axis=0), lengths)
@@ -76,6 +78,34 @@ def load_soft_labels(
             by_clip[clip].append(mean)
         logits[spec.name] = {clip: kind.join(rows) for clip, rows in by_clip.items()}
     return SoftLabels(trial.distillation, hop, logits)
+
+
+def _kept(file: Path) -> np.ndarray | None:
+    """Soft labels as they were kept; None where there are none, or they are damaged."""
+    if not file.exists():
+        return None
+    problem = soft_labels_problem(file)
+    if problem:
+        _log.warning("the soft labels %s are damaged (%s) and are computed again", file, problem)
+        return None
+    return load(read_bytes(file, LONGEST_ARRAYS))["logits"]
+
+
+def soft_labels_problem(file: Path) -> str:
+    """What is wrong with a file of soft labels; empty if it is as it was written."""
+    try:
+        data = read_bytes(file, LONGEST_ARRAYS)
+        with safe_open(file, framework="numpy") as header:
+            known = (header.metadata() or {}).get("checksum")
+        if known is None:
+            return "its checksum is missing"
+        return "" if known == _sum(load(data)["logits"]) else CHANGED
+    except (SafetensorError, KeyError, OSError, ValueError) as error:
+        return shortly(error)
+
+
+def _sum(logits: np.ndarray) -> str:
+    return checksum(f"{logits.dtype}{logits.shape}".encode() + logits.tobytes())
 
 
 def _ask(

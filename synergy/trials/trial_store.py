@@ -64,11 +64,28 @@ class TrialStore:
 
     def done(self) -> list[str]:
         """Digests of all finished trials that are intact, sorted."""
-        return [digest for digest in self._finished() if not self.damage(digest)]
+        return [digest for digest in self.finished() if not self.damage(digest)]
+
+    def finished(self) -> list[str]:
+        """Digests of all trials that have a result, intact or not, sorted.
+
+        A WorkspaceError is raised if the folder cannot be listed.
+        """
+        try:
+            names = [entry.name for entry in os.scandir(self.folder)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise WorkspaceError(
+                f"expected the finished trainings in {self.folder}, which cannot be listed "
+                f"({error.strerror}); give yourself the right to read it"
+            ) from error
+        digests = sorted(name for name in names if _DIGEST.fullmatch(name))
+        return [digest for digest in digests if (self.folder / digest / RESULT).is_file()]
 
     def damaged(self) -> dict[str, dict[str, str]]:
         """What is wrong with the finished trials that are not intact: by digest, by file."""
-        return {digest: found for digest in self._finished() if (found := self.damage(digest))}
+        return {digest: found for digest in self.finished() if (found := self.damage(digest))}
 
     def is_done(self, digest: str) -> bool:
         """Whether the trial is finished and each of its files is as it was written."""
@@ -85,12 +102,21 @@ class TrialStore:
             if self._intact.get(digest) == (key := (state.st_mtime_ns, state.st_size)):
                 return {}
             result = _result(folder)
+        except FileNotFoundError:
+            return {}
         except (OSError, ValueError) as error:
             return {RESULT: shortly(error)}
         found = damaged(folder, result.files) if result.files else self._unreadable(digest)
         if not found:
             self._intact[digest] = key
         return found
+
+    def sealed_files(self, digest: str) -> tuple[str, ...]:
+        """Names of the files of a finished trial that have checksums; none if it is damaged."""
+        try:
+            return tuple(_result(self.path(digest)).files)
+        except (OSError, ValueError):
+            return ()
 
     def _unreadable(self, digest: str) -> dict[str, str]:
         """Of a trial without checksums."""
@@ -112,23 +138,6 @@ class TrialStore:
             except Exception as error:  # safetensors raises a class of its own
                 found[name] = shortly(error)
         return found
-
-    def _finished(self) -> list[str]:
-        """Digests of all trials that have a result, sorted.
-
-        A WorkspaceError is raised if the folder cannot be listed.
-        """
-        try:
-            names = [entry.name for entry in os.scandir(self.folder)]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise WorkspaceError(
-                f"expected the finished trainings in {self.folder}, which cannot be listed "
-                f"({error.strerror}); give yourself the right to read it"
-            ) from error
-        digests = sorted(name for name in names if _DIGEST.fullmatch(name))
-        return [digest for digest in digests if (self.folder / digest / RESULT).is_file()]
 
     def path(self, digest: str) -> Path:
         """Folder of a trial, there or not.
