@@ -6,6 +6,8 @@ once. Data goes to stdout, progress and notes go to stderr; `ending` has the exi
 
 from __future__ import annotations
 
+import logging
+
 import typer
 
 from synergy import __version__
@@ -24,7 +26,7 @@ from synergy.cli import (
     verify,
 )
 from synergy.cli.ending import run_to_exit_code
-from synergy.cli.output import write
+from synergy.cli.output import Notes, write
 from synergy.cli.panels import PanelCommand, spelled_out
 
 __all__ = ["app", "main"]
@@ -100,4 +102,9 @@ app.add_typer(_data, name="data")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line with ``arguments``, those of this process by default; the exit code."""
-    return run_to_exit_code(app, arguments)
+    logger, notes = logging.getLogger("synergy"), Notes()
+    logger.addHandler(notes)
+    try:
+        return run_to_exit_code(app, arguments)
+    finally:
+        logger.removeHandler(notes)

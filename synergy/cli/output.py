@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from typing import Any, TextIO
@@ -33,6 +34,14 @@ def document(data: Any) -> str:
 def say(text: str) -> None:
     """A note or an error, to stderr, one line each; never wrapped."""
     _put(sys.stderr, printable(text))
+
+
+class Notes(logging.Handler):
+    """Warnings of the package, which the layers that know no progress log, as notes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        say(f"note: {record.getMessage()}")
 
 
 def _put(stream: TextIO, text: str) -> None:
