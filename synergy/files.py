@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
 import secrets
@@ -100,7 +101,7 @@ def _refuse_irregular(mode: int) -> None:
 def parse_json(data: bytes | str) -> Any:
     """JSON values, all finite; an UnfitFileError is raised for anything else."""
     try:
-        return json.loads(data, parse_constant=_refuse_constant)
+        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise UnfitFileError("expected JSON, found too many levels inside each other") from error
     except ValueError as error:
@@ -109,6 +110,11 @@ def parse_json(data: bytes | str) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise UnfitFileError(f"found {name}")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_constant("a number that is too large")
 
 
 # -- checksums ----------------------------------------------------------------------------------
@@ -302,7 +308,8 @@ class Artefact(StrictModel):
         version = data.get("version", 1) if isinstance(data, dict) else 1
         if isinstance(version, int) and version > cls.VERSION:
             raise _LaterVersionError(version)
-        return cls.model_validate(unsealed(data, needed=version != 1))
+        rest = unsealed(data, needed=version != 1)
+        return cls.model_validate({"version": version, **rest} if isinstance(rest, dict) else rest)
 
 
 class _LaterVersionError(ValueError):
