@@ -254,8 +254,11 @@ class Workspace:
 
         With ``replace``, the results of another experiment are put aside, into ``replaced-N``,
         instead of being refused as by `check`. Finished trials stay where they are: they have
-        digests.
+        digests. A ModelError is raised if the model folder could not be replaced at the end.
         """
+        from synergy.export.folder import refuse_foreign  # its package imports torch
+
+        refuse_foreign(self.model)
         if not replace:
             self.check(config, "put these results aside with --replace")
         elif self._differences(config):

@@ -142,3 +142,14 @@ def test_a_report_of_a_table_of_before_says_how_to_get_curves(workspace):
     assert synergy("pairwise", "--workspace", workspace, *SERIAL).code == 0
     assert table.read_text() == whole
     assert "curves" not in synergy("report", "--workspace", workspace).err
+
+
+def test_a_model_folder_of_something_else_is_told_before_the_first_training(workspace, config):
+    (workspace / "model").mkdir(exist_ok=True)
+    (workspace / "model" / "thesis.tex").write_text("mine")
+    shutil.rmtree(workspace / "trials")
+    (workspace / "trials").mkdir()
+    ran = synergy("run", "--config", config, "--workspace", workspace, *SERIAL)
+    assert ran.code == 2
+    assert "found thesis.tex; it is left as it is" in ran.err
+    assert list((workspace / "trials").iterdir()) == []

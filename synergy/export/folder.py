@@ -10,6 +10,8 @@ from pathlib import Path
 from synergy.errors import ModelError
 from synergy.files import UnfitFileError, partial_path, read_bytes, shortly
 
+MODEL_FILES = ("model.py", "weights.safetensors", "spec.json", "spec.schema.json", "README.md")
+
 # What appears in a model folder when somebody imports the model in it.
 _BY_PRODUCTS = frozenset({"__pycache__"})
 
@@ -34,7 +36,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     folder = Path(os.path.abspath(folder))
     new, old = partial_path(folder), partial_path(folder)
     try:
-        _check(folder, files)
+        refuse_foreign(folder, files)
         new.mkdir(parents=True)
         for name, content in files.items():
             with (new / name).open("xb") as file:
@@ -58,7 +60,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _check(folder: Path, names: Iterable[str]) -> None:
+def refuse_foreign(folder: Path, names: Iterable[str] = MODEL_FILES) -> None:
+    """Raise ModelError if something else than a model lies in ``folder`` and would be replaced."""
     if not folder.exists():
         return
     if not folder.is_dir():
