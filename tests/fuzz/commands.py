@@ -7,15 +7,14 @@ from random import Random
 
 import numpy as np
 import soundfile
-from fuzz.judging import Broken, command
-from fuzz.mutations import NAMES, NUMBERS
-from fuzz.target import Case, Target
-from small_corpora import noise, write_tone_corpus
+from small_corpora import TONE_CONFIG, noise, write_tone_corpus
 from small_models import export
 from small_reports import result_workspace
 from small_tables import PAPER
 
-from small_corpora import TONE_CONFIG
+from fuzz.judging import BrokenLawError, command
+from fuzz.mutations import NAMES, NUMBERS
+from fuzz.target import Case, Target
 
 # Files of the folder that stand for something sound, broken or strange.
 SOUND = {
@@ -26,11 +25,11 @@ SOUND = {
 }
 STRANGE = (
     *("nothing", "fifo", "empty", "ws", ".", "/dev/zero", "/dev/null", "tone.wav", "broken.yaml"),
-    *("binary", "link", "loop", "n" * 300, "d/" * 3000, "a\0b", "a\udcffb", "\x1b[31m", "", "-"),
+    *("binary", "link", "loop", "name" * 70, "d/" * 3000, "a\0b", "a\udcffb", "\x1b[31m", "", "-"),
     *("no-table.csv", "tones.yaml/x", "deep.yaml", "wrong.yaml", "[red]x", "~nouser/x", "model"),
 )
 # Written to: nothing that would do harm outside of the folder.
-TARGETS = ("fifo", "empty", "nothing/page.html", "n" * 300, "a\0b", "a\udcffb", "loop", "ws")
+TARGETS = ("fifo", "empty", "nothing/page.html", "name" * 70, "a\0b", "a\udcffb", "loop", "ws")
 CHOICES = {
     "--solver": ("recursive", "exact", "exat", "EXACT"),
     "--sweep": ("full", "scan", "lazy", "ful"),
@@ -98,6 +97,19 @@ class CommandTarget(Target):
         soundfile.write(folder / "short.wav", noise(0.001, 0), 16_000)
         soundfile.write(folder / "huge.wav", noise(0.2, 0) * np.float32(1e25), 16_000, "FLOAT")
 
+        sound = self._path_of("tones.yaml"), self._path_of("ws"), self._path_of("model")
+        for words in (
+            ("data", "check", "--config", sound[0]),
+            ("plan", "--config", sound[0]),
+            ("report", "--workspace", sound[1]),
+            ("predict", sound[2], self._path_of("tone.wav")),
+        ):  # what is imported late is no hang
+            ended = command(list(words), self.sandbox.traceback)
+            assert ended.code == 0, ended
+
+    def _path_of(self, name: str) -> str:
+        return f"{self.folder}/{name}"
+
     def case(self, rng: Random) -> Case:
         if rng.random() < 0.15:
             return Case(arguments=self._training(rng))
@@ -152,5 +164,5 @@ class CommandTarget(Target):
         if not (self.folder / "fifo").is_fifo():
             (self.folder / "fifo").unlink(missing_ok=True)
             os.mkfifo(self.folder / "fifo")
-            raise Broken("a fifo was replaced by a file")
+            raise BrokenLawError("a fifo was replaced by a file")
         return ended

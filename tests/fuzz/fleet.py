@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from fuzz.findings import Finding, Findings
@@ -78,7 +79,7 @@ def made(folder: Path, names: list[str]) -> Iterator[dict[str, Target]]:
 def _serve(pipe: Connection, folder: Path, seed: int, names: list[str], limits: Limits) -> None:
     """A worker: takes a class with numbers, sends findings, and its counts at the end of each."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
-    log = os.open(folder.with_suffix(".log"), os.O_WRONLY | os.O_CREAT)
+    log = os.open(folder.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 2)  # decoders write there what is of no interest
     with made(folder, names) as targets:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -108,6 +109,7 @@ class _Worker:
         self.name = ""
         self.numbers = range(0)
         self.number = -1
+        self.is_dismissed = False
         self.since = time.monotonic() + PATIENCE_S  # making the sound files takes time
 
     def take(self, name: str, numbers: range) -> None:
@@ -203,6 +205,7 @@ class Fleet:
         left = [name for name, work in self._work.items() if not work.is_done]
         worker.name = ""
         if not left or time.monotonic() > self._until:
+            worker.is_dismissed = True
             worker.pipe.send(None)
             return True  # it ends by itself, which is heard
         name = min(left, key=lambda name: self.tallies[name].seconds)
@@ -212,14 +215,16 @@ class Fleet:
 
     def _instead(self, worker: _Worker, root: Path) -> list[_Worker]:
         """Another worker where one died or was killed in the middle of an input."""
+        if worker.is_dismissed:
+            worker.kill()
+            return []
         worker.process.join(0.5)
         code = worker.process.exitcode
         hangs = code is None
         worker.kill()
         if not worker.name:
-            if code == 0:
-                return []
-            raise RuntimeError(f"a worker ended with {code} before its first input")
+            log = "".join(file.read_text(errors="replace") for file in root.glob("*.log"))
+            raise RuntimeError(f"a worker ended with {code} before its first input\n{log}")
         name, number = worker.name, worker.number
         kind = "hangs and hears no alarm" if hangs else f"the process died with {code}"
         case = self._case(name, number, root) if number >= 0 else None
@@ -234,8 +239,6 @@ class Fleet:
 
     def _case(self, name: str, number: int, root: Path) -> Any:
         """The input that ended a process, made without trying it."""
-        from random import Random
-
         folder = root / f"case{self._made}"
         folder.mkdir()
         with made(folder, [name]) as targets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import math
 import re
 import resource
@@ -16,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, fields, is_dataclass
+from itertools import takewhile
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Literal, NoReturn
@@ -30,13 +32,14 @@ PACKAGE = Path(synergy.__file__).parent
 LONGEST_LINE = 500
 LONGEST_QUOTE = 60
 _STEP = LONGEST_QUOTE // 2
+_UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 class TookTooLong(BaseException):
     """Raised in an input that goes on and on; no reader may catch it."""
 
 
-class Broken(AssertionError):
+class BrokenLawError(AssertionError):
     """Raised by a class of inputs where an accepted answer breaks a law."""
 
 
@@ -47,6 +50,49 @@ class Limits:
     cpu_s: float = 5.0
     clock_s: float = 20.0
     memory: int = 1 << 30
+
+
+@dataclass(frozen=True)
+class Given:
+    """Text of an input, of which messages may quote little; but paths of its files in full."""
+
+    text: str = ""
+    paths: tuple[str, ...] = ()
+
+    def long_quote(self, message: str) -> str:
+        """A piece of a message that repeats too much of the text, or is one character only."""
+        for path in self.paths:
+            message = _without(message, path)
+        if run := re.search(rf"(.)\1{{{LONGEST_QUOTE}}}", message):
+            return run[0]
+        for line in message.split("\n"):
+            for first in range(0, len(line) - _STEP, _STEP):
+                if line[first : first + _STEP + 1] in self.text:
+                    start, end = self._grown(line, first)
+                    if end - start > LONGEST_QUOTE:
+                        return line[start:end]
+        return ""
+
+    def _grown(self, line: str, start: int) -> tuple[int, int]:
+        """Where the quote begins and ends that some characters from ``start`` are part of."""
+        end = start + _STEP + 1
+        while start and line[start - 1 : end] in self.text:
+            start -= 1
+        while end < len(line) and line[start : end + 1] in self.text:
+            end += 1
+        return start, end
+
+
+def _without(message: str, path: str) -> str:
+    """A message without a path, which may be cut."""
+    head = path[:LONGEST_QUOTE]
+    if len(path) <= LONGEST_QUOTE:
+        return message
+    while (start := message.find(head)) >= 0:
+        pairs = zip(path, message[start:], strict=False)
+        length = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        message = message[:start] + "…" + message[start + length :]
+    return message
 
 
 @dataclass(frozen=True)
@@ -79,13 +125,13 @@ def command(arguments: list[str], tracebacks: Callable[[], str]) -> Ended:
     )
     with redirect_stdout(out), redirect_stderr(err):
         code = main(arguments)
-    texts = [s.buffer.getvalue().decode("utf-8") for s in (out, err)]  # pyright: ignore
-    return Ended(code, *texts, "" if code in (0, 1, 2) else tracebacks())
+    told, said = (stream.buffer.getvalue().decode("utf-8") for stream in (out, err))
+    return Ended(code, told, said, "" if code in (0, 1, 2) else tracebacks())
 
 
 def judge(
     attempt: Callable[[], object],
-    given: str = "",
+    given: Given = Given(),
     limits: Limits = Limits(),
     surroundings: Callable[[], object] = lambda: None,
 ) -> Outcome:
@@ -95,15 +141,16 @@ def judge(
     ----------
     attempt : callable
         Returns an answer, whose numbers must be finite, or how a command `Ended`.
-    given : str
-        Text of the input, of which messages may quote little.
+    given : Given
     limits : Limits
     surroundings : callable
         Anything that the input must leave as it is.
     """
     before, memory = surroundings(), _peak_memory()
+    heard: list[str] = []
+    logged = _Logged()
     try:
-        with _listening() as heard, _limited(limits):
+        with _listening(heard), _collecting(logged), _limited(limits):
             result = attempt()
     except SynergyError as error:
         where = f"{type(error).__name__} from {_place(error.__traceback__)}"
@@ -116,11 +163,14 @@ def judge(
         return Outcome("finding", f"takes too long in {where}", text)
     except BaseException as error:
         text = "".join(traceback.format_exception(error))
-        name = str(error) if isinstance(error, Broken) else type(error).__name__
+        name = str(error) if isinstance(error, BrokenLawError) else type(error).__name__
         return Outcome("finding", f"{name} at {_place(error.__traceback__)}", text)
     else:
         outcome = _of_result(result, given)
     if outcome.verdict != "finding":
+        for line in logged.messages:
+            if problem := _wrong_with(line, given):
+                return Outcome("finding", f"{problem} that is logged", line)
         if heard:
             return Outcome("finding", f"on stderr: {heard[0]}", "\n".join(heard))
         if (grown := _peak_memory() - memory) > limits.memory:
@@ -133,7 +183,7 @@ def judge(
 # -- answers and messages ---------------------------------------------------------------------
 
 
-def _of_result(result: object, given: str) -> Outcome:
+def _of_result(result: object, given: Given) -> Outcome:
     if isinstance(result, Ended):
         return _of_ended(result, given)
     for where, number in numbers(result):
@@ -142,7 +192,7 @@ def _of_result(result: object, given: str) -> Outcome:
     return Outcome("accepted")
 
 
-def _of_ended(ended: Ended, given: str) -> Outcome:
+def _of_ended(ended: Ended, given: Given) -> Outcome:
     told = f"exit code {ended.code}\n{ended.err}\n{ended.traceback}"
     if ended.code not in (0, 1, 2):
         frames = re.findall(r'File ".*?/synergy/(\S+)", line (\d+)', ended.traceback)
@@ -170,45 +220,30 @@ def _not_finite(name: str) -> NoReturn:
     raise ValueError(f"{name} in an answer")
 
 
-def _of_message(message: str, given: str, where: str) -> Outcome:
+def _of_message(message: str, given: Given, where: str) -> Outcome:
     if problem := _wrong_with(message, given):
         return Outcome("finding", f"{problem} ({where})", message)
     return Outcome("refused", details=message)
 
 
-def _wrong_with(message: str, given: str) -> str:
+def _wrong_with(message: str, given: Given) -> str:
     """What a message must not have, or nothing."""
     if not message.strip():
         return "an empty message"
     if odd := controls(message):
         return f"a message with {odd[0]}"
-    if any(len(line) > LONGEST_LINE for line in message.split("\n")):
+    lines = (line.removeprefix("error: ") for line in message.split("\n"))
+    if any(len(line) > LONGEST_LINE for line in lines):
         return "a line that is too long"
-    if re.search(rf"(.)\1{{{LONGEST_QUOTE}}}", message) or longest_quote(message, given):
+    if given.long_quote(message):
         return "a long piece of the input in a message"
     return ""
 
 
 def controls(text: str) -> list[str]:
-    """Names of the control characters but newline and of the lone surrogates in a text."""
-    odd = {c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cs")}
+    """Code points in a text that a terminal obeys, reorders or cannot encode, but newline."""
+    odd = {c for c in text if c != "\n" and unicodedata.category(c) in _UNSAFE}
     return [f"U+{ord(c):04X}" for c in sorted(odd)]
-
-
-def longest_quote(message: str, given: str) -> str:
-    """A piece of ``given`` that the message repeats and that is longer than allowed, if any."""
-    for line in message.split("\n"):
-        for first in range(0, len(line) - _STEP, _STEP):
-            if line[first : first + _STEP + 1] not in given:
-                continue
-            start, end = first, first + _STEP + 1
-            while start and line[start - 1 : end] in given:
-                start -= 1
-            while end < len(line) and line[start : end + 1] in given:
-                end += 1
-            if end - start > LONGEST_QUOTE:
-                return line[start:end]
-    return ""
 
 
 def numbers(value: object, where: str = "answer") -> Iterator[tuple[str, Any]]:
@@ -259,10 +294,30 @@ def _limited(limits: Limits) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class _Logged(logging.Handler):
+    """What the package logs; without a handler it would be on stderr."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
 @contextmanager
-def _listening() -> Iterator[list[str]]:
+def _collecting(handler: logging.Handler) -> Iterator[None]:
+    logger = logging.getLogger("synergy")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+@contextmanager
+def _listening(heard: list[str]) -> Iterator[None]:
     """Errors that nobody could raise and warnings, one line each."""
-    heard: list[str] = []
 
     def unraisable(found: sys.UnraisableHookArgs) -> None:
         heard.append(f"ignored {found.exc_type.__name__} at {_place(found.exc_traceback)}")
@@ -276,7 +331,7 @@ def _listening() -> Iterator[list[str]]:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
-                yield heard
+                yield
             finally:
                 heard += [
                     f"{w.category.__name__} at {Path(w.filename).name}:{w.lineno}: {w.message}"

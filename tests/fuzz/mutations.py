@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -192,11 +193,11 @@ def near_value(rng: Random, value: Any) -> Any:
     match value:
         case bool():
             return rng.choice((not value, int(value), str(value).lower(), None))
-        case int():
+        case int() if abs(value) < 10**200:
             way = rng.randrange(6)
             steps = (value + 1, value - 1, -value, value * 10**6, float(value), str(value))
             return steps[way]
-        case float():
+        case float() if math.isfinite(value):
             way = rng.randrange(6)
             return (value * 1e6, -value, value + 1e-9, int(value), str(value), 0.0)[way]
         case str():

@@ -13,12 +13,12 @@ from unittest.mock import patch
 
 import numpy as np
 import soundfile
-from fuzz.judging import Broken
-from fuzz.mutations import NAMES, NUMBERS, PATHS, noise, spoiled
-from fuzz.target import Case, Target
 from small_corpora import noise as sound
 from small_corpora import write_manifest
 
+from fuzz.judging import BrokenLawError
+from fuzz.mutations import NAMES, NUMBERS, PATHS, noise, spoiled
+from fuzz.target import Case, Target
 from synergy.audio.features import FeatureConfig, log_mel
 from synergy.audio.reading import read_duration, read_waveform
 from synergy.datasets.base import Corpus
@@ -88,10 +88,10 @@ class AudioTarget(Target):
         file = self.folder / "clip.wav"
         duration_s = read_duration(file)
         if not duration_s > 0:
-            raise Broken(f"a duration of {duration_s} s")
+            raise BrokenLawError(f"a duration of {duration_s} s")
         waveform = read_waveform(file)
         if waveform.dtype != np.float32 or waveform.ndim != 1 or not len(waveform):
-            raise Broken("another form of waveform")
+            raise BrokenLawError("another form of waveform")
         return duration_s, waveform, log_mel(waveform, FEATURES).numpy()
 
 
@@ -147,8 +147,11 @@ class ManifestTarget(Target):
         folder = self.folder.resolve()
         for clip in corpus.clips:
             if not corpus.audio_path(clip).resolve().is_relative_to(folder):
-                raise Broken("a clip that lies outside of the corpus")
+                raise BrokenLawError("a clip that lies outside of the corpus")
         return corpus
+
+    def paths(self, case: Case) -> tuple[str, ...]:
+        return tuple(line.split(",")[0].strip('" ') for line in case.text.splitlines())
 
 
 def _write_corpus(folder: Path) -> list[dict[str, object]]:
@@ -222,7 +225,7 @@ class CacheTarget(Target):
     def attempt(self, case: Case) -> object:
         for _ in range(2):  # damage may be noticed late, or repaired wrongly
             if self._features() != self._sound:
-                raise Broken("other features than those of the recordings")
+                raise BrokenLawError("other features than those of the recordings")
         return None
 
 

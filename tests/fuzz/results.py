@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from pathlib import Path
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -13,15 +13,16 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
-from fuzz.judging import command
-from fuzz.mutations import json_bytes, spoiled, spoiled_value
-from fuzz.target import Case, Target
 from small_models import export
 from small_reports import comparison_rows, result_workspace
 
+from fuzz.judging import Ended, command
+from fuzz.mutations import json_bytes, spoiled, spoiled_value
+from fuzz.target import Case, Target
 from synergy.config import load_config
 from synergy.errors import SynergyError
 from synergy.export.spec import INTERFACE_KEY, read_spec
+from synergy.files import checksum, sealed
 from synergy.model import load_model
 from synergy.records import (
     ComparisonsFile,
@@ -39,6 +40,13 @@ from synergy.workspace import Workspace
 
 NUMBERS = (float("nan"), float("inf"), 3e38, -3e38, 1e30, 1e-45, 0.0, -1.0)
 SPEC, WEIGHTS = "spec.json", "weights.safetensors"
+
+
+def _sealed(value: Any) -> bytes:
+    """JSON whose checksum is right, if it had one."""
+    if isinstance(value, dict) and "checksum" in value:
+        value = sealed({key: inner for key, inner in value.items() if key != "checksum"})
+    return json.dumps(value).encode()
 
 
 class ModelTarget(Target):
@@ -67,15 +75,16 @@ class ModelTarget(Target):
                 weights = self._odd_weights(rng, weights)
                 return Case({WEIGHTS: weights, SPEC: self._signed(json.loads(spec), weights)})
             case 5:
-                return Case({SPEC: json_bytes(rng, spoiled_value(rng, json.loads(spec)))})
+                value = json.loads(_sealed(spoiled_value(rng, json.loads(spec))))
+                return Case({SPEC: json_bytes(rng, value)})
             case _:
                 value = spoiled_value(rng, json.loads(spec), most=2)
                 return Case(self._as_one(value, spec, weights))
 
     def _signed(self, value: Any, weights: bytes) -> bytes:
-        """A specification that names the weights."""
+        """A specification that names the weights, with its checksum."""
         value["weights"]["sha256"] = hashlib.sha256(weights).hexdigest()
-        return json.dumps(value).encode()
+        return _sealed(value)
 
     def _odd_weights(self, rng: Random, weights: bytes) -> bytes:
         """Tensors of other numbers, shapes, types or names."""
@@ -110,10 +119,10 @@ class ModelTarget(Target):
         """A changed specification whose weights say that they belong to it."""
         try:
             file = self.folder / SPEC
-            file.write_bytes(json.dumps(value).encode())
+            file.write_bytes(_sealed(value))
             interface = read_spec(file).interface()
         except (SynergyError, ValueError):
-            return {SPEC: json.dumps(value).encode()}
+            return {SPEC: _sealed(value)}
         finally:
             file.write_bytes(spec)
         tensors = safetensors.torch.load(weights)
@@ -135,44 +144,41 @@ class WorkspaceTarget(Target):
 
     def prepare(self) -> None:
         workspace = result_workspace(self.folder, seeds=(0,))
-        digests = workspace.trials.done()
-        self._digest = digests[0]
-        folder = workspace.trials.path(self._digest)
-        tensors = {"weight": np.ones((3, 4), np.float32)}
-        for name in ("weights", "predictions"):
-            data = safetensors.torch.save({n: torch.from_numpy(v) for n, v in tensors.items()})
-            (folder / f"{name}.safetensors").write_bytes(data)
+        arrays = safetensors.torch.save({"weight": torch.ones(3, 4)})
+        for folder in sorted(workspace.trials.folder.iterdir()):
+            for name in ("weights.safetensors", "predictions.safetensors"):
+                (folder / name).write_bytes(arrays)
+            self._digest = folder.name
         plain = workspace.table_files("plain").table
         (self.folder / "ar_table_distilled.csv").write_bytes(plain.read_bytes())
         tree = TreeFile.read(workspace.tree)
         assert tree is not None
-        FrontierFile(
-            frontier=(
-                FrontierEntry(
-                    number=1,
-                    max_ar_from=0.0,
-                    max_ar_to=None,
-                    tree=tree.tree,
-                    notation=tree.notation,
-                    params=1000,
-                    predicted_ar_pct=1.0,
-                    measured=comparison_rows()[0],
-                ),
-            )
-        ).write(workspace.frontier)
+        entry = FrontierEntry(
+            number=1,
+            max_ar_from=0.0,
+            max_ar_to=None,
+            tree=tree.tree,
+            notation=tree.notation,
+            params=1000,
+            predicted_ar_pct=1.0,
+            measured=comparison_rows()[0],
+        )
+        FrontierFile(frontier=(entry,)).write(workspace.frontier)
         refined = RefinedCell(task_a="gc", task_b="ac", shared_depth=4, seeds=2)
         RefinementsFile(plain=(refined,)).write(workspace.refinements)
         (self.folder / "probes").mkdir()
-        settings = {"probe": "tag", "settings": {"a": 1.0}, "trials": ("x",), "result": {"gc": 1}}
-        ProbeFile(**settings, seconds=1.0).write(self.folder / "probes" / "tag-1.json")
-        (self.folder / ".synergy.holder.json").write_text(
-            '{"command": "synergy run", "host": "far", "pid": 7, "since": "2026-01-01T01:01:01"}'
-        )
+        known = {"settings": {"a": 1.0}, "trials": ("x",), "result": {"gc": 1}, "seconds": 1.0}
+        ProbeFile(probe="tag", **known).write(self.folder / "probes" / "tag-1.json")
+        loose = ("config.yaml", "ar_table.csv", "ar_samples.csv", "ar_table_distilled.csv")
+        with workspace.seals.exchanged(*loose):
+            pass
+        for by in ("show", "search", "report", "verify"):  # what is imported late is no hang
+            ended = self.attempt(Case(arguments=("", by)))
+            assert isinstance(ended, Ended) and ended.code in (0, 1), ended
+        now = datetime(2026, 1, 1)
+        holder = HolderFile(command="synergy run", host="far", pid=7, since=now)
+        holder.write(self.folder / ".synergy.holder.json")
         self._read_by = self._readers(workspace)
-        self._spoilable = [
-            *(name for name in self._read_by if name.count("/") < 2),
-            *(name for name in self._read_by if name.startswith(f"trials/{self._digest}")),
-        ]
 
     def _readers(self, workspace: Workspace) -> dict[str, Callable[[], object]]:
         """Each file with who reads it in the package; commands read most of them as well."""
@@ -183,6 +189,7 @@ class WorkspaceTarget(Target):
                 ModelFile.read(root / "model/spec.json"),
                 read_spec(root / "model/spec.json"),
             ),
+            "checksums.json": lambda: workspace.seals.broken(),
             "probes/tag-1.json": lambda: ProbeFile.read(root / "probes/tag-1.json"),
             ".synergy.holder.json": lambda: HolderFile.read(root / ".synergy.holder.json"),
             f"trials/{digest}/history.csv": lambda: store.history(digest),
@@ -200,31 +207,45 @@ class WorkspaceTarget(Target):
         return readers
 
     def case(self, rng: Random) -> Case:
-        name = rng.choice(self._spoilable)
+        name = rng.choice([*self._read_by])
         content: bytes | None = self.files.sound(name)
         way = rng.randrange(10)
         if way == 0:
             content = rng.choice((None, b"", b"null", b"[]", b"{}", b"\0" * 50))
         elif name.endswith((".json", ".yaml")) and way < 7:
             value = spoiled_value(rng, json.loads(content), most=rng.choice((1, 1, 3)))
+            if rng.random() < 0.8:
+                value = json.loads(_sealed(value))
             content = json_bytes(rng, value)
         else:
             content = spoiled(rng, content)
-        by = rng.choice(("reader", "reader", "reader", "show", "json", "search", "report"))
-        return Case({name: content}, (name, by))
+        files = {name: content}
+        if content is not None and rng.random() < 0.8:
+            files |= self._seal_of(name, content)
+        by = rng.choice(
+            ("reader", "reader", "reader", "show", "json", "search", "report", "verify")
+        )
+        return Case(files, (name, by))
+
+    def _seal_of(self, name: str, content: bytes) -> dict[str, bytes | None]:
+        """The file with the checksum of another one, as if that had been written like this."""
+        folder, _, last = name.rpartition("/")
+        if folder.startswith("trials/") and last != "result.json":
+            holder = f"{folder}/result.json"
+        elif last.endswith((".csv", ".yaml")):
+            holder = "checksums.json"
+        else:
+            return {}
+        kept = json.loads(self.files.sound(holder))
+        files = {**kept.get("files", {}), last: checksum(content)}
+        return {holder: _sealed({**kept, "version": 2, "checksum": "", "files": files})}
 
     def attempt(self, case: Case) -> object:
         name, by = case.arguments
         if by == "reader":
             return _plain(self._read_by[name]())
-        arguments = {
-            "show": ["show"],
-            "json": ["show", "--json"],
-            "search": ["search"],
-            "report": ["report"],
-        }
-        given = [*arguments[by], "--workspace", str(self.folder)]
-        return command(given, self.sandbox.traceback)
+        words = ["show", "--json"] if by == "json" else [by]
+        return command([*words, "--workspace", str(self.folder)], self.sandbox.traceback)
 
 
 def _plain(found: Any) -> object:

@@ -58,7 +58,7 @@ class Sandbox:
         """What no input may change: the files outside, and which folders there are."""
         with os.scandir(self.outside) as entries:
             outside = sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in entries)
-        return outside, sorted(os.listdir(self.root)), os.listdir(self.current)
+        return outside, sorted(self.root.iterdir()), list(self.current.iterdir())
 
     def traceback(self) -> str:
         """What a command wrote about an error of its own; the file is gone afterwards."""

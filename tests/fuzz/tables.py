@@ -8,11 +8,11 @@ import itertools
 from pathlib import Path
 from random import Random
 
-from fuzz.judging import Broken
-from fuzz.mutations import NAMES, NUMBERS, noise, spoiled
-from fuzz.target import Case, Target
 from small_tables import PAPER, paper_table
 
+from fuzz.judging import BrokenLawError
+from fuzz.mutations import NAMES, NUMBERS, noise, spoiled
+from fuzz.target import Case, Target
 from synergy.costs import Costs
 from synergy.synthesis import ARTable, Question, frontier, search
 from synergy.synthesis.resampling import TableSamples, noisy_samples
@@ -65,7 +65,7 @@ class TableTarget(Target):
         table = ARTable.from_csv(file)
         table.to_csv(file)
         if ARTable.from_csv(file) != table:
-            raise Broken("another table after being written and read")
+            raise BrokenLawError("another table after being written and read")
         heads = dict.fromkeys(table.tasks, 100)
         costs = Costs((100, 200, 300, 400, 500, 600, 700, 800), (1,) * 8, heads, heads)
         found = search(Question(**terms), table, costs)
@@ -106,7 +106,7 @@ class SamplesTarget(Target):
         samples.to_csv(file)
         again = TableSamples.from_csv(file, table)
         if again.ar.tobytes() != samples.ar.tobytes():
-            raise Broken("other samples after being written and read")
+            raise BrokenLawError("other samples after being written and read")
         found = stability(Question(), samples, Costs((100,) * 8, (1,) * 8))
         return samples.with_intervals(), found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, ClassVar
 
-from fuzz.judging import Limits, Outcome, judge
+from fuzz.judging import Given, Limits, Outcome, judge
 from fuzz.sandbox import Files, Sandbox
 
 _LONGEST_GIVEN = 100_000  # bytes of a file that messages are compared with
@@ -23,7 +23,7 @@ class Case:
 
     @property
     def text(self) -> str:
-        """What messages may not repeat at length."""
+        """The content of all files, as far as messages could quote it."""
         contents = (content for content in self.files.values() if content)
         return "\n".join(c[:_LONGEST_GIVEN].decode("utf-8", "replace") for c in contents)
 
@@ -43,8 +43,9 @@ class Target(ABC):
         self.prepare()
         self.files = Files(self.folder)
 
+    @abstractmethod
     def prepare(self) -> None:
-        """Lay down the sound files; by default there are none."""
+        """Lay down the sound files."""
 
     @abstractmethod
     def case(self, rng: Random) -> Case:
@@ -54,11 +55,18 @@ class Target(ABC):
     def attempt(self, case: Case) -> object:
         """What the package makes of an input whose files are in place."""
 
+    def paths(self, case: Case) -> tuple[str, ...]:
+        """Paths of files that an input names; messages may quote these in full."""
+        return ()
+
     def run(self, seed: int, number: int, limits: Limits) -> tuple[Case, Outcome]:
         """Make an input by its number, try it and judge what comes out."""
         case = self.case(Random(f"{seed}/{self.name}/{number}"))
         with self.files.spoiled(case.files):
             outcome = judge(
-                lambda: self.attempt(case), case.text, limits, self.sandbox.surroundings
+                lambda: self.attempt(case),
+                Given(case.text, self.paths(case)),
+                limits,
+                self.sandbox.surroundings,
             )
         return case, outcome

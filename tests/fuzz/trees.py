@@ -6,10 +6,9 @@ import json
 from random import Random
 from typing import Any
 
-from fuzz.judging import Broken
+from fuzz.judging import BrokenLawError
 from fuzz.mutations import NAMES, odd_value, spoiled, spoiled_value
 from fuzz.target import Case, Target
-
 from synergy.tree import SharingTree
 
 TASKS = ("gc", "ac", "scr", "vad", "age-3", "a_b", "T1", "x")
@@ -20,6 +19,9 @@ class TreeTarget(Target):
 
     name = "tree"
     share = 25
+
+    def prepare(self) -> None:
+        """There are none: trees are grown."""
 
     def case(self, rng: Random) -> Case:
         depth = rng.choice((8, 8, 8, 1, 3, 100))
@@ -62,7 +64,7 @@ class TreeTarget(Target):
             tree = SharingTree.parse(text, case.arguments[0])
         same = SharingTree.from_json(json.loads(json.dumps(tree.to_json())))
         if not same == tree == SharingTree.parse(tree.notation(), tree.depth):
-            raise Broken("another tree after being written and read")
+            raise BrokenLawError("another tree after being written and read")
         tree.ascii()
         tree.names()
         return [tree.shared_depth(tree.tasks[0], task) for task in tree.tasks[:9]]
