@@ -2,6 +2,9 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+SECONDS ?= 600
+SEED ?= 0
+INPUTS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Progress for people; on a log, only what goes wrong.
@@ -11,7 +14,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs docs-check smoke paper real-speech kill-test benchmarks clean
+.PHONY: help demo test lint docs docs-check smoke paper real-speech kill-test fuzz benchmarks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +82,9 @@ real-speech: $(DEMO) ## long: the same on the recordings below SYNERGY_DATA
 
 kill-test: $(DEV) ## a sweep killed 20 times ends with the same table
 	OMP_NUM_THREADS=1 SYNERGY_KILLS=20 $(BIN)/python -m pytest -q -s tests/test_killed.py
+
+fuzz: $(DEV) ## spoiled inputs for SECONDS=600, or INPUTS=100000 of them; SEED=0; findings in runs/fuzz
+	$(BIN)/python -m tests.fuzz --seed $(SEED) $(if $(INPUTS),--inputs $(INPUTS),--seconds $(SECONDS))
 
 benchmarks: $(DEMO) ## measure training throughput, start-up time, solvers and sweeps
 	@set -e; for name in training_throughput help_latency solvers sweeps; do \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import tempfile
@@ -56,7 +57,7 @@ def many(asked: argparse.Namespace) -> int:
     if asked.inputs is None:
         until, work = started + asked.seconds, {name: Work() for name in names}
     else:
-        until = float("inf")
+        until = math.inf
         work = {name: Work(end=count) for name, count in shares(names, asked.inputs).items()}
     findings = Findings(asked.folder)
     fleet = Fleet(asked.seed, work, findings, asked.workers, Limits(), until)

@@ -74,7 +74,6 @@ class CommandTarget(Target):
     """Arguments for the command line."""
 
     name = "command"
-    share = 2
 
     def prepare(self) -> None:
         folder = self.folder

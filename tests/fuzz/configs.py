@@ -88,7 +88,6 @@ class ConfigTarget(Target):
     """YAML text for `load_config`; what is accepted must be the same after being written."""
 
     name = "config"
-    share = 20
 
     def prepare(self) -> None:
         texts = [TONE_CONFIG, DEMO_CONFIG.read_text(encoding="utf-8")]

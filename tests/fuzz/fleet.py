@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import signal
@@ -73,10 +74,14 @@ def made(folder: Path, names: list[str]) -> Iterator[dict[str, Target]]:
     """Classes of inputs with their sound files below an empty folder."""
     sandbox = Sandbox(folder)
     with sandbox.entered():
-        yield {name: TARGETS[name](sandbox) for name in names}
+        yield {name: TARGETS[name].kind(sandbox) for name in names}
 
 
-def _serve(pipe: Connection, folder: Path, seed: int, names: list[str], limits: Limits) -> None:
+Service = Callable[[Connection, Path, int, list[str], Limits], None]
+"""What a worker runs."""
+
+
+def serve(pipe: Connection, folder: Path, seed: int, names: list[str], limits: Limits) -> None:
     """A worker: takes a class with numbers, sends findings, and its counts at the end of each."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
     log = os.open(folder.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -101,9 +106,9 @@ def _serve(pipe: Connection, folder: Path, seed: int, names: list[str], limits: 
 class _Worker:
     """A process, and what it is busy with."""
 
-    def __init__(self, *settings: Any) -> None:
+    def __init__(self, service: Service, *settings: Any) -> None:
         self.pipe, other = _processes.Pipe()
-        self.process = _processes.Process(target=_serve, args=(other, *settings), daemon=True)
+        self.process = _processes.Process(target=service, args=(other, *settings), daemon=True)
         self.process.start()
         other.close()
         self.name = ""
@@ -136,6 +141,8 @@ class Fleet:
     limits : Limits
     until : float
         A time of `time.monotonic` after which nothing new begins.
+    service : callable
+        What a worker runs; a function of a module, which it imports.
     """
 
     def __init__(
@@ -145,10 +152,12 @@ class Fleet:
         findings: Findings,
         workers: int,
         limits: Limits,
-        until: float,
+        until: float = math.inf,
+        service: Service = serve,
     ) -> None:
         self._seed, self._work, self._findings = seed, work, findings
         self._count, self._limits, self._until = workers, limits, until
+        self._service = service
         self._made = 0
         self.tallies = {name: Tally() for name in work}
 
@@ -176,7 +185,7 @@ class Fleet:
         folder = root / f"worker{self._made}"
         folder.mkdir()
         self._made += 1
-        return _Worker(folder, self._seed, list(self._work), self._limits)
+        return _Worker(self._service, folder, self._seed, list(self._work), self._limits)
 
     def _hear(self, worker: _Worker) -> bool:
         """What a worker says; False when it has ended."""

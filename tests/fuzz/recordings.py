@@ -54,7 +54,6 @@ class AudioTarget(Target):
     """Recordings for `read_waveform`, `read_duration` and `log_mel`."""
 
     name = "audio"
-    share = 15
 
     def prepare(self) -> None:
         known = soundfile.available_formats()
@@ -110,7 +109,6 @@ class ManifestTarget(Target):
     """Corpus folders for `load_manifest`; a link in the folder leads out of it."""
 
     name = "manifest"
-    share = 8
 
     def prepare(self) -> None:
         rows = _write_corpus(self.folder)
@@ -191,7 +189,6 @@ class CacheTarget(Target):
     """Damaged caches: the features must be those of the recordings, or be refused."""
 
     name = "cache"
-    share = 2
 
     def prepare(self) -> None:
         self._corpus_folder = self.sandbox.folder("cache-corpus")

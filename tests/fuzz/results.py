@@ -53,7 +53,6 @@ class ModelTarget(Target):
     """Model folders for `load_model`; what can be loaded answers with finite numbers."""
 
     name = "model"
-    share = 4
 
     def prepare(self) -> None:
         export(self.folder)
@@ -140,7 +139,6 @@ class WorkspaceTarget(Target):
     """Files of a finished workspace for all that reads them, the commands included."""
 
     name = "workspace"
-    share = 4
 
     def prepare(self) -> None:
         workspace = result_workspace(self.folder, seeds=(0,))

@@ -29,7 +29,6 @@ class TableTarget(Target):
     """CSV for `ARTable.from_csv`; an accepted table is searched and survives being written."""
 
     name = "table"
-    share = 15
 
     def prepare(self) -> None:
         paper_table().to_csv(self.folder / "long.csv")
@@ -78,7 +77,6 @@ class SamplesTarget(Target):
     """CSV for `TableSamples.from_csv`; what is accepted is resampled and written."""
 
     name = "samples"
-    share = 5
 
     def prepare(self) -> None:
         file = self.folder / "samples.csv"

@@ -29,13 +29,9 @@ class Case:
 
 
 class Target(ABC):
-    """A class of inputs, with its sound files in a folder of its own.
-
-    ``share`` is its part of the inputs where their number is given.
-    """
+    """A class of inputs, with its sound files in a folder of its own."""
 
     name: ClassVar[str]
-    share: ClassVar[int]
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox

@@ -1,29 +1,37 @@
-"""All classes of inputs."""
+"""All classes of inputs; each is imported when it is used, since some need torch."""
 
 from __future__ import annotations
 
-from fuzz.commands import CommandTarget
-from fuzz.configs import ConfigTarget
-from fuzz.recordings import AudioTarget, CacheTarget, ManifestTarget
-from fuzz.results import ModelTarget, WorkspaceTarget
-from fuzz.tables import SamplesTarget, TableTarget
-from fuzz.target import Target
-from fuzz.trees import TreeTarget
+from importlib import import_module
+from typing import NamedTuple
 
-TARGETS: dict[str, type[Target]] = {
-    kind.name: kind
-    for kind in (
-        ConfigTarget,
-        TableTarget,
-        SamplesTarget,
-        TreeTarget,
-        ManifestTarget,
-        AudioTarget,
-        ModelTarget,
-        WorkspaceTarget,
-        CacheTarget,
-        CommandTarget,
-    )
+from fuzz.target import Target
+
+
+class Listed(NamedTuple):
+    """Where a class of inputs stands, and its part of them where their number is given."""
+
+    module: str
+    name: str
+    share: int
+
+    @property
+    def kind(self) -> type[Target]:
+        """The class itself."""
+        return getattr(import_module(self.module), self.name)
+
+
+TARGETS = {
+    "config": Listed("fuzz.configs", "ConfigTarget", 20),
+    "table": Listed("fuzz.tables", "TableTarget", 15),
+    "samples": Listed("fuzz.tables", "SamplesTarget", 5),
+    "tree": Listed("fuzz.trees", "TreeTarget", 25),
+    "manifest": Listed("fuzz.recordings", "ManifestTarget", 8),
+    "audio": Listed("fuzz.recordings", "AudioTarget", 15),
+    "model": Listed("fuzz.results", "ModelTarget", 4),
+    "workspace": Listed("fuzz.results", "WorkspaceTarget", 4),
+    "cache": Listed("fuzz.recordings", "CacheTarget", 2),
+    "command": Listed("fuzz.commands", "CommandTarget", 2),
 }
 
 

@@ -18,7 +18,6 @@ class TreeTarget(Target):
     """JSON for `SharingTree.from_json` and text for `parse`; both write what they read."""
 
     name = "tree"
-    share = 25
 
     def prepare(self) -> None:
         """There are none: trees are grown."""
