@@ -134,6 +134,7 @@ SHORT = Limits(cpu_s=0.1, clock_s=0.3)
         (turn, "takes too long"),
         (deaf, "takes too long"),
         (lambda: time.sleep(60), "takes too long"),
+        (lambda: bytearray(8 << 30), "MemoryError"),
         (raising(UnsafeError("a" + " b" * 300)), "a line that is too long"),
         (raising(UnsafeError(f"found {MARKER}")), "a long piece of the input"),
         (raising(UnsafeError(f"found {WORDS}")), "a long piece of the input"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from random import Random
+from unittest.mock import patch
 
 import numpy as np
 import soundfile
@@ -54,8 +55,18 @@ OFFERED = {
         *("--distill", "--seed", "--seeds", "--final-epochs", "--width", "--workers", "--json"),
     ),
     "data check": ("--config", "--workspace", "--workers", "--json"),
+    "verify": ("--workspace", "--json"),
     "predict": ("--json", "--threshold"),
 }
+CACHES = (
+    "~nouser/x",
+    "{}/tone.wav",
+    "{}/fifo",
+    "{}/a\udcffb",
+    "{}/loop",
+    "/dev/null/x",
+    "{}/empty",
+)
 TRAINING = ("run", "baseline", "pairwise", "synthesize", "compare")
 RECORDINGS = (
     "tone.wav",
@@ -71,7 +82,7 @@ TRAINS_NOTHING = ("wrong.yaml", "broken.yaml", "nothing", "deep.yaml")
 
 
 class CommandTarget(Target):
-    """Arguments for the command line."""
+    """Arguments for the command line, seldom with a cache that cannot be one."""
 
     name = "command"
 
@@ -95,23 +106,22 @@ class CommandTarget(Target):
         soundfile.write(folder / "tone.wav", noise(0.5, 0), 16_000)
         soundfile.write(folder / "short.wav", noise(0.001, 0), 16_000)
         soundfile.write(folder / "huge.wav", noise(0.2, 0) * np.float32(1e25), 16_000, "FLOAT")
-
-        sound = self._path_of("tones.yaml"), self._path_of("ws"), self._path_of("model")
         for words in (
-            ("data", "check", "--config", sound[0]),
-            ("plan", "--config", sound[0]),
-            ("report", "--workspace", sound[1]),
-            ("predict", sound[2], self._path_of("tone.wav")),
+            ("data", "check", "--config", folder / "tones.yaml"),
+            ("plan", "--config", folder / "tones.yaml"),
+            ("report", "--workspace", folder / "ws"),
+            ("predict", folder / "model", folder / "tone.wav"),
         ):  # what is imported late is no hang
-            ended = command(list(words), self.sandbox.traceback)
+            ended = command([str(word) for word in words], self.sandbox.traceback)
             assert ended.code == 0, ended
 
-    def _path_of(self, name: str) -> str:
-        return f"{self.folder}/{name}"
-
     def case(self, rng: Random) -> Case:
+        cache = rng.choice(CACHES).format(self.folder) if rng.random() < 0.05 else ""
+        return Case(arguments=(cache, *self._words(rng)))
+
+    def _words(self, rng: Random) -> tuple[str, ...]:
         if rng.random() < 0.15:
-            return Case(arguments=self._training(rng))
+            return self._training(rng)
         name = rng.choice([*OFFERED])
         words = name.split()
         offered = OFFERED[name]
@@ -129,7 +139,7 @@ class CommandTarget(Target):
             words += ["--workspace", str(self.folder / "ws")]
         if rng.random() < 0.05:
             words.insert(rng.randrange(len(words)), rng.choice((*NAMES, *NUMBERS, "--", "-x")))
-        return Case(arguments=tuple(words))
+        return tuple(words)
 
     def _training(self, rng: Random) -> tuple[str, ...]:
         """A command that trains, with a configuration that is always refused."""
@@ -159,7 +169,9 @@ class CommandTarget(Target):
         return f"{self.folder}/{name}"
 
     def attempt(self, case: Case) -> object:
-        ended = command(list(case.arguments), self.sandbox.traceback)
+        cache, *words = case.arguments
+        with patch.dict(os.environ, {"SYNERGY_CACHE": cache} if cache else {}):
+            ended = command(words, self.sandbox.traceback)
         if not (self.folder / "fifo").is_fifo():
             (self.folder / "fifo").unlink(missing_ok=True)
             os.mkfifo(self.folder / "fifo")

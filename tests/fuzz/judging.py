@@ -45,11 +45,15 @@ class BrokenLawError(AssertionError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one input may take: seconds of CPU and by the clock, bytes of memory."""
+    """What one input may take: seconds of CPU and by the clock, bytes of memory.
+
+    ``address_space`` is all that it could get, used or not, in bytes.
+    """
 
     cpu_s: float = 5.0
     clock_s: float = 20.0
     memory: int = 1 << 30
+    address_space: int = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -271,9 +275,17 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def _address_space() -> int:
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    return int(pages) * resource.getpagesize()
+
+
 @contextmanager
 def _limited(limits: Limits) -> Iterator[None]:
-    """Raise `TookTooLong` inside, again and again, once a limit of time is reached."""
+    """Raise `TookTooLong` inside, again and again, once a limit of time is reached.
+
+    Memory beyond the address space is refused.
+    """
 
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:
         raise TookTooLong
@@ -283,6 +295,9 @@ def _limited(limits: Limits) -> Iterator[None]:
         signal.SIGALRM: (signal.ITIMER_REAL, limits.clock_s),
     }
     before = {number: signal.signal(number, stop) for number in timers}
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = _address_space() + limits.address_space
+    resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
     for timer, seconds in timers.values():
         signal.setitimer(timer, seconds, 1.0)
     try:
@@ -290,6 +305,7 @@ def _limited(limits: Limits) -> Iterator[None]:
     finally:
         for timer, _ in timers.values():
             signal.setitimer(timer, 0)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -47,7 +47,11 @@ class Sandbox:
         """Inside, home, cache, temporary files and the current folder lie in the sandbox."""
         before = Path.cwd()
         paths = {name: str(self.root / folder) for name, folder in ENVIRONMENT.items()}
-        with patch.dict(os.environ, paths), patch.object(tempfile, "tempdir", None):
+        with (
+            patch.dict(os.environ, paths),
+            patch.object(tempfile, "tempdir", None),
+            patch.object(os, "fsync", lambda _: None),  # slow, and power cuts are tried elsewhere
+        ):
             os.chdir(self.current)
             try:
                 yield
