@@ -5,6 +5,7 @@ PYTEST_ARGS ?=
 SECONDS ?= 600
 SEED ?= 0
 INPUTS ?=
+KILL_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Progress for people; on a log, only what goes wrong.
@@ -80,8 +81,9 @@ real-speech: $(DEMO) ## long: the same on the recordings below SYNERGY_DATA
 	$(BIN)/synergy run --config examples/real_speech.yaml --workspace runs/real_speech
 	$(call after_pairs,runs/real_speech)
 
-kill-test: $(DEV) ## a sweep killed 20 times ends with the same table
+kill-test: $(DEV) ## long: commands killed at every file operation and at random moments, started again
 	OMP_NUM_THREADS=1 SYNERGY_KILLS=20 $(BIN)/python -m pytest -q -s tests/test_killed.py
+	$(BIN)/python tests/kill_everywhere.py --jobs 2 $(KILL_ARGS)
 
 fuzz: $(DEV) ## spoiled inputs for SECONDS=600, or INPUTS=100000 of them; SEED=0; findings in runs/fuzz
 	$(BIN)/python -m tests.fuzz --seed $(SEED) $(if $(INPUTS),--inputs $(INPUTS),--seconds $(SECONDS))
