@@ -9,6 +9,7 @@ is a JSON file that the tool writes and reads back.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -222,15 +224,28 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """
     refuse_to_replace(path)
     data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+    _remove_leftovers(path)
     partial = partial_path(path)
     try:
         with partial.open("xb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # its writer lives
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what killed writers of ``path`` left beside it."""
+    start = f".{path.name[:_LONGEST_STEM]}."
+    with os.scandir(path.parent) as entries:
+        found = [path.with_name(entry.name) for entry in entries if entry.name.startswith(start)]
+    for partial in filter(is_partial, found):
+        with suppress(OSError), partial.open("rb") as file:  # gone, or its writer lives
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.unlink()
 
 
 def refuse_to_replace(path: Path) -> None:

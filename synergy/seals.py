@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,15 @@ from pydantic import Field
 from synergy.errors import WorkspaceError
 from synergy.files import Artefact, damaged, file_checksum
 
+_log = logging.getLogger(__name__)
+
 SEALS = "checksums.json"
 
 
 class SealsFile(Artefact):
     """``checksums.json``: the checksum of each file by name; empty while it is exchanged."""
 
-    WAY_OUT: ClassVar[str] = "delete it to go on without the checksums of the files beside it"
+    WAY_OUT: ClassVar[str] = "the files beside it are read without; the next writer writes it anew"
 
     files: dict[str, str] = Field(default={})
 
@@ -43,34 +46,31 @@ class Seals:
         others = {name: known for name, known in self._kept().items() if name not in names}
         self._write({**others, **dict.fromkeys(names, "")})
         yield
-        there = [name for name in names if (self.file.parent / name).exists()]
-        known = {name: file_checksum(self.file.parent / name) for name in there}
-        self._write(others | known)
+        there = {path.name for path in self.file.parent.iterdir()}
+        known = {name: file_checksum(self.file.parent / name) for name in there.intersection(names)}
+        self._write({name: old for name, old in others.items() if name in there} | known)
 
     @property
     def names(self) -> frozenset[str]:
-        """Files that have a checksum, none if the checksums are damaged."""
-        try:
-            return frozenset(name for name, known in self._kept().items() if known)
-        except WorkspaceError:
-            return frozenset()
+        """Files that have a checksum."""
+        return frozenset(name for name, known in self._kept().items() if known)
 
     def broken(self, *names: str) -> dict[str, str]:
         """Those of the files, or of all, that are not as they were written: what is wrong.
 
-        A file without a checksum, and one that is not there, count as they should be.
-
-        Raises
-        ------
-        WorkspaceError
-            If the checksums are damaged themselves.
+        A file without a checksum counts as it should be.
         """
         kept = self._kept().items()
         chosen = {n: known for n, known in kept if known and (not names or n in names)}
         return damaged(self.file.parent, chosen)
 
     def _kept(self) -> dict[str, str]:
-        return (SealsFile.read(self.file) or SealsFile()).files
+        """The checksums; none where they are damaged themselves, which is told."""
+        try:
+            return (SealsFile.read(self.file) or SealsFile()).files
+        except WorkspaceError as error:
+            _log.warning("%s", error)
+            return {}
 
     def _write(self, files: dict[str, str]) -> None:
         SealsFile(files=files).write(self.file)

@@ -88,10 +88,7 @@ class TableFiles:
         TableError
             If the table is damaged.
         """
-        try:
-            broken = Seals(self.table.parent).broken(self.table.name, self.samples.name)
-        except WorkspaceError as error:
-            raise TableError(f"{self.table}: {error}") from error
+        broken = Seals(self.table.parent).broken(self.table.name, self.samples.name)
         if problem := broken.get(self.table.name):
             raise TableError(
                 f"{self.table} is damaged ({problem}); run `synergy pairwise` to write it anew, "
@@ -259,15 +256,14 @@ class Workspace:
         from synergy.export.folder import refuse_foreign  # its package imports torch
 
         refuse_foreign(self.model)
-        if not replace:
+        aside = self._aside()
+        if not (replace or aside.exists()):
             self.check(config, "put these results aside with --replace")
-        elif self._differences(config):
-            number = next(n for n in count(1) if not (self.folder / f"replaced-{n}").exists())
-            aside = self.folder / f"replaced-{number}"
-            aside.mkdir()
-            old = [*self._results(), self.config]
-            with self.seals.exchanged(*(path.name for path in old)):
-                for path in old:
+        elif aside.exists() or self._differences(config):
+            aside.mkdir(exist_ok=True)
+            old = [path for path in (*self._results(), self.config) if path.exists()]
+            with self.seals.exchanged(*self.seals.names):
+                for path in old:  # the configuration last: it says that all of it is there
                     path.rename(aside / path.name)
         with self.seals.exchanged(self.config.name):
             write_atomically(self.config, config.to_yaml())
@@ -279,6 +275,11 @@ class Workspace:
                 f"{self.config} is damaged ({problem}); name the configuration that it came from "
                 "with --config, or this file where you changed it yourself"
             )
+
+    def _aside(self) -> Path:
+        """Where results are put aside: a new folder, or that of a command that was killed."""
+        folders = (self.folder / f"replaced-{number}" for number in count(1))
+        return next(folder for folder in folders if not (folder / self.config.name).exists())
 
     def _results(self) -> list[Path]:
         tables = [path for kind in get_args(TableKind) for path in self.table_files(kind).every]
@@ -293,7 +294,7 @@ class Workspace:
         try:
             self.check_config()
             return load_config(self.config, imports=False).differences(config)
-        except (ConfigError, WorkspaceError) as error:
+        except ConfigError as error:
             return [f"its configuration cannot be read ({error})"]
 
     def keep_error(self, digest: str, text: str) -> None:

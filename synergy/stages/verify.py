@@ -102,10 +102,10 @@ def _loose(workspace: Workspace) -> Iterator[Checked]:
     seals = workspace.seals
     tables = [file for each in get_args(TableKind) for file in workspace.table_files(each).every]
     try:
-        broken = seals.broken()
+        SealsFile.read(seals.file)
     except SynergyError as error:
         yield Checked(kind, seals.file, str(error), SealsFile.WAY_OUT)
-        return
+    broken = seals.broken()
     for file in (workspace.config, *tables):
         way_out = "`synergy pairwise` writes it anew and trains nothing"
         if file == workspace.config:
