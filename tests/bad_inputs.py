@@ -221,18 +221,6 @@ def _(project: Path) -> None:
     (project / "ws" / "holiday.jpg").write_bytes(b"sun")
 
 
-@case("a truncated result", r"result.json is missing or damaged .* delete the folder")
-def _(project: Path) -> None:
-    from synergy.config import load_config
-    from synergy.experiment import prepare
-    from synergy.tree import SharingTree
-
-    experiment = prepare(load_config(project / "tones.yaml"))
-    folder = project / "ws" / "trials" / experiment.trial(SharingTree.single("gc", 8), 0).digest
-    folder.mkdir()
-    (folder / "result.json").write_text('{"scores": {"val', encoding="utf-8")
-
-
 @case("a truncated configuration in the workspace", r"ws/config.yaml", "pairwise")
 def _(project: Path) -> None:
     (project / "ws" / "config.yaml").write_text("corpora: {a: ", encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -29,6 +28,7 @@ from synergy.synthesis import ARTable, Question, search
 from synergy.synthesis.resampling import noisy_samples
 from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
+from synergy.trials.record import TrialResult, TrialRun
 from synergy.workspace import Workspace
 
 SINGLE = {"gc": 0.94, "ac": 0.81, "scr": 0.90, "vad": 0.97}
@@ -352,8 +352,6 @@ def _write(
     scores: Mapping[str, Mapping[str, float]],
     rng: np.random.Generator,
 ) -> None:
-    folder = workspace.trials.folder / digest
-    folder.mkdir()
     steps = TRAINING.steps_per_epoch
     rows = []
     for epoch in range(1, TRAINING.epochs + 1):
@@ -364,10 +362,6 @@ def _write(
             row[f"{task}_loss"] = 1 / epoch
             row[f"{task}_score"] = scores["valid"][task] * (1 if last else share)
         rows.append(row)
-    with (folder / "history.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
     trial = {
         "format_version": 1,
         "tree": tree.to_json(),
@@ -382,19 +376,18 @@ def _write(
         "teachers": {},
         "pruning": None,
     }
-    result = {
-        "digest": digest,
-        "scores": scores,
-        "seed": seed,
-        "best_step": TRAINING.epochs * steps,
-        "seconds": 100.0,
-        "clips_per_s": 900.0,
-        "notation": tree.notation(),
-        "metrics": {},
-        "steps": TRAINING.epochs * steps,
-        "params": WHOLE,
-        "device": "cpu",
-        "versions": {},
-    }
-    for name, data in (("trial.json", trial), ("result.json", result)):
-        (folder / name).write_text(json.dumps(data))
+    result = TrialResult(
+        digest=digest,
+        scores=scores,
+        seed=seed,
+        best_step=TRAINING.epochs * steps,
+        seconds=100.0,
+        clips_per_s=900.0,
+        notation=tree.notation(),
+        metrics={},
+        steps=TRAINING.epochs * steps,
+        params=WHOLE,
+        device="cpu",
+        versions={},
+    )
+    workspace.trials.write(trial, TrialRun(result, rows, weights={}))

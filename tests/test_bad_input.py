@@ -17,6 +17,9 @@ from small_cli import content, synergy
 from small_corpora import write_tone_project
 
 from synergy.config import load_config
+from synergy.experiment import prepare
+from synergy.tree import SharingTree
+from synergy.trials.trial_store import TrialStore
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -79,7 +82,7 @@ def test_the_project_itself_is_sound(project):
     assert synergy(*FROM_TABLE.split()).code == 0
 
 
-@pytest.mark.parametrize("name", ["missing label column", "a truncated result", "an AR of NaN"])
+@pytest.mark.parametrize("name", ["missing label column", "a damaged tree", "an AR of NaN"])
 def test_bad_input_in_a_process_of_its_own(project, name):
     (case,) = [case for case in CASES if case.name == name]
     case.spoil(project)
@@ -91,6 +94,18 @@ def test_bad_input_in_a_process_of_its_own(project, name):
         check=False,
     )
     check_sentence(done.returncode, done.stdout, done.stderr, case.sentence)
+
+
+def test_a_truncated_result_is_trained_again(project):
+    experiment = prepare(load_config(project / "tones.yaml"))
+    digest = experiment.trial(SharingTree.single("gc", 8), 0).digest
+    store = TrialStore(project / "ws" / "trials")
+    store.path(digest).mkdir()
+    (store.path(digest) / "result.json").write_text('{"scores": {"val', encoding="utf-8")
+    ran = synergy(*arguments_of(f"{BASELINE} --tasks gc --executor serial"))
+    assert ran.code == 0, ran.err
+    assert f"note: gc seed 0 is trained again: {digest}/result.json: expected JSON" in ran.err
+    assert store.done() == [digest]
 
 
 def test_all_problems_of_a_corpus_are_told_at_once(project):

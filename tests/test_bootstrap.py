@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_field import TREE, tone_session
+from small_files import vouch
 
 from synergy.errors import WorkspaceError
 from synergy.measuring.bench import train_singles
@@ -90,12 +91,16 @@ def test_the_ar_beside_an_interval_is_of_the_same_seeds():
     assert reduction(single, outcome(0.3, 0.3, of_seeds=(7, 8)), "test") == pytest.approx(50)
 
 
-def test_a_trial_without_its_predictions_is_named(trained, tmp_path):
+def test_a_trial_that_lost_its_predictions_or_kept_none_is_named(trained, tmp_path):
     session, singles, tree = trained
     folder = Path(shutil.copytree(session.workspace.folder, tmp_path / "copy"))
     workspace = type(session.workspace)(folder)
-    (workspace.trials.path(tree.digests[0]) / "predictions.safetensors").unlink()
+    trial = workspace.trials.path(tree.digests[0])
+    (trial / "predictions.safetensors").unlink()
     again = Resampler(session.experiment, workspace.trials, draws=5)
+    with pytest.raises(WorkspaceError, match=r"predictions\.safetensors is missing .* repeat this"):
+        again.reductions(singles, tree, "valid")
+    vouch(trial)
     with pytest.raises(WorkspaceError, match=r"expected the predictions valid/gc in .*repeat this"):
         again.reductions(singles, tree, "valid")
 

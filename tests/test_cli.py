@@ -57,7 +57,7 @@ def test_run_does_everything(trained):
     assert found["rows"][1]["params"] >= found["params"]
     assert {path.name for path in workspace.iterdir() if not path.name.startswith(".")} == {
         *("config.yaml", "trials", "ar_table.csv", "ar_samples.csv", "ar_scores.csv"),
-        *("tree.json", "summary.json", "model"),
+        *("tree.json", "summary.json", "model", "checksums.json"),
     }
     assert json.loads((workspace / "tree.json").read_text())["notation"] == found["notation"]
     assert "note: gc: 24 train, 12 valid, 12 test clips, 2 classes" in ran.err

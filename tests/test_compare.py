@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from small_cli import Ran, content, synergy
 from small_field import TREE, tone_session, tone_table
+from small_files import values, write_table
 
 from synergy.comparisons import COMPARISONS
 from synergy.errors import ConfigError, TrainingError
@@ -33,7 +34,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Session, ARTable]
     """A session after stage two, with one seed; the table is in its workspace."""
     session = tone_session(tmp_path_factory.mktemp("compare"), seeds=1)
     table = tone_table(session)
-    table.to_csv(session.workspace.table_files("plain").table)
+    write_table(session.workspace.folder, table)
     return session, table
 
 
@@ -53,7 +54,7 @@ def session(trained: tuple[Session, ARTable], tmp_path: Path) -> Session:
 
 
 def written(session: Session) -> Mapping[str, Any]:
-    return json.loads(session.workspace.comparisons.read_text())
+    return values(session.workspace.comparisons)
 
 
 def written_note(session: Session, name: str) -> str:
@@ -321,7 +322,7 @@ def test_a_method_without_a_contender_is_a_line_too(
     failed = found.rows[2]
     assert (failed.error or "").startswith("expected another tree of at most")
     assert failed.ar_pct == {}
-    table.to_csv(session.workspace.table_files("plain").table)
+    write_table(session.workspace.folder, table)
     ran = synergy(
         "compare", "--workspace", session.workspace.folder, "--methods", "random,flat", *SERIAL
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 from small_cli import Ran, content, synergy
 from small_corpora import write_tone_project
+from small_files import age, edit, forget_seals, values
 
 from synergy.synthesis import ARTable
+from synergy.trials.trial_store import TrialStore
 
 SERIAL = ("--executor", "serial")
 
@@ -90,6 +91,7 @@ def test_a_damaged_configuration_can_be_replaced(workspace, config):
 def test_recordings_that_moved_are_no_other_experiment(workspace, config, tmp_path):
     moved = Path(shutil.copytree(config.parent, tmp_path / "moved"))
     kept = workspace / "config.yaml"
+    forget_seals(workspace)
     kept.write_text(kept.read_text().replace(str(config.parent), str(tmp_path / "gone")))
     where = ("--config", moved / config.name, "--workspace", workspace, "--json")
     ran = synergy("run", *where, *SERIAL)
@@ -102,9 +104,10 @@ def test_trials_of_other_experiments_say_nothing_of_sizes(workspace):
     before = synergy(*arguments).json["params"]
     source = min((workspace / "trials").glob("*/trial.json")).parent
     foreign = Path(shutil.copytree(source, source.with_name("f" * len(source.name))))
-    trial = json.loads((foreign / "trial.json").read_text())
-    trial["tasks"][0]["classes"] = [f"class {number}" for number in range(99)]
-    (foreign / "trial.json").write_text(json.dumps(trial))
+    task, *rest = values(foreign / "trial.json")["tasks"]
+    many = [f"class {number}" for number in range(99)]
+    edit(foreign / "trial.json", {"tasks": [{**task, "classes": many}, *rest]})
+    assert foreign.name in TrialStore(workspace / "trials").done()
     assert synergy(*arguments).json["params"] == before
 
 
@@ -136,12 +139,38 @@ def test_a_report_of_a_table_of_before_says_how_to_get_curves(workspace):
     whole = table.read_text()
     assert whole.splitlines()[0].endswith(",trials")
     table.write_text("".join(f"{line.rpartition(',')[0]}\n" for line in whole.splitlines()))
-    (workspace / "checksums.json").unlink()  # a table of before has none
+    forget_seals(workspace)  # a table of before has none
     ran = synergy("report", "--workspace", workspace)
     assert "note: not in the report: curves of the pairs (synergy pairwise" in ran.err
     assert synergy("pairwise", "--workspace", workspace, *SERIAL).code == 0
     assert table.read_text() == whole
     assert "curves" not in synergy("report", "--workspace", workspace).err
+
+
+def test_a_workspace_of_before_there_were_checksums_goes_on(workspace, config):
+    show = ("show", "--workspace", workspace)
+    shown, page = synergy(*show).out, report_of(workspace)
+    age(workspace)
+    assert synergy(*show).out == shown
+    assert report_of(workspace) == page
+    verified = synergy("verify", "--workspace", workspace, "--json")
+    assert verified.code == 0
+    # all but the weights of the model, whose digest its specification always had
+    assert len(verified.json["unsealed"]) == sum(verified.json["files"].values()) - 1
+    arguments = ("--config", config, "--workspace", workspace, "--json", *SERIAL)
+    ran = synergy("run", *arguments)
+    assert ran.code == 0, ran.err
+    assert ran.json["pairwise"]["trained"] == ran.json["synthesize"]["trained"] == 0
+    assert report_of(workspace) == page
+    # what was written anew has checksums, the trainings stay as they are
+    unsealed = synergy("verify", "--workspace", workspace, "--json").json["unsealed"]
+    assert {Path(file).parts[0] for file in unsealed} == {"trials"}
+
+
+def report_of(workspace: Path) -> str:
+    """The report without the moment at which it was written."""
+    assert synergy("report", "--workspace", workspace).code == 0
+    return (workspace / "report.html").read_text()
 
 
 def test_a_model_folder_of_something_else_is_told_before_the_first_training(workspace, config):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from small_files import age_trial, edit, values
 from test_trial_store import DIGEST, TREE, assert_holds, parts, write
 
 from synergy.errors import WorkspaceError
+from synergy.files import json_text
+from synergy.records import RefinementsFile
 from synergy.trials.trial_store import TrialStore
 
 
@@ -37,16 +39,60 @@ def test_a_damaged_field_is_named(
         getattr(store, read)(DIGEST)
 
 
-def test_files_of_other_versions_are_read(store: TrialStore) -> None:
+def test_what_a_later_version_adds_is_read_over(store: TrialStore) -> None:
     write(store, DIGEST, **parts(1))
-    assert json.loads((store.path(DIGEST) / "result.json").read_text())["version"] == 1
-    edit(store.path(DIGEST) / "result.json", {"watts": 3}, without=("version",))
-    edit(store.path(DIGEST) / "trial.json", {}, without=("distillation", "teachers", "pruning"))
+    edit(store.path(DIGEST) / "result.json", {"watts": 3})
+    edit(store.path(DIGEST) / "trial.json", {"watts": 3})
+    assert store.done() == [DIGEST]
+    assert_holds(store, DIGEST, 1)
+
+
+def test_a_trial_of_before_there_were_checksums_is_done(store: TrialStore) -> None:
+    write(store, DIGEST, **parts(1))
+    result = store.path(DIGEST) / "result.json"
+    edit(result.parent / "trial.json", {}, without=("distillation", "teachers", "pruning"))
+    age_trial(result.parent)
+    assert not {"checksum", "files"} & values(result).keys()
+    assert store.done() == [DIGEST]
+    assert store.sealed_files(DIGEST) == ()
     assert_holds(store, DIGEST, 1)
     assert store.trial(DIGEST).sharing_tree == TREE
+    edit(result, {}, without=("version",))  # of before there were versions
+    assert_holds(TrialStore(store.folder), DIGEST, 1)
 
 
-def edit(file: Path, change: dict[str, Any], without: tuple[str, ...] = ()) -> None:
-    data = {**json.loads(file.read_text(encoding="utf-8")), **change}
-    kept = {name: value for name, value in data.items() if name not in without}
-    file.write_text(json.dumps(kept), encoding="utf-8")
+@pytest.mark.parametrize(
+    "name", ["predictions.safetensors", "result.json", "trial.json", "weights.safetensors"]
+)
+def test_a_truncated_trial_of_before_there_were_checksums_is_not_done(
+    store: TrialStore, name: str
+) -> None:
+    write(store, DIGEST, **parts(1))
+    age_trial(store.path(DIGEST))
+    file = store.path(DIGEST) / name
+    file.write_bytes(file.read_bytes()[:-4])
+    assert list(store.damage(DIGEST)) == [name]
+    assert store.done() == []
+    write(store, DIGEST, **parts(2))
+    assert_holds(store, DIGEST, 2)
+
+
+def test_a_result_of_this_version_needs_its_checksum(store: TrialStore) -> None:
+    write(store, DIGEST, **parts())
+    edit(store.path(DIGEST) / "result.json", {}, without=("checksum",))
+    assert store.damage(DIGEST) == {"result.json": "its checksum is missing"}
+    assert not store.is_done(DIGEST)
+
+
+def test_results_of_before_there_were_checksums_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "refinements.json"
+    rows = {"plain": [{"task_a": "gc", "task_b": "vad", "shared_depth": 4, "seeds": 1}]}
+    for earlier in ({"version": 1}, {}):
+        file.write_text(json_text({**earlier, **rows}))
+        found = RefinementsFile.read(file)
+        assert found
+        assert found.to_json()["plain"] == rows["plain"]
+        assert found.version == 1
+    file.write_text(json_text({"version": 2, **rows}))
+    with pytest.raises(WorkspaceError, match="its checksum is missing"):
+        RefinementsFile.read(file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 from small_cli import synergy
+from small_files import edit, values
 from small_pages import Elements
 from small_reports import MAX_AR, SEEDS, WHOLE, result_workspace
 from small_tables import PAPER_TASKS, paper_table
@@ -101,9 +101,8 @@ def test_trainings_of_other_settings_are_left_out(tmp_path):
         new.mkdir()
         for file in old.iterdir():
             (new / file.name).write_bytes(file.read_bytes())
-        trial = json.loads((new / "trial.json").read_text())
-        trial["training"]["epochs"] = 99
-        (new / "trial.json").write_text(json.dumps(trial))
+        trial = values(new / "trial.json")
+        edit(new / "trial.json", {"training": {**trial["training"], "epochs": 99}})
     after = summarise(workspace)
     assert after.tables == before.tables
     assert after.baselines == before.baselines
@@ -118,12 +117,11 @@ def test_trainings_on_other_data_are_left_out(tmp_path):
         new.mkdir()
         for file in old.iterdir():
             (new / file.name).write_bytes(file.read_bytes())
-        trial = json.loads((new / "trial.json").read_text())
-        trial |= {"seed": seed, "data": {"gc": "of another corpus"}}
-        (new / "trial.json").write_text(json.dumps(trial))
+        edit(new / "trial.json", {"seed": seed, "data": {"gc": "of another corpus"}})
     after = summarise(workspace)
     assert after.tables == before.tables
     assert after.baselines == before.baselines
+    assert sum(after.provenance.trainings.values()) == 5 + sum(before.provenance.trainings.values())
 
 
 def test_cells_of_a_table_that_names_no_trainings_have_no_curves(tmp_path):
@@ -263,6 +261,7 @@ def test_an_empty_workspace_has_nothing_to_report(tmp_path):
         ("comparisons.json", '{"rows": [7]}', WorkspaceError),
         ("comparisons.json", "{", WorkspaceError),
         ("comparisons.json", '{"version": 2}', WorkspaceError),
+        ("comparisons.json", '{"version": 3}', WorkspaceError),
         ("frontier.json", '{"frontier": [{"number": 1}]}', WorkspaceError),
         ("config.yaml", "a: [", WorkspaceError),
         ("config.yaml", "encoder: {name: cnn9}", WorkspaceError),

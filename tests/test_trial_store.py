@@ -17,14 +17,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_files import vouch
 
 from synergy.errors import WorkspaceError
-from synergy.files import (
-    is_partial,
-    json_text,
-    partial_path,
-    write_atomically,
-)
+from synergy.files import is_partial, json_text, partial_path, write_atomically
 from synergy.tree import SharingTree
 from synergy.trials.record import TrialRecord, TrialResult, TrialRun
 from synergy.trials.trial_store import TrialStore
@@ -33,6 +29,10 @@ from synergy.workspace import Workspace
 TREE = SharingTree.single("gc", 8)
 DIGEST = "0123abcd"
 PATIENCE_S = 60.0
+NAMES = [
+    *("history.csv", "predictions.safetensors", "result.json", "trial.json"),
+    "weights.safetensors",
+]
 
 
 def parts(number: int = 0) -> dict[str, Any]:
@@ -79,7 +79,9 @@ def write(store: TrialStore, digest: str, trial: Any, result: TrialResult, **res
 def assert_holds(store: TrialStore, digest: str, number: int) -> None:
     expected = parts(number)
     assert store.trial(digest) == TrialRecord.model_validate(expected["trial"])
-    assert store.result(digest) == expected["result"].model_copy(update={"digest": digest})
+    files = store.result(digest).files
+    told = {"digest": digest, "version": store.result(digest).version, "files": files}
+    assert store.result(digest) == expected["result"].model_copy(update=told)
     assert store.history(digest) == expected["history"]
     weights, predictions = store.weights(digest), store.predictions(digest)
     assert weights.keys() == expected["weights"].keys()
@@ -116,13 +118,8 @@ def test_round_trip(store: TrialStore) -> None:
     assert store.is_done(DIGEST)
     assert_holds(store, DIGEST, 1)
     assert_holds(store, "ffff", 2)
-    assert visible(store.path(DIGEST)) == [
-        "history.csv",
-        "predictions.safetensors",
-        "result.json",
-        "trial.json",
-        "weights.safetensors",
-    ]
+    assert visible(store.path(DIGEST)) == NAMES
+    assert set(store.result(DIGEST).files) == set(NAMES) - {"result.json"}
     assert [p for p in store.folder.iterdir() if is_partial(p)] == []
 
 
@@ -221,8 +218,9 @@ def test_a_truncated_file_is_named_and_nothing_is_deleted(
     names = visible(store.path(DIGEST))
     with pytest.raises(WorkspaceError) as caught:
         getattr(store, read)(DIGEST)
-    assert f"delete the folder {store.path(DIGEST)} and run" in str(caught.value)
-    assert name in str(caught.value)
+    assert f"{path} is missing or damaged" in str(caught.value)
+    assert "run the same command again to repeat this trial" in str(caught.value)
+    assert not store.is_done(DIGEST)
     assert visible(store.path(DIGEST)) == names
 
 
@@ -245,6 +243,7 @@ def test_a_missing_file(store: TrialStore, name: str) -> None:
 def test_a_history_with_words(store: TrialStore) -> None:
     write(store, DIGEST, **parts())
     (store.path(DIGEST) / "history.csv").write_text("epoch,loss\n1,low\n")
+    vouch(store.path(DIGEST))
     with pytest.raises(WorkspaceError, match=r"history\.csv is missing or damaged"):
         store.history(DIGEST)
 
@@ -282,6 +281,20 @@ def test_a_folder_without_a_result_is_written_anew(store: TrialStore) -> None:
     (store.path(DIGEST) / "result.json").unlink()
     assert store.done() == []
     write(store, DIGEST, **parts(2))
+    assert_holds(store, DIGEST, 2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_damaged_trial_is_not_done_and_is_replaced(store: TrialStore, name: str) -> None:
+    write(store, DIGEST, **parts(1))
+    path = store.path(DIGEST) / name
+    data = path.read_bytes()
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    assert store.finished() == [DIGEST]
+    assert store.done() == []
+    assert list(store.damaged()[DIGEST]) == [name]
+    write(store, DIGEST, **parts(2))
+    assert store.done() == [DIGEST]
     assert_holds(store, DIGEST, 2)
 
 
@@ -373,7 +386,7 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_atomically(path, json_text({"a": float("inf")}))
     with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, "\udcff")
+        write_atomically(path, "\ud800")
     assert path.read_text() == json_text({"a": 2, "b": 1})
     assert list(tmp_path.iterdir()) == [path]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from small_cli import Ran, content, paired_tones, synergy
+from small_files import forget_seals, write_table
 from small_tables import PAPER
 
 from synergy.errors import TrainingError
@@ -218,7 +219,7 @@ def test_refining_what_a_sweep_left_trains_no_skipped_cell(workspace):
         else cell
         for cell in table.cells
     ]
-    ARTable.from_cells(cells).to_csv(workspace / "ar_table.csv")
+    write_table(workspace, ARTable.from_cells(cells))
     ran = synergy(
         *("pairwise", "--workspace", workspace, "--refine", 1, "--max-ar", at, "--json"), *SERIAL
     )
@@ -272,6 +273,7 @@ def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
 
 def test_a_table_of_other_tasks_is_not_refined(workspace):
     file = workspace / "ar_table.csv"
+    forget_seals(workspace)
     file.write_text(file.read_text().replace("vad", "scene"))
     ran = synergy("pairwise", "--workspace", workspace, "--refine", 1, *SERIAL)
     assert ran.code == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from small_cli import paired_tones, synergy
+from small_files import write_table
 from small_tables import PAPER
 
 from synergy.encoders import Cnn8
@@ -39,7 +40,7 @@ def test_stability_needs_the_samples_of_this_table(workspace):
     table = ARTable.from_csv(workspace / "ar_table.csv")
     first, *rest = table.cells
     moved = replace(first, ar_high=(first.ar_high or 0.0) + 1)
-    ARTable.from_cells([moved, *rest]).to_csv(workspace / "ar_table.csv")
+    write_table(workspace, ARTable.from_cells([moved, *rest]))
     assert synergy(*arguments).json["certainty"] is None
 
 
@@ -89,8 +90,8 @@ def test_a_repair_measures_what_the_sweep_skipped(workspace, monkeypatch):
         else cell
         for cell in whole.cells
     ]
-    replace(whole, cells=tuple(cells)).to_csv(file)
     (workspace / "ar_samples.csv").unlink()
+    write_table(workspace, replace(whole, cells=tuple(cells)))
     real, first = Bench.measure, []
 
     def measure(self, title, planned):
