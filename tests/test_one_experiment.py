@@ -125,6 +125,25 @@ def test_a_table_named_by_its_file_keeps_what_belongs_to_it(workspace, tmp_path)
     assert "certainty" not in synergy("search", "--table", alone, "--json").json
 
 
+@pytest.mark.parametrize("command", ["show", "search", "report"])
+def test_a_damaged_training_is_left_out_and_named(workspace, command):
+    trial = min(path for path in (workspace / "trials").iterdir() if path.is_dir())
+    (trial / "weights.safetensors").write_bytes(b"damaged")
+    ran = synergy(command, "--workspace", workspace)
+    assert ran.code == 0
+    told = f"note: {trial / 'weights.safetensors'} is damaged (its content is not what was written)"
+    assert ran.err.count(told) == 1
+
+
+def test_a_damaged_configuration_is_not_reported(workspace):
+    kept = workspace / "config.yaml"
+    kept.write_text(kept.read_text().replace("epochs: 2", "epochs: 3"))
+    ran = synergy("report", "--workspace", workspace)
+    assert ran.code == 2
+    assert f"{kept} is damaged (its content is not what was written)" in ran.err
+    assert not (workspace / "report.html").exists()
+
+
 def test_damaged_refinements_say_what_helps(workspace):
     (workspace / "refinements.json").write_text("{")
     ran: Ran = synergy("pairwise", "--workspace", workspace, *SERIAL)

@@ -292,7 +292,7 @@ def test_a_damaged_trial_is_not_done_and_is_replaced(store: TrialStore, name: st
     path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
     assert store.finished() == [DIGEST]
     assert store.done() == []
-    assert list(store.damaged()[DIGEST]) == [name]
+    assert list(store.damage(DIGEST)) == [name]
     write(store, DIGEST, **parts(2))
     assert store.done() == [DIGEST]
     assert_holds(store, DIGEST, 2)

@@ -51,8 +51,8 @@ class Sources:
     ------
     WorkspaceError
         If a file is damaged, or there is nothing to report.
-    TableError
-        If an AR table is damaged.
+    ConfigError, TableError
+        If the configuration or an AR table is damaged.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -63,6 +63,7 @@ class Sources:
         self.config: RunConfig | None = None
         self.config_text = ""
         if workspace.config.is_file():
+            workspace.check_config()
             with _naming_the_way_out(workspace.config, "baseline"):
                 self.config = load_config(workspace.config, imports=False)
             self.config_text = workspace.config.read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ trial with a damaged file counts as not done and is replaced when it is trained 
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import re
 import shutil
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+_log = logging.getLogger(__name__)
+
 RESULT = "result.json"
 
 LONGEST_ARRAYS = 4 * 2**30
@@ -63,8 +66,17 @@ class TrialStore:
     # -- reading --------------------------------------------------------------------------
 
     def done(self) -> list[str]:
-        """Digests of all finished trials that are intact, sorted."""
-        return [digest for digest in self.finished() if not self.damage(digest)]
+        """Digests of all finished trials that are intact, sorted; warns of the others."""
+        damage = {digest: self.damage(digest) for digest in self.finished()}
+        for digest, found in damage.items():
+            for name, problem in found.items():
+                _log.warning(
+                    "%s is damaged (%s), so its training counts as not done; the command that "
+                    "trained it repeats it",
+                    self.path(digest) / name,
+                    problem,
+                )
+        return [digest for digest, found in damage.items() if not found]
 
     def finished(self) -> list[str]:
         """Digests of all trials that have a result, intact or not, sorted.
@@ -82,10 +94,6 @@ class TrialStore:
             ) from error
         digests = sorted(name for name in names if _DIGEST.fullmatch(name))
         return [digest for digest in digests if (self.folder / digest / RESULT).is_file()]
-
-    def damaged(self) -> dict[str, dict[str, str]]:
-        """What is wrong with the finished trials that are not intact: by digest, by file."""
-        return {digest: found for digest in self.finished() if (found := self.damage(digest))}
 
     def is_done(self, digest: str) -> bool:
         """Whether the trial is finished and each of its files is as it was written."""
