@@ -81,6 +81,13 @@ def read_duration(path: str | Path, longest_s: float = LONGEST_S) -> float:
         return file.frames / file.samplerate
 
 
+class _Stream(soundfile.SoundFile):
+    """Decoded from its start to its end: seeking after each block would restart the decoder."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def _resampled(path: str | Path, file: soundfile.SoundFile) -> Iterator[np.ndarray]:
     """The mean of the channels at `SAMPLE_RATE_HZ`, piece by piece."""
     left, rate = file.frames, file.samplerate
@@ -116,7 +123,7 @@ def _decoder(path: str | Path, longest_s: float) -> Iterator[soundfile.SoundFile
                 )
             # Not by its name: the decoder would encode that in a way of its own, and take
             # anything that is called .raw or .vox for sound.
-            with soundfile.SoundFile(content.fileno(), closefd=False) as file:
+            with _Stream(content.fileno(), closefd=False) as file:
                 _refuse_unusable(path, file, longest_s)
                 yield file
     except FileNotFoundError as error:
