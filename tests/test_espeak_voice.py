@@ -42,7 +42,7 @@ WORD = np.ones(1600, np.int16).tobytes()
 @pytest.mark.parametrize("last_words", ["", "sys.stdout.write('{'); sys.stdout.flush(); "])
 def test_a_process_that_hangs_is_given_up(driver, last_words):
     driver(f"sys.stdin.readline(); {last_words}time.sleep(600)", patience_s=0.5)
-    with EspeakVoice() as voice, pytest.raises(DataError, match="has not answered for 0.5 s"):
+    with EspeakVoice() as voice, pytest.raises(DataError, match=r"has not answered for 0\.5 s"):
         voice.speak({})
     assert voice._process.returncode is not None
 
