@@ -141,7 +141,7 @@ def _measured(
     for task in tasks:
         kind = task.spec.rules
         largest = float(np.abs(kind.join(logits[task.task])).max())
-        if not largest <= np.finfo(kind.kept_as).max:
+        if not largest <= float(np.finfo(kind.kept_as).max):
             raise _diverged(f"a logit of {task.task} {clips} became {largest:g}", step, config)
     scores = score(tasks, split, logits)
     for task, metrics in scores.items():
