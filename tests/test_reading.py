@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +224,18 @@ def test_impossible_headers_are_refused_at_once(tmp_path, header, says):
 def test_the_outermost_headers_are_read(tmp_path, header):
     file = header_only(tmp_path / "a.wav", frames=2000, **header)
     assert np.abs(read_waveform(file)).max() == 0
+
+
+@pytest.mark.parametrize(
+    "header", [{"channels": 64, "frames": 200_000}, {"rate": 768_000, "frames": 12_000_000}]
+)
+def test_decoding_takes_the_memory_of_what_comes_out(tmp_path, header):
+    file = header_only(tmp_path / "a.wav", **header)
+    tracemalloc.start()
+    waveform = read_waveform(file)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 3 * waveform.nbytes + 5 * 2**20 * 4, "it was decoded as a whole"
 
 
 def test_whoever_reads_may_ask_for_less(tmp_path):
