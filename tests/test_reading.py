@@ -276,6 +276,16 @@ def test_the_name_of_a_file_says_nothing_about_its_content(tmp_path):
         assert len(read_waveform(file)) == 1600
 
 
+@pytest.mark.parametrize("name", ["a.mp3", "a.wav"])
+def test_what_a_mac_leaves_beside_a_file_plays_no_part(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write(tmp_path / name, noise(0.2, 1), SAMPLE_RATE_HZ)
+    alone = read_waveform(name)
+    for fork in ("._", f"._{name}"):
+        Path(fork).write_bytes(b"\0\5\x16\7" + bytes(600))
+    np.testing.assert_array_equal(read_waveform(name), alone)
+
+
 def test_names_that_no_file_can_have_are_one_sentence():
     for name in ("a" * 300 + ".wav", "a\0.wav"):
         with pytest.raises(DataError, match="cannot be decoded"):

@@ -33,6 +33,10 @@ nothing but damaged headers.
 MOST_CHANNELS = 64
 """Channels that are read: those of the largest microphone arrays, ambisonics of order 7."""
 
+# Others are no recordings of anybody; some of their decoders print to stdout.
+_CONTAINERS = frozenset(
+    {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3", "MPEG"}
+)
 # Samples of all channels that are decoded at once.
 _BLOCK = 2**20
 # The length in these headers is an estimate, so a shorter stream is not a damaged one.
@@ -106,9 +110,11 @@ def _resampled(path: str | Path, file: soundfile.SoundFile) -> Iterator[np.ndarr
                 )
             left = 0
         waveform = samples[:, 0] if file.channels == 1 else samples.mean(axis=1, dtype=np.float32)
-        if not np.isfinite(waveform).all():
+        if resampler is not None:
+            waveform = resampler.resample_chunk(waveform, last=not left)
+        if not np.isfinite(waveform).all():  # what is not in the file is not after resampling
             raise DataError(f"{path}: expected finite samples, found NaN or infinity")
-        yield waveform if resampler is None else resampler.resample_chunk(waveform, last=not left)
+        yield waveform
 
 
 @contextmanager
@@ -121,9 +127,9 @@ def _decoder(path: str | Path, longest_s: float) -> Iterator[soundfile.SoundFile
                     f"{path}: the file is damaged, {missing:,} of the bytes that its header "
                     "announces are missing at its end; copy it again or write it anew"
                 )
-            # Not by its name: the decoder would encode that in a way of its own, and take
-            # anything that is called .raw or .vox for sound.
-            with _Stream(content.fileno(), closefd=False) as file:
+            # Not by its name: the decoder would encode that in a way of its own, take anything
+            # that is called .raw or .vox for sound, and look for a resource fork beside it.
+            with _Stream(f"/dev/fd/{content.fileno()}") as file:
                 _refuse_unusable(path, file, longest_s)
                 yield file
     except FileNotFoundError as error:
@@ -143,6 +149,8 @@ def _refuse_unusable(path: str | Path, file: soundfile.SoundFile, longest_s: flo
     """Raise a DataError on what the header announces, before anything is decoded."""
     frames, rate, channels = file.frames, file.samplerate, file.channels
     low, high = RATES_HZ
+    if file.format not in _CONTAINERS:
+        raise DataError(f"{path}: expected WAV, FLAC, OGG or MP3, found {file.format_info}")
     if frames <= 0:
         raise DataError(f"{path}: expected audio, found a file without samples")
     if not low <= rate <= high:

@@ -78,6 +78,6 @@ def _features_or_reason(file: str, config: FeatureConfig) -> np.ndarray | str:
     except DataError as error:  # names the file
         return str(error)
     try:
-        return log_mel(waveform, config).numpy().astype(np.float16)
+        return log_mel(waveform, config).half().numpy()
     except DataError as error:
         return f"{file}: {error}"
