@@ -18,6 +18,7 @@ import secrets
 import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -64,7 +65,7 @@ def read_bytes(path: Path, longest: int = LONGEST_TEXT) -> bytes:
     UnfitFileError
         If it is a folder, a device, a FIFO or a socket, or longer: nothing is read then.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size <= longest:
             data = file.read(longest + 1)  # the size of some regular files is unknown
@@ -81,8 +82,16 @@ def read_text(path: Path, longest: int = LONGEST_TEXT) -> str:
         raise UnfitFileError(f"expected text in UTF-8, {error.reason} at {error.start}") from error
 
 
-def _opened(path: Path) -> Any:
-    """A regular file, open; opening anything else may wait for ever."""
+def opened(path: Path) -> BufferedReader:
+    """A regular file, open; opening anything else may wait for ever.
+
+    Raises
+    ------
+    OSError
+        If it is not there or cannot be opened.
+    UnfitFileError
+        If it is a folder, a device, a FIFO or a socket.
+    """
     _refuse_irregular(path.stat().st_mode)
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     file = os.fdopen(handle, "rb")
@@ -133,7 +142,7 @@ def checksum(data: bytes) -> str:
 def file_checksum(path: Path) -> str:
     """`checksum` of a regular file of any length."""
     hasher = xxhash.xxh3_128()
-    with _opened(path) as file:
+    with opened(path) as file:
         while chunk := file.read(_CHUNK):
             hasher.update(chunk)
     return f"xxh3:{hasher.hexdigest()}"

@@ -29,10 +29,12 @@ from synergy.export.torch_model import (
     feature_tensors,
     meta_network,
 )
+from synergy.files import parse_json
 from synergy.network import TreeNetwork
 from synergy.tasks import rules_of
 from synergy.tasks.predictions import Prediction
 from synergy.tree import SharingTree
+from synergy.wording import short_list
 
 LONGEST_S = 1800.0
 """Longest audio in one call, in seconds; a call takes about 0.6 MB of memory per second."""
@@ -86,7 +88,8 @@ class Model:
         Raises
         ------
         ModelError
-            If the shape or type is another, or the audio too short, too long or not finite.
+            If the shape or type is another, the audio too short, too long, too loud or not finite,
+            or a logit is not finite.
         """
         x = _checked(waveform)
         rows = torch.atleast_2d(x)
@@ -97,6 +100,11 @@ class Model:
         features = torch.from_numpy(self.normalisation(features.numpy())).to(self.device)
         with torch.inference_mode():
             logits = self.network(features.transpose(1, 2).unsqueeze(1))
+        if broken := [task for task in self.tasks if not torch.isfinite(logits[task]).all()]:
+            raise ModelError(
+                f"expected finite logits, found NaN or infinity for {short_list(broken)}: the "
+                "weights of the model are damaged; export it again"
+            )
         return {task: logits[task] if x.ndim == 2 else logits[task][0] for task in self.tasks}
 
     def predict(
@@ -118,14 +126,14 @@ class Model:
         Raises
         ------
         DataError
-            If the file cannot be read.
+            If the file cannot be read, or is longer than `LONGEST_S`.
         ModelError
-            If the audio cannot be used or the threshold is out of range.
+            If the audio or the model cannot be used or the threshold is out of range.
         """
         if threshold is not None and not 0 < threshold < 1:
             raise ModelError(f"expected a threshold between 0 and 1, found {threshold}")
         from_file = isinstance(source, str | Path)
-        waveform = read_waveform(source) if from_file else source
+        waveform = read_waveform(source, LONGEST_S) if from_file else source
         if waveform.ndim != 1:
             raise ModelError(f"expected a waveform of shape [T], found {list(waveform.shape)}")
         try:
@@ -152,8 +160,11 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
         If a file is missing, damaged or does not belong to the others, or there is no such device.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing"
+    try:
+        found = "" if folder.is_dir() else "a file" if folder.exists() else "nothing"
+    except OSError as error:
+        found = f"none ({error.strerror})"
+    if found:
         raise ModelError(f"{folder}: expected the folder of an exported model, found {found}")
     spec = read_spec(folder / SPEC_FILE)
     tensors = _read_weights(folder / WEIGHTS_FILE, spec)
@@ -184,10 +195,10 @@ def _read_weights(file: Path, spec: Spec) -> dict[str, Tensor]:
         )
     try:
         tensors = safetensors.torch.load(data)
-        with safetensors.safe_open(file, framework="pt") as header:
-            metadata = header.metadata() or {}
-    except (safetensors.SafetensorError, OSError, KeyError) as error:
+    except (safetensors.SafetensorError, KeyError) as error:
         raise ModelError(f"{file}: expected a safetensors file ({error})") from error
+    header = parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    metadata = header.get("__metadata__", {})
     if metadata.get(INTERFACE_KEY) != spec.interface():
         raise ModelError(
             f"{file.parent / SPEC_FILE}: tasks, classes, features, encoder or tree are not those "

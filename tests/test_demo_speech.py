@@ -17,16 +17,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from synergy.audio.reading import SAMPLE_RATE_HZ, read_waveform
-from synergy.datasets import demo_speech, espeak
+from synergy.datasets import espeak, espeak_voice
 from synergy.datasets.base import Corpus
 from synergy.datasets.demo_plan import ACCENTS, AGE_GROUPS, GENDERS, VARIANTS, plan_clips
 from synergy.datasets.demo_sound import NOISES, draw_noise, render_clip
-from synergy.datasets.demo_speech import (
-    DemoSpeechConfig,
-    EspeakVoice,
-    load_demo_speech,
-    render_demo_speech,
-)
+from synergy.datasets.demo_speech import DemoSpeechConfig, load_demo_speech, render_demo_speech
+from synergy.datasets.espeak_voice import EspeakVoice
 from synergy.errors import DataError, MissingExtraError
 from synergy.wording import SPLITS
 
@@ -329,6 +325,6 @@ def test_a_process_that_ended_is_an_error_of_one_sentence():
 
 
 def test_without_the_extra_the_install_command_is_named(monkeypatch):
-    monkeypatch.setattr(demo_speech.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(espeak_voice.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[demo\]"'):
         load_demo_speech("demo", tiny())

@@ -12,6 +12,7 @@ from small_bank import MELS, SPECS, small_bank, small_data
 from synergy.encoders import Cnn8
 from synergy.errors import TrainingError
 from synergy.network import TreeNetwork, build_network
+from synergy.training import loop
 from synergy.training.config import TrainingConfig
 from synergy.training.evaluation import clips_of, predict, score
 from synergy.training.loop import learning_rate, train
@@ -94,6 +95,56 @@ def test_a_non_finite_loss_says_where() -> None:
             QUICK,
             seed=0,
         )
+
+
+SINGLE = SharingTree.single("low", 8)
+
+
+def test_predictions_that_are_not_finite_end_the_training() -> None:
+    """Only clips of the validation split are poisoned: every loss is fine."""
+    bank = small_bank()
+    data = small_data(bank)["low"]
+    poisoned = set(data.clips["valid"].tolist()[:1])
+    bank = replace(
+        bank,
+        features=tuple(
+            x * np.float16("nan") if n in poisoned else x for n, x in enumerate(bank.features)
+        ),
+    )
+    says = r"a logit of low on validation clips became nan at step 10 of 50; lower training\.learn"
+    with pytest.raises(TrainingError, match=says):
+        train(network_of(SINGLE), bank, [data], QUICK, seed=0)
+
+
+@pytest.mark.parametrize(("task", "scale"), [("low", 1e39), ("busy", 1e5)])
+def test_logits_that_cannot_be_kept_end_the_training(monkeypatch, task, scale) -> None:
+    """float32 holds none of the first, float16 none of the second; all losses are finite."""
+    bank = small_bank()
+    data = small_data(bank)[task]
+
+    def large(*given: object) -> dict[str, list[np.ndarray]]:
+        with np.errstate(over="ignore"):
+            return {
+                name: [row * np.float32(scale) for row in rows]
+                for name, rows in predict(*given).items()
+            }
+
+    monkeypatch.setattr(loop, "predict", large)
+    with pytest.raises(TrainingError, match=f"a logit of {task} on validation clips became"):
+        train(network_of(SharingTree.single(task, 8)), bank, [data], QUICK, seed=0)
+
+
+def test_a_score_that_is_not_finite_ends_the_training(monkeypatch) -> None:
+    bank = small_bank()
+    data = small_data(bank)["low"]
+
+    def scored(tasks: object, split: str, logits: object) -> dict[str, dict[str, float]]:
+        return {"low": {"accuracy": 0.5, "precision": float("nan") if split == "test" else 0.5}}
+
+    monkeypatch.setattr(loop, "score", scored)
+    says = "expected a finite precision of low on test clips, found nan after step 50 of 50"
+    with pytest.raises(TrainingError, match=says):
+        train(network_of(SINGLE), bank, [data], QUICK, seed=0)
 
 
 def test_evaluation_gives_what_the_network_gives_for_a_clip_alone() -> None:

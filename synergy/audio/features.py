@@ -5,6 +5,7 @@ Torch and torchaudio are imported on first use, so that configurations load with
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -103,7 +104,7 @@ def log_mel(waveform: torch.Tensor | np.ndarray, config: FeatureConfig) -> torch
     Raises
     ------
     DataError
-        If the waveform is not one-dimensional or too short.
+        If the waveform is not one-dimensional, too short, or too loud for finite features.
     """
     import torch
 
@@ -119,7 +120,13 @@ def log_mel(waveform: torch.Tensor | np.ndarray, config: FeatureConfig) -> torch
         )
     with torch.no_grad():
         power = _mel_spectrogram(config)(waveform.to(torch.float32))
-        return torch.log(power + LOG_OFFSET).T.contiguous()
+        features = torch.log(power + LOG_OFFSET).T.contiguous()
+    if not math.isfinite(float(features.sum())):  # what is finite is at most 89: float16 holds it
+        raise DataError(
+            "expected samples between about -1 and 1, found a peak of "
+            f"{float(waveform.abs().max()):g}, of which no features can be computed"
+        )
+    return features
 
 
 class Normalisation(NamedTuple):

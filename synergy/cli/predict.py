@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from synergy.cli.options import Options
-from synergy.cli.output import document, write
-from synergy.errors import DataError, ModelError
+from synergy.cli.output import document, say, write
+from synergy.errors import DataError, SynergyError
+from synergy.files import shortly
 
 
 def predict(
@@ -39,18 +40,27 @@ def predict(
     loaded = load_model(model)
     answers: list[dict[str, Any]] = []
     problems: list[str] = []
+    bug: Exception | None = None
     for file in files:
         try:
             found = loaded.predict(file, options.threshold)
-        except (DataError, ModelError) as error:
+        except SynergyError as error:
             problems.append(str(error))
+            continue
+        except Exception as error:  # whatever it is, the other recordings are answered
+            problems.append(f"{file}: {shortly(error)}")
+            bug = bug or error
             continue
         if options.json:
             tasks = {task: answer.to_json() for task, answer in found.items()}
             answers.append({"file": str(file), "tasks": tasks})
         else:
-            write("\n".join([str(file), *(f"  {t}: {a.text}" for t, a in found.items())]))
+            lines = [str(file), *(f"  {t}: {a.text}" for t, a in found.items())]
+            write("\n".join(line.replace("\n", "\\n") for line in lines))
     if options.json:
         write(document(answers))
+    if bug is not None:
+        say("\n".join(problems))
+        raise bug
     if problems:
         raise DataError("\n".join(problems))

@@ -7,131 +7,159 @@ cache once, in the layout of a manifest, and read like one. See docs/demo_corpus
 
 from __future__ import annotations
 
-import base64
 import csv
-import importlib.util
-import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 import soundfile
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from synergy.audio.reading import SAMPLE_RATE_HZ, cache_folder
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.demo_plan import ClipPlan, DemoSpeechConfig, plan_clips
 from synergy.datasets.demo_sound import CLIP_SAMPLES, RenderedClip, render_clip
+from synergy.datasets.espeak_voice import EspeakVoice
 from synergy.datasets.manifest import ManifestConfig, load_manifest
-from synergy.errors import DataError, MissingExtraError
-from synergy.files import PARTIAL, json_text, partial_path
+from synergy.errors import DataError
+from synergy.files import (
+    CHANGED,
+    PARTIAL,
+    Artefact,
+    checksums,
+    damaged,
+    is_partial,
+    parse_json,
+    partial_path,
+    read_bytes,
+    shortly,
+)
 from synergy.seeding import digest
 from synergy.wording import SPLITS
 
-__all__ = ["DemoSpeechConfig", "EspeakVoice", "load_demo_speech", "render_demo_speech"]
+__all__ = ["DemoSpeechConfig", "load_demo_speech", "render_demo_speech"]
 
 GENERATOR_VERSION = 1
 """To be raised whenever a seed gives other samples or labels than before."""
 
+MANIFEST, SEGMENTS, _RECORD = "manifest.csv", "segments.csv", "corpus.json"
 _LICENCE = "synthetic speech, output of eSpeak NG"
 
 
-class EspeakVoice:
-    """A process that speaks, see `synergy.datasets.espeak`; to be used in a ``with`` block.
+class DemoRecord(Artefact):
+    """``corpus.json``: what the corpus was rendered from, and what it was when it was complete.
 
-    Raises
-    ------
-    MissingExtraError
-        If the extra ``demo`` is not installed.
-    DataError
-        If eSpeak NG refuses a request or has ended.
+    ``files`` are checksums of the tables; the fingerprint covers labels and audio.
     """
 
-    def __init__(self) -> None:
-        if importlib.util.find_spec("espeakng_loader") is None:
-            raise MissingExtraError(
-                "The embedded corpus demo_speech is spoken by eSpeak NG, which is not installed: "
-                'run pip install -e ".[demo]" in the clone, or pip install "espeakng-loader".'
-            )
-        # By its path instead of its name, so that it imports nothing else of this package.
-        driver = Path(__file__).with_name("espeak.py")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(driver)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()  # ends its input, on which it ends itself
-
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The reply to one request, in the form of `synergy.datasets.espeak`."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            print(json.dumps(request), file=self._process.stdin, flush=True)
-            reply = json.loads(self._process.stdout.readline())
-        except (OSError, ValueError) as error:
-            raise DataError("demo_speech: the process that runs eSpeak NG has ended") from error
-        if "error" in reply:
-            raise DataError(f"demo_speech: {reply['error']}")
-        return reply
-
-    def speak(self, request: Mapping[str, Any]) -> tuple[np.ndarray, int]:
-        """Samples of one utterance, int16 [T], and their rate in Hz."""
-        reply = self.ask(request)
-        return np.frombuffer(base64.b64decode(reply["pcm"]), np.int16), int(reply["sample_rate"])
+    config: dict[str, Any]
+    generator_version: int
+    espeak_ng_version: str
+    fingerprint: str
+    files: dict[str, str]
 
 
 def load_demo_speech(
     name: str, config: DemoSpeechConfig, progress: Progress | None = None
 ) -> Corpus:
-    """The embedded corpus, rendered into the cache when it is not there yet.
+    """The embedded corpus, rendered into the cache when it is not there yet, or damaged there.
 
-    Errors and progress are those of `render_demo_speech`, called when something is to be rendered.
+    Errors and progress are those of `render_demo_speech`, called when something is to be rendered;
+    a DataError is also raised when the cache cannot be written.
     """
     with EspeakVoice() as voice:
-        version = str(voice.ask({"describe": True})["version"])  # another speaks other samples
+        version = voice.version()  # another speaks other samples
     identity = {
         "config": config.model_dump(mode="json"),
         "generator_version": GENERATOR_VERSION,
         "espeak_ng_version": version,
     }
     folder = cache_folder() / "demo_speech" / digest(identity)
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = partial_path(folder)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            for left_over in folder.parent.glob(f".{folder.name}.*{PARTIAL}"):
-                shutil.rmtree(left_over, ignore_errors=True)
-            try:
-                if not folder.is_dir():  # else whoever held the lock before has built it
-                    render_demo_speech(partial, config, progress)
-                    (partial / "corpus.json").write_text(json_text(identity), encoding="utf-8")
-                    partial.rename(folder)
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
-    corpus = load_manifest(name, ManifestConfig(folder=str(folder)))
+    damage = ""
+    try:
+        _remove_abandoned(folder.parent)
+        found = _kept(name, folder)
+        if isinstance(found, str):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(_lock(folder)):
+                found = _kept(name, folder)  # whoever held the lock before may have rendered it
+                if isinstance(found, str):
+                    damage = found
+                    found = _rendered(name, folder, config, identity, progress)
+    except OSError as error:
+        raise DataError(
+            f"corpus {name} cannot be rendered into {folder.parent} ({error.strerror or error}); "
+            "make room, or set SYNERGY_CACHE to another folder"
+        ) from error
     low, high = config.snr_db
     note = (
-        f"corpus {name} is synthetic speech: eSpeak NG {version} speaks all {len(corpus.clips)} "
+        f"corpus {name} is synthetic speech: eSpeak NG {version} speaks all {len(found.clips)} "
         f"clips, over synthetic noise at {low:g} to {high:g} dB; no person was recorded, and "
         "scores on it say little about real speech"
     )
-    return replace(corpus, notes=(note, *corpus.notes))
+    if damage:
+        note += f"; it was damaged in the cache and has been rendered anew ({damage})"
+    return replace(found, notes=(note, *found.notes))
+
+
+def _kept(name: str, folder: Path) -> Corpus | str:
+    """The corpus as it was rendered, or what is wrong with it, empty where there is none."""
+    try:
+        known = DemoRecord.parsed(parse_json(read_bytes(folder / _RECORD)))
+        if broken := damaged(folder, known.files):
+            return "; ".join(f"{file}: {what}" for file, what in broken.items())
+        corpus = load_manifest(name, ManifestConfig(folder=str(folder)))
+    except FileNotFoundError:
+        return ""
+    except DataError as error:
+        return shortly(error)
+    except (OSError, ValueError) as error:
+        return f"{_RECORD}: {shortly(error)}"
+    return corpus if corpus.fingerprint == known.fingerprint else f"a recording: {CHANGED}"
+
+
+def _rendered(
+    name: str,
+    folder: Path,
+    config: DemoSpeechConfig,
+    identity: Mapping[str, Any],
+    progress: Progress | None,
+) -> Corpus:
+    """Render the corpus in place of what is there; call with the lock held."""
+    partial, before = partial_path(folder), partial_path(folder)
+    try:
+        render_demo_speech(partial, config, progress)
+        if folder.exists():
+            folder.rename(before)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
+    corpus = load_manifest(name, ManifestConfig(folder=str(folder)))
+    tables = checksums(folder, (MANIFEST, SEGMENTS))
+    record = DemoRecord(**identity, fingerprint=corpus.fingerprint, files=tables)
+    record.write(folder / _RECORD)  # the last one: with it the corpus counts as complete
+    return corpus
+
+
+def _lock(folder: Path) -> Path:
+    """Held while ``folder`` is rendered."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove what killed renderings left; a live one holds its lock."""
+    for left_over in filter(is_partial, parent.glob(f".*{PARTIAL}")):
+        folder = parent / left_over.name.split(".")[1]
+        with suppress(Timeout), FileLock(_lock(folder), timeout=0):
+            shutil.rmtree(left_over, ignore_errors=True)
 
 
 def render_demo_speech(
@@ -159,6 +187,8 @@ def render_demo_speech(
         If the extra ``demo`` is not installed.
     DataError
         If eSpeak NG fails or a word does not fit into one second.
+    OSError
+        If a file cannot be written.
     """
     plans = plan_clips(config)
     for split in SPLITS:
@@ -177,7 +207,10 @@ def render_demo_speech(
                 clip = render_clip(plan, voice.speak)
             finally:
                 voices.put(voice)
-            soundfile.write(folder / plan.path, clip.samples, SAMPLE_RATE_HZ, subtype="PCM_16")
+            # By way of memory: of a full disk the encoder says that the encoding failed.
+            flac = BytesIO()
+            soundfile.write(flac, clip.samples, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
+            (folder / plan.path).write_bytes(flac.getvalue())
             return _manifest_row(plan, clip), _segment_rows(plan, clip)
 
         # Threads do: speaking is another process, and numpy and the encoder free the lock.
@@ -188,8 +221,8 @@ def render_demo_speech(
             segments += own
             if progress is not None:
                 progress(len(manifest), len(plans))
-    _write_csv(folder / "segments.csv", segments)
-    _write_csv(folder / "manifest.csv", manifest)
+    _write_csv(folder / SEGMENTS, segments)
+    _write_csv(folder / MANIFEST, manifest)
 
 
 def _manifest_row(plan: ClipPlan, clip: RenderedClip) -> dict[str, str]:

@@ -74,6 +74,10 @@ def _features(
 
 def _features_or_reason(file: str, config: FeatureConfig) -> np.ndarray | str:
     try:
-        return log_mel(read_waveform(file), config).numpy().astype(np.float16)
-    except DataError as error:  # those of the reader name the file
-        return f"{file}: {str(error).removeprefix(f'{file}: ')}"
+        waveform = read_waveform(file)
+    except DataError as error:  # names the file
+        return str(error)
+    try:
+        return log_mel(waveform, config).half().numpy()
+    except DataError as error:
+        return f"{file}: {error}"

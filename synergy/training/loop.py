@@ -23,7 +23,7 @@ from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.evaluation import clips_of, predict, score
 from synergy.training.pruning import Masking
-from synergy.wording import REPORTED, Split
+from synergy.wording import REPORTED, SPLIT_NAMES, Split
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def train(
     Raises
     ------
     TrainingError
-        When a loss is not finite; says at which step and for which task.
+        When a loss, a logit or a score is not finite; says at which step and for which task.
     """
     source = BatchSource(bank, tasks, config, seed, soft_labels)
     distillation = None if soft_labels is None else soft_labels.settings
@@ -95,15 +95,10 @@ def train(
             for task, loss in losses.items():
                 sums[task] += float(loss)
                 if not math.isfinite(float(loss)):
-                    raise TrainingError(
-                        f"the loss of {task} became {float(loss)} at step {step + 1} of "
-                        f"{config.steps}; lower training.learning_rate (now "
-                        f"{config.learning_rate:g}) or training.clip_norm (now "
-                        f"{config.clip_norm:g})"
-                    )
+                    raise _diverged(f"the loss of {task} became {float(loss)}", step + 1, config)
         seconds += time.perf_counter() - started
         done = epoch * config.steps_per_epoch
-        scores = score(tasks, "valid", predict(network, bank, clips_of(tasks, "valid")))
+        _, scores = _measured(network, bank, tasks, "valid", done, config)
         snapshots[done] = {k: v.detach().clone() for k, v in network.state_dict().items()}
         row = {"step": float(done), "learning_rate": schedule.get_last_lr()[0]}
         for task in sums:
@@ -116,15 +111,53 @@ def train(
     best_step = _best_step(counting, [task.task for task in tasks])
     network.load_state_dict(snapshots[best_step])
     network.eval()
-    logits: dict[Split, dict[str, list[np.ndarray]]] = {
-        split: predict(network, bank, clips_of(tasks, split)) for split in REPORTED
+    found: dict[Split, _Measured] = {
+        split: _measured(network, bank, tasks, split, best_step, config) for split in REPORTED
     }
     return Trained(
         best_step=best_step,
-        scores={split: score(tasks, split, logits[split]) for split in REPORTED},
-        logits=logits,
+        scores={split: scores for split, (_, scores) in found.items()},
+        logits={split: logits for split, (logits, _) in found.items()},
         history=history,
         clips_per_s=rows / seconds,
+    )
+
+
+_Measured = tuple[dict[str, list[np.ndarray]], dict[str, dict[str, float]]]
+"""Logits and scores of a split, see `Trained`."""
+
+
+def _measured(
+    network: Network,
+    bank: ClipBank,
+    tasks: Sequence[TaskData],
+    split: Split,
+    step: int,
+    config: TrainingConfig,
+) -> _Measured:
+    """Logits and scores after ``step``; TrainingError if one of them could not be kept."""
+    logits = predict(network, bank, clips_of(tasks, split))
+    clips = f"on {SPLIT_NAMES[split]} clips"
+    for task in tasks:
+        kind = task.spec.rules
+        largest = float(np.abs(kind.join(logits[task.task])).max())
+        if not largest <= float(np.finfo(kind.kept_as).max):
+            raise _diverged(f"a logit of {task.task} {clips} became {largest:g}", step, config)
+    scores = score(tasks, split, logits)
+    for task, metrics in scores.items():
+        for metric, value in metrics.items():
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"expected a finite {metric} of {task} {clips}, found {value} after step "
+                    f"{step} of {config.steps}"
+                )
+    return logits, scores
+
+
+def _diverged(what: str, step: int, config: TrainingConfig) -> TrainingError:
+    return TrainingError(
+        f"{what} at step {step} of {config.steps}; lower training.learning_rate (now "
+        f"{config.learning_rate:g}) or training.clip_norm (now {config.clip_norm:g})"
     )
 
 
