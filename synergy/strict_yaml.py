@@ -132,7 +132,7 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
-    def represent_str(self, data: str) -> yaml.Node:
+    def represent_str(self, data: str) -> yaml.ScalarNode:
         """A word; in the quotes that have escapes where it is not printable."""
         return self.represent_scalar(f"{_PREFIX}str", data, None if data.isprintable() else '"')
 
