@@ -94,5 +94,5 @@ def _imported(name: str, module: str, attribute: str) -> Any:
     except Exception as error:  # a module is somebody's code
         raise ConfigError(
             f"{shown(name)}: the module {shown(module)} cannot be imported "
-            f"({type(error).__name__}: {error})"
+            f"({type(error).__name__}: {shown(error)})"
         ) from error

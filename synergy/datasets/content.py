@@ -106,10 +106,11 @@ def safe_path(folder: Path, path: str) -> tuple[str, str | None]:
     name = shown(path)
     if len(path) > limits.FOLDER_BYTES:
         return path, f"{name}: expected a path of at most {limits.FOLDER_BYTES:,} characters"
-    normal = str(PurePosixPath(path))
-    if PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or "\\" in path:
+    pure = PurePosixPath(path)
+    normal = str(pure)
+    if pure.is_absolute() or PureWindowsPath(path).drive or "\\" in path:
         return normal, f"{name}: expected a path relative to the folder, with forward slashes"
-    if ".." in PurePosixPath(path).parts:
+    if ".." in pure.parts:
         return normal, f"{name}: the path leaves the corpus folder"
     try:
         path.encode()

@@ -148,9 +148,11 @@ def _clips(
         if path in clips:
             problems.append(f"{where}: {shown(path)} is listed twice")
         if split is None:
+            # Hints take time, and of many problems the first ones are shown.
+            hint = did_you_mean(row["split"], _SPLIT_NAMES) if len(problems) < 10 else ""
             problems.append(
                 f"{where}: expected the split train, valid or test, found {quoted(row['split'])}"
-                + did_you_mean(row["split"], _SPLIT_NAMES)
+                f"{hint}"
             )
         if duration_s is None or (row["duration_s"] and duration_s <= 0):
             problems.append(

@@ -39,7 +39,7 @@ def rules_of(kind: str) -> TaskKind:
         try:
             found = found()
         except TypeError as error:  # something abstract is left, or it needs arguments
-            raise ConfigError(f"{shown(kind)} cannot be used: {error}") from error
+            raise ConfigError(f"{shown(kind)} cannot be used: {shown(error)}") from error
     if not isinstance(found, TaskKind):
         raise ConfigError(
             f"{shown(kind)}: expected a subclass of synergy.tasks.TaskKind, found another"
