@@ -84,6 +84,13 @@ One YAML file. A key that does not exist is an error, and so is a value outside 
 problem is named at once. Without `--config` a command uses the `config.yaml` of its workspace, else
 the embedded corpus.
 
+Numbers are decimal, such as 10, 0.005 or 5e-3; `010`, `0x10`, `1_0`, dates, `no` and `off` are
+words. Tags, repeated keys and `<<` are refused, and more than 1 MiB, 32 levels or 50,000 values.
+A task is called by a letter and then letters, digits, `_` and `-`; names that differ in `-` and `_`
+alone are one name. A corpus may be called by any text without a slash. Both have at most 64
+characters; classes, columns and other labels of data have at most 200, and a task at most 10,000
+classes. All of them are printable text on one line without spaces around it.
+
 The resolved configuration, every default written out, is kept as `config.yaml` in the workspace.
 Options such as `--max-ar`, `--seeds` and `--depths` replace a setting there, so later commands on
 the same workspace use them too. A setting that decides a result is part of a training's identity:
@@ -179,6 +186,8 @@ def _range(field: FieldInfo) -> str:
     ]
     if get_origin(field.annotation) is Literal:
         return " or ".join(f"`{value}`" for value in get_args(field.annotation))
+    if most := next((m.max_length for m in field.metadata if hasattr(m, "max_length")), None):
+        bounds.append(f"at most {most:,}")
     return ", ".join(bounds) or "-"
 
 

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
-import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from synergy import limits
 from synergy.audio.features import FeatureConfig
 from synergy.datasets import DATASETS, CorpusConfig
 from synergy.datasets.content import expand_home
 from synergy.encoders import Cnn8, EncoderConfig
-from synergy.errors import ConfigError
+from synergy.errors import ConfigError, TreeError
 from synergy.extensions import imports_allowed
-from synergy.files import StrictModel
+from synergy.files import StrictModel, UnfitFileError, read_text, shortly
+from synergy.names import CorpusName, TaskName
+from synergy.strict_yaml import YamlError, read_yaml, yaml_text
 from synergy.tasks import TaskKind, rules_of
 from synergy.tasks.task_source import TaskSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig
-from synergy.wording import did_you_mean
-
-TaskName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+from synergy.tree import SharingTree
+from synergy.wording import did_you_mean, problem_message, quoted, short_list, shown
 
 DEMO_CONFIG = Path(__file__).with_name("demo.yaml")
 
@@ -44,7 +46,7 @@ class TaskConfig(StrictModel):
 
     kind: str
     classes: tuple[str, ...] | None = None
-    corpora: Annotated[dict[str, TaskSource], Field(min_length=1)]
+    corpora: Annotated[dict[CorpusName, TaskSource], Field(min_length=1)]
 
     @field_validator("kind")
     @classmethod
@@ -54,6 +56,27 @@ class TaskConfig(StrictModel):
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return kind
+
+    @field_validator("classes")
+    @classmethod
+    def _possible(
+        cls, classes: tuple[str, ...] | None, info: ValidationInfo
+    ) -> tuple[str, ...] | None:
+        kind = info.data.get("kind")
+        if kind and classes is not None and (problem := rules_of(kind).classes_problem(classes)):
+            raise ValueError(problem)
+        return classes
+
+    @field_validator("corpora")
+    @classmethod
+    def _of_this_kind(
+        cls, corpora: dict[str, TaskSource], info: ValidationInfo
+    ) -> dict[str, TaskSource]:
+        kind = info.data.get("kind")
+        for name, source in corpora.items():
+            if kind and (problem := rules_of(kind).source_problem(source)):
+                raise ValueError(f"{name}: {problem}")
+        return corpora
 
     @property
     def rules(self) -> TaskKind:
@@ -80,34 +103,42 @@ class RunConfig(StrictModel):
         Threshold of the synthesis, in percent.
     """
 
-    corpora: Annotated[dict[str, CorpusConfig], Field(min_length=1)]
-    tasks: Annotated[dict[TaskName, TaskConfig], Field(min_length=1)]
+    corpora: Annotated[
+        dict[CorpusName, CorpusConfig], Field(min_length=1, max_length=limits.CORPORA)
+    ]
+    tasks: Annotated[dict[TaskName, TaskConfig], Field(min_length=1, max_length=limits.TASKS)]
     features: FeatureConfig = FeatureConfig()
     encoder: EncoderConfig = Cnn8()
     training: TrainingConfig = TrainingConfig()
     distillation: DistillationConfig = DistillationConfig()
     depths: Annotated[tuple[int, ...], Field(min_length=1)] = (4, 5, 6, 7, 8)
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    seeds: Annotated[int, Field(ge=1, le=100)] = 1
+    seed: Annotated[int, Field(ge=0, le=limits.SEED)] = 0
+    seeds: Annotated[int, Field(ge=1, le=limits.SEEDS)] = 1
     max_ar: Annotated[float, Field(ge=0, le=100)] = 2.0
 
     @field_validator("depths")
     @classmethod
     def _distinct(cls, depths: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(depths)) != len(depths):
-            raise ValueError(f"expected distinct depths, found {list(depths)}")
+            raise ValueError(f"expected distinct depths, found {quoted(list(depths))}")
         return tuple(sorted(depths))
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
-        if wrong := [d for d in self.depths if not 1 <= d <= self.encoder.depth]:
-            raise ValueError(f"depths: expected 1..{self.encoder.depth}, found {wrong}")
+        if (blocks := self.encoder.depth) > limits.BLOCKS:
+            raise ValueError(f"encoder: expected at most {limits.BLOCKS} blocks, found {blocks}")
+        if wrong := [depth for depth in self.depths if not 1 <= depth <= blocks]:
+            raise ValueError(f"depths: expected 1..{blocks}, found {quoted(wrong)}")
+        try:
+            SharingTree.flat(tuple(self.tasks), blocks, blocks)
+        except TreeError as error:
+            raise ValueError(f"tasks: {error}") from error
         for name, task in self.tasks.items():
             for corpus in task.corpora:
                 if corpus not in self.corpora:
                     raise ValueError(
-                        f"tasks.{name}.corpora: expected one of {', '.join(self.corpora)}, "
-                        f"found {corpus}{did_you_mean(corpus, self.corpora)}"
+                        f"tasks.{name}.corpora: expected one of {short_list(self.corpora)}, "
+                        f"found {shown(corpus)}{did_you_mean(corpus, self.corpora)}"
                     )
         return self
 
@@ -123,15 +154,16 @@ class RunConfig(StrictModel):
         """
         chosen = list(tasks)
         problems = [
-            f"expected tasks among {', '.join(self.tasks)}, found {task}"
+            f"expected tasks among {short_list(self.tasks)}, found {shown(task)}"
             f"{did_you_mean(task, self.tasks)}"
             for task in chosen
             if task not in self.tasks
         ]
-        problems += [f"task {t} is named twice" for t in sorted(set(chosen)) if chosen.count(t) > 1]
+        times = Counter(chosen)
+        problems += [f"task {shown(task)} is named twice" for task in times if times[task] > 1]
         if problems:
-            raise ConfigError("; ".join(problems))
-        return tuple(task for task in self.tasks if task in chosen)
+            raise ConfigError(problem_message("tasks", problems))
+        return tuple(task for task in self.tasks if task in times)
 
     def with_options(self, **options: Any) -> RunConfig:
         """This configuration with settings replaced; an option that is None changes nothing.
@@ -156,14 +188,15 @@ class RunConfig(StrictModel):
         """
         old, new = (_flat(c.model_dump(mode="json", exclude=_CHANGEABLE)) for c in (self, other))
         return [
-            f"{key} was {old.get(key, 'not set')!s:.60} and is now {new.get(key, 'not set')!s:.60}"
+            f"{shown(key)} was {shown(old.get(key, 'not set'))} and is now "
+            f"{shown(new.get(key, 'not set'))}"
             for key in dict.fromkeys([*old, *new])
             if old.get(key) != new.get(key) and not _moved(key, old.get(key))
         ]
 
     def to_yaml(self) -> str:
         """The resolved configuration, every default written out."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return yaml_text(self.model_dump(mode="json"))
 
 
 def _moved(key: str, folder: Any) -> bool:
@@ -183,33 +216,6 @@ def _flat(data: Any, path: str = "") -> dict[str, Any]:
     return {key: value for part in inside for key, value in part.items()}
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML 1.2 booleans (so that ``no`` and ``off`` stay words) and no repeated keys."""
-
-    # A subclass, because PyYAML's own safe loader follows YAML 1.1, lets the last of two equal
-    # keys win and has an option for neither.
-
-    yaml_implicit_resolvers: ClassVar = {
-        first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: list[Any] = []
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                problem = f"the key {key!r} stands here for the second time"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
-            seen.append(key)
-        return super().construct_mapping(node, deep)
-
-
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf")
-)
-
-
 def load_config(path: Path | None, imports: bool = True) -> RunConfig:
     """Read a configuration; the embedded demonstration when ``path`` is None.
 
@@ -224,25 +230,20 @@ def load_config(path: Path | None, imports: bool = True) -> RunConfig:
     """
     file = path or DEMO_CONFIG
     try:
-        text = file.read_text(encoding="utf-8")
+        data = read_yaml(read_text(file, limits.CONFIG_BYTES))
     except FileNotFoundError as error:
         raise ConfigError(f"{file}: expected a configuration file, found nothing") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read as text ({error})") from error
-    try:
-        data = _StrictLoader(text).get_single_data()
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise ConfigError(f"{file}, line {line}: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: expected YAML, found {error}") from error
+    except YamlError as error:
+        raise ConfigError(f"{file}, {error}") from error
+    except (OSError, UnfitFileError) as error:
+        raise ConfigError(f"{file}: cannot be read as text ({shortly(error)})") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: expected a mapping of settings, found {type(data).__name__}")
     try:
         with imports_allowed() if imports else nullcontext():
             return _anchored(RunConfig.model_validate(data), file.parent)
     except ValidationError as error:
-        raise ConfigError(f"{file}: {'; '.join(_sentences(error))}") from error
+        raise ConfigError(problem_message(str(file), _sentences(error))) from error
 
 
 def _anchored(config: RunConfig, base: Path) -> RunConfig:
@@ -251,7 +252,10 @@ def _anchored(config: RunConfig, base: Path) -> RunConfig:
     for name, corpus in config.corpora.items():
         folder = getattr(corpus, "folder", None)
         if folder is not None and not folder.startswith("$") and not Path(folder).is_absolute():
-            anchored = (base / expand_home(folder)).resolve()
+            try:
+                anchored = (base / expand_home(folder)).resolve()
+            except (OSError, RuntimeError) as error:  # a link that leads to itself
+                raise ConfigError(f"corpora.{name}.folder: {shortly(error)}") from error
             corpus = corpus.model_copy(update={"folder": str(anchored)})
         corpora[name] = corpus
     return config.model_copy(update={"corpora": corpora})
@@ -260,15 +264,17 @@ def _anchored(config: RunConfig, base: Path) -> RunConfig:
 def _sentences(error: ValidationError) -> list[str]:
     """Each problem as ``key: what is wrong``."""
     sentences: list[str] = []
-    for problem in error.errors():
-        where = [str(part) for part in problem["loc"]]
+    for problem in error.errors(include_url=False):
+        where = [shown(part) for part in problem["loc"] if part != "[key]"]
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{did_you_mean(where[-1], _keys_beside(problem['loc']))}"
         elif problem["type"] == "missing":
             message = "this key is required"
+        elif problem["type"] == "union_tag_invalid":
+            message = f"expected one of {', '.join(DATASETS)}, found another format"
         elif problem["type"] != "value_error":
-            message += f", found {problem['input']!r}"
+            message += f", found {quoted(problem['input'])}"
         if where[0:1] == ["corpora"]:
             del where[2:3]  # the tag of a discriminated union is no key of the file
         sentences.append(": ".join(filter(None, (".".join(where), message))))

@@ -11,10 +11,12 @@ from synergy.config import RunConfig
 from synergy.costs import Costs
 from synergy.datasets import load_corpus
 from synergy.datasets.base import Corpus
+from synergy.datasets.content import read_again
 from synergy.datasets.feature_store import open_store
 from synergy.encoders import Cnn8, Encoder, encoder_at
 from synergy.errors import DataError
 from synergy.export.source import check_exportable
+from synergy.export.spec import CorpusEntry, check_describable
 from synergy.export.torch_model import meta_network
 from synergy.network import costs
 from synergy.tasks import TaskSpec
@@ -161,16 +163,19 @@ def prepare(
     config: RunConfig,
     workers: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
+    again: bool = False,
 ) -> Experiment:
     """Read the corpora, select each task's clips, compute missing features.
 
     Features are computed by so many processes as there are ``workers``. ``progress`` is called with
-    a description, the number done and the number in total.
+    a description, the number done and the number in total. With ``again`` every file of the corpora
+    is read, whatever is known of it.
 
     Raises
     ------
     DataError
-        With the problems of all tasks at once.
+        With the problems of all tasks at once; with ``again`` also if the content of a file has
+        changed and its size and time have not.
     ModelError
         If a network of this encoder and these tasks could not be exported once it is trained.
     """
@@ -181,6 +186,8 @@ def prepare(
     corpora: dict[str, Corpus] = {}
     for name, settings in config.corpora.items():
         corpora[name] = load_corpus(name, settings, tell(f"preparing {name}"))
+        if again:
+            read_again(corpora[name], tell(f"reading {name} again"))
     selections = []
     problems: list[str] = []
     for name, task in config.tasks.items():
@@ -192,6 +199,13 @@ def prepare(
             selections.append(chosen)
     if problems:
         raise DataError("\n".join(problems))
+    check_describable(
+        [selection.spec for selection in selections],
+        [
+            CorpusEntry(fingerprint=c.fingerprint, licences=c.licences, synthetic=False)
+            for c in corpora.values()
+        ],
+    )
     stores = {
         name: open_store(corpus, config.features, workers, tell(f"features of {name}"))
         for name, corpus in corpora.items()

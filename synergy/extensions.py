@@ -19,7 +19,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from synergy.errors import ConfigError
-from synergy.wording import did_you_mean
+from synergy.wording import did_you_mean, quoted, shown
 
 IMPORTS = "SYNERGY_IMPORTS"
 """Environment variable: packages that may be imported, separated by commas."""
@@ -66,11 +66,11 @@ def find(name: str, builtin: Mapping[str, Any], family: str, needs: Iterable[str
     if found is None:
         raise ConfigError(
             f"expected one of {', '.join(builtin)} or package.module:Class among the {what}, "
-            f"found {name!r}{did_you_mean(name, builtin)}"
+            f"found {quoted(name)}{did_you_mean(name, builtin)}"
         )
     if lacking := [attribute for attribute in needs if not hasattr(found, attribute)]:
         raise ConfigError(
-            f"{name}: expected one of the {what}, found no {', '.join(lacking)} in it; "
+            f"{shown(name)}: expected one of the {what}, found no {', '.join(lacking)} in it; "
             "docs/extending.md tells what it needs"
         )
     return found
@@ -81,12 +81,18 @@ def _imported(name: str, module: str, attribute: str) -> Any:
     allowed = {part.strip() for part in os.environ.get(IMPORTS, "").split(",")}
     if not (module in sys.modules or _trusting.get() or package in allowed):
         raise ConfigError(
-            f"{name} is code of the package {package}; a workspace or a model may name it, but not "
-            f"have it imported: name the configuration with --config, or set {IMPORTS}={package}"
+            f"{shown(name)} is code of the package {shown(package)}; a workspace or a model may "
+            "name it, but not have it imported: name the configuration with --config, or set "
+            f"{IMPORTS}={shown(package)}"
         )
     try:
         return getattr(import_module(module), attribute)
-    except ImportError as error:
-        raise ConfigError(f"{name}: the module {module} cannot be imported ({error})") from error
     except AttributeError as error:
-        raise ConfigError(f"{name}: the module {module} has no {attribute}") from error
+        raise ConfigError(
+            f"{shown(name)}: the module {shown(module)} has no {shown(attribute)}"
+        ) from error
+    except Exception as error:  # a module is somebody's code
+        raise ConfigError(
+            f"{shown(name)}: the module {shown(module)} cannot be imported "
+            f"({type(error).__name__}: {shown(error)})"
+        ) from error

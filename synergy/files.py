@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import xxhash
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema
 
 from synergy.errors import WorkspaceError
 from synergy.wording import cut, printable
@@ -272,10 +273,33 @@ def refuse_to_replace(path: Path) -> None:
 # -- typed files --------------------------------------------------------------------------------
 
 
+def _make_strict(schema: Any) -> None:
+    """Let numbers and booleans be nothing else; pydantic can say so for single fields only."""
+    if isinstance(schema, dict):
+        if schema.get("type") in ("int", "float", "bool"):
+            schema["strict"] = True
+        for key, part in schema.items():
+            if key not in ("default", "metadata", "serialization"):
+                _make_strict(part)
+    elif isinstance(schema, list | tuple):
+        for part in schema:
+            _make_strict(part)
+
+
 class StrictModel(BaseModel):
-    """A frozen pydantic model that refuses unknown keys and non-finite numbers."""
+    """A frozen pydantic model that refuses unknown keys and what only looks like a number.
+
+    Numbers are finite, and neither words nor true; an integer may stand where a number is meant,
+    a list where a tuple is.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        _make_strict(schema)
+        return schema
 
 
 class Artefact(StrictModel):

@@ -179,12 +179,6 @@ def _(project: Path) -> None:
     edit(project / "tones.yaml", "epochs:", "epoch:")
 
 
-@case("two wrong values", r"training.epochs: .*0.*; .*training.clips_per_task: .*0")
-def _(project: Path) -> None:
-    edit(project / "tones.yaml", "epochs: 2", "epochs: 0")
-    edit(project / "tones.yaml", "clips_per_task: 8", "clips_per_task: 0")
-
-
 @case("two tasks of one name", r"tones.yaml, line 5: the key 'gc' stands here for the second time")
 def _(project: Path) -> None:
     edit(project / "tones.yaml", "  scr:", "  gc:")

@@ -118,6 +118,16 @@ def test_all_problems_of_a_corpus_are_told_at_once(project):
         assert name in ran.err
 
 
+def test_all_problems_of_a_configuration_are_told_at_once(project):
+    edit(project / "tones.yaml", "epochs: 2", "epochs: 0")
+    edit(project / "tones.yaml", "clips_per_task: 8", "clips_per_task: true")
+    ran = synergy(*arguments_of(BASELINE))
+    assert ran.code == 2
+    assert ran.err.splitlines()[:1] == ["error: tones.yaml: 2 problems"]
+    for key in ("training.epochs: Input", "training.clips_per_task: Input"):
+        assert f"\n  {key}" in ran.err
+
+
 def test_a_workspace_in_use_says_by_whom(project):
     (project / "ws" / ".synergy.holder.json").write_text(
         '{"command": "synergy run", "host": "far", "pid": 7, "since": "2026-01-01T01:01:01"}'

@@ -16,7 +16,7 @@ from small_tables import PAPER
 
 from synergy.cli import app
 from synergy.cli.conflicts import CONFLICTS, NEEDS
-from synergy.cli.options import Options
+from synergy.cli.options import Bounds, Options
 from synergy.cli.panels import spelled_out
 from synergy.cli.setup import asked, configured, existing, table_of
 from synergy.errors import ConfigError, WorkspaceError
@@ -42,7 +42,7 @@ class Toy:
         and no more.
     """
 
-    seed: Annotated[int, 0] = 0
+    seed: Annotated[int, Bounds(0, 9)] = 0
     mode: Literal["fast", "slow"] = "fast"
     other: bool = False
 
@@ -58,7 +58,7 @@ def test_options_become_single_ones_and_come_back():
     assert list(inspect.signature(flat).parameters) == ["seed", "mode", "own"]
     assert flat.__doc__ == "What it does."
     seed = inspect.signature(flat).parameters["seed"].annotation.__metadata__[0]
-    assert (seed.default, seed.metavar, seed.min) == ("--seed", "N", 0)
+    assert (seed.default, seed.metavar, seed.min, seed.max) == ("--seed", "N", 0, 9)
     assert (seed.rich_help_panel, seed.help) == ("Search", "Where it begins, and no more.")
     flat(seed=3, mode="slow", own="y")
     assert got == [(Toy(3, "slow"), "y")]

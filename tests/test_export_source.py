@@ -187,7 +187,7 @@ def test_the_module_refuses_other_weights(folder, tmp_path):
 
 
 def test_class_names_stay_text(tmp_path, monkeypatch):
-    names = ('"); import os #', "\\", "'''\"\"\"", "{{ x }}", "a\nb", "naïve 🗣", "%s")
+    names = ('"); import os #', "\\", "'''\"\"\"", "{{ x }}", "a|b", "naïve 🗣", "%s")
     spec = toys.TaskSpec("gc", "clip_classification", names)
     monkeypatch.setitem(toys.SPECS, "gc", spec)
     toys.export(tmp_path / "m", toys.small_network(SharingTree.single("gc", 8)))

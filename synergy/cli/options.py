@@ -5,16 +5,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
+from synergy import limits
 from synergy.errors import ConfigError
+from synergy.wording import quoted
 
 if TYPE_CHECKING:
     from synergy.config import RunConfig
 
-# A number with its least value.
-FromZero = Annotated[int, 0]
-FromOne = Annotated[int | None, 1]
+
+class Bounds(NamedTuple):
+    """Least and largest value of a number; None where others know them, such as settings."""
+
+    least: float | None = None
+    most: float | None = None
+
+
+_MOST_NUMBERS = 10_000
+
+Budget = Annotated[int | None, Bounds(1)]
+Whole = Annotated[int | None, Bounds()]
+Number = Annotated[float | None, Bounds()]
 
 
 @dataclass(frozen=True)
@@ -119,27 +131,27 @@ class Options:
     table: Path | None = None
     depths: str | None = None
     sweep: Literal["full", "scan", "lazy"] | None = None
-    max_ar: float | None = None
+    max_ar: Number = None
     solver: Literal["recursive", "exact"] = "recursive"
     strict: bool = False
-    max_params: FromOne = None
-    max_macs: FromOne = None
+    max_params: Budget = None
+    max_macs: Budget = None
     frontier: bool = False
     methods: str | None = None
     no_train: bool = False
     distill: bool = False
-    width: float = 1.0
-    repair: FromZero = 3
-    final_epochs: FromOne = None
-    seed: int | None = None
-    seeds: int | None = None
-    workers: FromOne = None
+    width: Annotated[float, Bounds(limits.LEAST_WIDTH, limits.MOST_WIDTH)] = 1.0
+    repair: Annotated[int, Bounds(0, limits.REPAIRS)] = 3
+    final_epochs: Annotated[int | None, Bounds(1, limits.EPOCHS)] = None
+    seed: Whole = None
+    seeds: Whole = None
+    workers: Annotated[int | None, Bounds(1, limits.WORKERS)] = None
     executor: Literal["process", "serial"] = "process"
-    refine: FromZero = 0
+    refine: Annotated[int, Bounds(0, limits.REFINEMENTS)] = 0
     train_frontier: str | None = None
     json: bool = False
     output: Path | None = None
-    threshold: float | None = None
+    threshold: Number = None
 
     def tasks_of(self, config: RunConfig) -> tuple[str, ...]:
         """The chosen tasks in the order of the configuration.
@@ -151,7 +163,7 @@ class Options:
         """
         names = [*config.tasks] if self.tasks is None else self.tasks.split(",")
         if not all(map(str.strip, names)):
-            raise ConfigError(f"--tasks: expected names such as gc,ac, found {self.tasks!r}")
+            raise ConfigError(f"--tasks: expected names such as gc,ac, found {quoted(self.tasks)}")
         return config.only(map(str.strip, names))
 
 
@@ -161,9 +173,11 @@ def parse_numbers(option: str, text: str | None, what: str = "numbers") -> list[
         return None
     numbers: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
+        match = re.fullmatch(r" *([0-9]{1,4}) *(?:- *([0-9]{1,4}) *)?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if last < first:
-            raise ConfigError(f"{option}: expected {what} such as 4-8 or 4,6,8, found {text!r}")
         numbers.extend(range(first, last + 1))
+        if last < first or len(numbers) > _MOST_NUMBERS:
+            raise ConfigError(
+                f"{option}: expected {what} such as 4-8 or 4,6,8, found {quoted(text)}"
+            )
     return numbers

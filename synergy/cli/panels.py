@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable
 from dataclasses import fields
@@ -13,8 +14,10 @@ from typer.core import TyperCommand
 
 from synergy.cli.conflicts import refuse_conflicts
 from synergy.errors import ConfigError
-from synergy.wording import did_you_mean
+from synergy.wording import did_you_mean, quoted
 
+_WHOLE = re.compile("[-+]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][-+]?[0-9]{1,3})?")
 _PANELS = ("Arguments", "Data", "Search", "Training", "Output", "Other")
 
 
@@ -55,10 +58,13 @@ def _parameters(group: type, taken: list[str]) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     found: list[inspect.Parameter] = []
     for name in taken:
-        kind, least = hints[name], None
+        kind, bounds = hints[name], (None, None)
         if get_origin(kind) is Annotated:
-            kind, least = get_args(kind)
-        option = typer.Option(f"--{name.replace('_', '-')}", min=least, **told.get(name, {}))
+            kind, bounds = get_args(kind)
+        word = f"--{name.replace('_', '-')}"
+        option = typer.Option(word, min=bounds[0], max=bounds[1], **told.get(name, {}))
+        for number in {int, float} & {kind, *get_args(kind)}:
+            option.parser = _number(word, number, *bounds)
         literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
         if literals:
             kind = _one_of(get_args(literals[0]), option)
@@ -68,13 +74,32 @@ def _parameters(group: type, taken: list[str]) -> list[inspect.Parameter]:
     return found
 
 
+def _number(
+    option: str, kind: type[int] | type[float], least: float | None, most: float | None
+) -> Callable[[object], float]:
+    """What reads the number of an option, and refuses a wrong one in our words."""
+    pattern = _WHOLE if kind is int else _DECIMAL
+    expected = "a whole number" if kind is int else "a number"
+    if least is not None:
+        expected += f" of at least {least:,}" if most is None else f" of {least:,} to {most:,}"
+    low, high = -math.inf if least is None else least, math.inf if most is None else most
+
+    def read(given: object) -> float:
+        found = kind(text) if pattern.fullmatch(text := str(given)) else math.nan
+        if not low <= found <= high:  # nor is that of NaN
+            raise ConfigError(f"{option}: expected {expected}, found {quoted(text)}")
+        return found
+
+    return read
+
+
 def _one_of(names: tuple[str, ...], option: Any) -> Any:
     """The type of an option with a choice of names; a wrong one is refused in our words."""
 
     def check(given: str | None) -> str | None:
         if given is not None and given not in names:
             raise ConfigError(
-                f"{option.default}: expected {' or '.join(names)}, found {given!r}"
+                f"{option.default}: expected {' or '.join(names)}, found {quoted(given)}"
                 f"{did_you_mean(given, names)}"
             )
         return given

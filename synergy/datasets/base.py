@@ -7,6 +7,7 @@ tasks, `feature_store` its audio into features.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,12 @@ Progress = Callable[[int, int], None]
 """Called with the number of files done and of all files."""
 
 
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+
 def finite_number(text: str) -> float | None:
-    """The number that a cell of a table holds, or None."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
+    """The decimal number that a cell of a table holds, or None."""
+    number = float(text) if _NUMBER.fullmatch(text) else math.nan
     return number if math.isfinite(number) else None
 
 

@@ -7,14 +7,16 @@ in which it is drawn. `demo_sound` turns a plan into samples.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from synergy import limits
 from synergy.files import StrictModel
-from synergy.wording import SPLITS, Split
+from synergy.wording import SPLITS, Split, quoted, short_list
 
 GENDERS = ("female", "male")
 AGE_GROUPS = ("child", "adult", "senior")
@@ -54,22 +56,26 @@ _F0_OCTAVES, _TREMOR_OCTAVES, _CUTOFF_OCTAVES = 0.11, 0.7, 0.5
 _FORMANTS = 0.05
 _WORDS_PER_MINUTE = 23.0
 
+_WORD = re.compile("[a-z]{1,20}")
+
 Level = Annotated[float, Field(ge=-20.0, le=60.0)]
 
 
 class PerSplit(StrictModel):
     """One count for each split."""
 
-    train: int = Field(ge=1, description="Number in the train split.")
-    valid: int = Field(ge=1, description="Number in the valid split.")
-    test: int = Field(ge=1, description="Number in the test split.")
+    train: int = Field(ge=1, le=limits.DEMO_CLIPS, description="Number in the train split.")
+    valid: int = Field(ge=1, le=limits.DEMO_CLIPS, description="Number in the valid split.")
+    test: int = Field(ge=1, le=limits.DEMO_CLIPS, description="Number in the test split.")
 
 
 class DemoSpeechConfig(StrictModel):
     """The embedded corpus: synthetic speech by eSpeak NG."""
 
     format: Literal["demo_speech"] = "demo_speech"
-    seed: int = Field(default=0, ge=0, description="Decides every speaker and every clip.")
+    seed: int = Field(
+        default=0, ge=0, le=limits.SEED, description="Decides every speaker and every clip."
+    )
     words: tuple[str, ...] = Field(
         default=WORDS, description="Command words, English, short enough for one second."
     )
@@ -98,11 +104,12 @@ class DemoSpeechConfig(StrictModel):
     @field_validator("words")
     @classmethod
     def _usable(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        odd = [w for w in words if not (w.isascii() and w.isalpha() and w.islower())]
-        if odd:
-            raise ValueError(f"expected single words in the letters a to z, found {odd[0]!r}")
+        if odd := [word for word in words if not _WORD.fullmatch(word)]:
+            raise ValueError(
+                f"expected single words of 1 to 20 letters a to z, found {quoted(odd[0])}"
+            )
         if len(words) < 2 or len(set(words)) < len(words):
-            raise ValueError(f"expected at least two words, each once, found {', '.join(words)}")
+            raise ValueError(f"expected at least two words, each once, found {short_list(words)}")
         return words
 
     @field_validator("snr_db")

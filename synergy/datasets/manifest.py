@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
@@ -11,9 +12,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from synergy import limits
 from synergy.datasets.base import Clip, Corpus, Progress, Segment, finite_number
 from synergy.datasets.content import (
     FileFacts,
+    Folder,
     corpus_folder,
     file_facts,
     fingerprint,
@@ -22,8 +25,9 @@ from synergy.datasets.content import (
     safe_path,
 )
 from synergy.errors import DataError
-from synergy.files import StrictModel
-from synergy.wording import SPLITS, Split, counted, did_you_mean, short_list
+from synergy.files import StrictModel, UnfitFileError, read_text, shortly
+from synergy.names import label_problem
+from synergy.wording import SPLITS, Split, counted, did_you_mean, quoted, short_list, shown
 
 _NOT_LABELS = frozenset({"path", "split", "speaker", "duration_s", "licence"})
 _SPLIT_NAMES: dict[str, Split] = {**{s: s for s in SPLITS}, "validation": "valid", "dev": "valid"}
@@ -36,7 +40,9 @@ class ManifestConfig(StrictModel):
     """A folder with ``manifest.csv`` (path, split, labels) and optional ``segments.csv``."""
 
     format: Literal["manifest"] = "manifest"
-    folder: str = Field(description="Folder of the corpus; ${NAME} is read from the environment.")
+    folder: Folder = Field(
+        description="Folder of the corpus; ${NAME} is read from the environment."
+    )
     valid_fraction: float = Field(
         default=0.15,
         gt=0.0,
@@ -88,26 +94,33 @@ def load_manifest(name: str, config: ManifestConfig, progress: Progress | None =
 
 
 def _read_csv(file: Path, required: Sequence[str]) -> tuple[list[str], _Rows]:
-    """Header and rows of a CSV file in UTF-8."""
-    if not file.is_file():
-        raise DataError(f"expected {file.name} in {file.parent}, found none")
+    """Header and rows of a CSV file in UTF-8, of at most `limits.CSV_BYTES`."""
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, strict=True)
-            header = [column.strip() for column in next(reader, [])]
-            rows = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: expected a CSV file in UTF-8 ({error})") from error
+        text = read_text(file, limits.CSV_BYTES)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = [column.strip() for column in next(reader, [])]
+        rows = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+    except FileNotFoundError as error:
+        raise DataError(f"expected {file.name} in {file.parent}, found none") from error
+    except (OSError, UnfitFileError, csv.Error) as error:
+        raise DataError(f"{file}: expected a CSV file in UTF-8 ({shortly(error)})") from error
+    if len(header) > limits.COLUMNS:
+        raise DataError(
+            f"{file}: expected at most {limits.COLUMNS:,} columns, found {len(header):,}"
+        )
     missing = [column for column in required if column not in header]
     if missing:
         raise DataError(
             f"{file}: expected the columns {', '.join(required)}; {', '.join(missing)} is missing "
             f"among {short_list(header, 20)}"
         )
-    twice = sorted({column for column in header if header.count(column) > 1})
     ragged = [line for line, cells in rows if len(cells) != len(header)]
-    if twice or "" in header:
-        raise DataError(f"{file}: every column needs a name of its own, found {', '.join(header)}")
+    if len({*header}) < len(header) or "" in header:
+        raise DataError(
+            f"{file}: every column needs a name of its own, found {short_list(header, 20)}"
+        )
+    if problem := next(filter(None, map(label_problem, header)), ""):
+        raise DataError(f"{file}: a column: {problem}")
     if ragged:
         raise DataError(
             f"{file}: expected {counted(len(header), 'cell')} in every row, found another number "
@@ -133,14 +146,18 @@ def _clips(
         if problem:
             problems.append(f"{where}: {problem}")
         if path in clips:
-            problems.append(f"{where}: {path} is listed twice")
+            problems.append(f"{where}: {shown(path)} is listed twice")
         if split is None:
+            # Hints take time, and of many problems the first ones are shown.
+            hint = did_you_mean(row["split"], _SPLIT_NAMES) if len(problems) < 10 else ""
             problems.append(
-                f"{where}: expected the split train, valid or test, found {row['split']!r}"
-                + did_you_mean(row["split"], _SPLIT_NAMES)
+                f"{where}: expected the split train, valid or test, found {quoted(row['split'])}"
+                f"{hint}"
             )
         if duration_s is None or (row["duration_s"] and duration_s <= 0):
-            problems.append(f"{where}: expected duration_s in seconds, found {row['duration_s']!r}")
+            problems.append(
+                f"{where}: expected duration_s in seconds, found {quoted(row['duration_s'])}"
+            )
         if problem is None:
             values = {column: row[column] for column in labels if row[column]}
             clips[path] = Clip(path, split or "train", row["speaker"], duration_s or 0.0, values)
@@ -154,7 +171,7 @@ def _with_duration(clip: Clip, facts: FileFacts, problems: list[str]) -> Clip:
     tolerance = max(_DURATION_TOLERANCE_S, _DURATION_TOLERANCE * facts.duration_s)
     if abs(clip.duration_s - facts.duration_s) > tolerance:
         problems.append(
-            f"{clip.path}: the manifest says {clip.duration_s:g} s, "
+            f"{shown(clip.path)}: the manifest says {clip.duration_s:g} s, "
             f"the file has {facts.duration_s:.3f} s"
         )
     return clip
@@ -171,11 +188,11 @@ def _with_segments(
         start_s, end_s = finite_number(row["start_s"]), finite_number(row["end_s"])
         if path not in clips:
             if path not in listed:
-                problems.append(f"{where}: {row['path']} is not in manifest.csv")
+                problems.append(f"{where}: {shown(row['path'])} is not in manifest.csv")
         elif start_s is None or end_s is None or not 0 <= start_s < end_s:
             problems.append(
                 f"{where}: expected 0 <= start_s < end_s in seconds, "
-                f"found {row['start_s']!r} and {row['end_s']!r}"
+                f"found {quoted(row['start_s'])} and {quoted(row['end_s'])}"
             )
         elif end_s > clips[path].duration_s + _DURATION_TOLERANCE_S:
             problems.append(

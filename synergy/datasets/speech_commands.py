@@ -14,6 +14,7 @@ from pydantic import Field
 
 from synergy.datasets.base import Clip, Corpus, Progress
 from synergy.datasets.content import (
+    Folder,
     corpus_folder,
     file_facts,
     fingerprint,
@@ -21,8 +22,9 @@ from synergy.datasets.content import (
     refuse,
     safe_path,
 )
-from synergy.files import StrictModel
-from synergy.wording import Split, counted, did_you_mean, short_list
+from synergy.files import StrictModel, UnfitFileError, read_text, shortly
+from synergy.names import Label
+from synergy.wording import Split, counted, did_you_mean, quoted, short_list, shown
 
 NOISE_FOLDER = "_background_noise_"
 _LISTS: dict[str, Split] = {"validation_list.txt": "valid", "testing_list.txt": "test"}
@@ -34,8 +36,10 @@ class SpeechCommandsConfig(StrictModel):
     """A folder in the layout of Speech Commands v0.02."""
 
     format: Literal["speech_commands"] = "speech_commands"
-    folder: str = Field(description="Folder of the corpus; ${NAME} is read from the environment.")
-    words: tuple[str, ...] | None = Field(
+    folder: Folder = Field(
+        description="Folder of the corpus; ${NAME} is read from the environment."
+    )
+    words: tuple[Label, ...] | None = Field(
         default=None, min_length=1, description="Words to read; all when not given."
     )
 
@@ -62,10 +66,11 @@ def load_speech_commands(
             if file.suffix.lower() != ".wav":
                 continue
             if match is None:
-                problems.append(f"{path}: expected a name like 0a1b2c3d_nohash_0.wav")
+                problems.append(f"{shown(path)}: expected a name like 0a1b2c3d_nohash_0.wav")
             else:
                 found[path] = (listed.get(path, "train"), match[1], word)
-    absent = sum(path.split("/")[0] in words and path not in found for path in listed)
+    read = set(words)
+    absent = sum(path.partition("/")[0] in read and path not in found for path in listed)
     if absent:
         notes.append(f"corpus {name}: {counted(absent, 'file')} of its lists are not in the folder")
     if noise := _noise(folder):
@@ -91,12 +96,12 @@ def _listed(folder: Path, problems: list[str]) -> dict[str, Split]:
     listed: dict[str, Split] = {}
     for list_name, split in _LISTS.items():
         try:
-            lines = (folder / list_name).read_text(encoding="utf-8").split()
+            lines = read_text(folder / list_name).split()
         except FileNotFoundError:
             problems.append(f"expected {list_name}, found none")
             continue
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(f"{list_name}: expected one path per line ({error})")
+        except (OSError, UnfitFileError) as error:
+            problems.append(f"{list_name}: expected one path per line ({shortly(error)})")
             continue
         twice = [line for line in lines if line in listed]
         if twice:
@@ -114,11 +119,11 @@ def _words(folder: Path, wanted: tuple[str, ...] | None, problems: list[str]) ->
         problems.append("expected one folder per word, found none")
     if wanted is None:
         return there
-    for word in wanted:
-        if word not in there:
-            hint = did_you_mean(word, there)
-            problems.append(f"expected a folder of the word {word!r}, found none{hint}")
-    return sorted(set(wanted) & set(there))
+    problems += [
+        f"expected a folder of the word {quoted(word)}, found none{did_you_mean(word, there)}"
+        for word in sorted({*wanted} - {*there})
+    ]
+    return sorted({*wanted} & {*there})
 
 
 def _noise(folder: Path) -> dict[str, Split]:

@@ -5,11 +5,11 @@ Shapes: B batch, C channel, M mel, F frame.
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 from torch import nn
 
+from synergy import limits
 from synergy.errors import ConfigError
 
 
@@ -60,8 +60,8 @@ def encoder_at(encoder: Encoder, width: float) -> Encoder:
     if width == 1.0:
         return encoder
     try:
-        if not 0 < width < math.inf:
-            raise ValueError("a width is a positive number")
+        if not limits.LEAST_WIDTH <= width <= limits.MOST_WIDTH:
+            raise ValueError("out of range")
         return encoder.widened(width)
     except (ValueError, OverflowError) as error:
         raise ConfigError(

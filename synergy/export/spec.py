@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
+from synergy import limits
 from synergy.audio.features import FeatureConfig
 from synergy.audio.reading import SAMPLE_RATE_HZ
 from synergy.costs import Costs
@@ -21,11 +22,13 @@ from synergy.encoders import Encoder, read_encoder
 from synergy.errors import ConfigError, ModelError, TableError, TreeError
 from synergy.export.folder import read_part
 from synergy.files import StrictModel, parse_json, shortly, unsealed
+from synergy.names import Label, TaskName
 from synergy.network import TreeNetwork, costs
 from synergy.seeding import digest
 from synergy.synthesis.ar_table import accuracy_reduction
 from synergy.tasks import TaskSpec, rules_of
 from synergy.tree import SharingTree
+from synergy.wording import short_list, shown
 
 SPEC_FILE = "spec.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -38,7 +41,6 @@ _SHOWN = 8  # problems spelled out in one message
 Count = Annotated[int, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0)]
 Score = Annotated[float, Field(ge=0, le=1)]
-ClassName = Annotated[str, Field(min_length=1)]
 # scores[split][task]: one score per seed that finished, in [0, 1]
 ScoresPerSeed = Mapping[str, Mapping[str, Sequence[float]]]
 
@@ -64,9 +66,9 @@ class TaskEntry(StrictModel):
     ``threshold`` is the probability from which a frame is active, null for clip tasks.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+    name: TaskName
     kind: str
-    classes: Annotated[tuple[ClassName, ...], Field(min_length=1)]
+    classes: Annotated[tuple[Label, ...], Field(min_length=1, max_length=limits.CLASSES)]
     threshold: Annotated[float, Field(gt=0, lt=1)] | None
     corpora: tuple[str, ...]
 
@@ -182,15 +184,14 @@ class Spec(StrictModel):
             rules = rules_of(task.kind)
         except ConfigError as error:
             return f"kind: {error}"
-        if len(set(task.classes)) != len(task.classes):
-            return "classes: expected every name once"
+        if problem := rules.classes_problem(task.classes):
+            return f"classes: {problem}"
         detects = rules.threshold is not None
-        if detects and len(task.classes) != 1:
-            return f"classes: expected one name for {task.kind}"
         if detects != (task.threshold is not None):
-            return f"threshold: expected {'a number' if detects else 'null'} for {task.kind}"
+            expected = "a number" if detects else "null"
+            return f"threshold: expected {expected} for {shown(task.kind)}"
         unknown = sorted(set(task.corpora) - set(self.corpora))
-        return f"corpora: {', '.join(unknown)} not in corpora" if unknown else ""
+        return f"corpora: {short_list(unknown)} not in corpora" if unknown else ""
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -249,6 +250,21 @@ class About:
     max_ar: float | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def check_describable(tasks: Sequence[TaskSpec], corpora: Sequence[CorpusEntry]) -> None:
+    """Raise ModelError if a specification of these would be too long to be read; before training.
+
+    ``corpora`` are those that the tasks may have been trained on.
+    """
+    told = [[task.to_json() for task in tasks], [each.model_dump(mode="json") for each in corpora]]
+    size = len(json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size > _LONGEST_SPEC // 2:
+        raise ModelError(
+            "the names of all classes and licences: expected at most "
+            f"{_LONGEST_SPEC // 2:,} bytes in an exported model, found {size:,}; use fewer classes "
+            "or shorter names"
+        )
 
 
 def build_spec(

@@ -15,6 +15,7 @@ from synergy.extensions import find
 from synergy.tasks.base import TaskKind
 from synergy.tasks.clip_classification import ClipClassification
 from synergy.tasks.frame_activity import FrameActivity
+from synergy.wording import shown
 
 TASK_KINDS: dict[str, TaskKind] = {
     "clip_classification": ClipClassification(),
@@ -35,9 +36,18 @@ def rules_of(kind: str) -> TaskKind:
     """
     found = find(kind, TASK_KINDS, "synergy.tasks")
     if isinstance(found, type) and issubclass(found, TaskKind):
-        found = found()
+        try:
+            found = found()
+        except TypeError as error:  # something abstract is left, or it needs arguments
+            raise ConfigError(f"{shown(kind)} cannot be used: {shown(error)}") from error
     if not isinstance(found, TaskKind):
-        raise ConfigError(f"{kind}: expected a subclass of synergy.tasks.TaskKind, found another")
+        raise ConfigError(
+            f"{shown(kind)}: expected a subclass of synergy.tasks.TaskKind, found another"
+        )
+    if found.threshold is not None and not 0 < found.threshold < 1:
+        raise ConfigError(
+            f"{shown(kind)}: expected a threshold between 0 and 1, found {found.threshold}"
+        )
     return found
 
 

@@ -7,15 +7,18 @@ K class.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 
+from synergy import limits
+from synergy.names import label_problem
 from synergy.tasks.predictions import Prediction
 from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource
-from synergy.wording import Split
+from synergy.wording import Split, short_list
 
 Arrays = Sequence[np.ndarray]
 """One array for each clip."""
@@ -46,6 +49,17 @@ class TaskKind(ABC):
     threshold: ClassVar[float | None] = None
 
     # -- from labels to targets -----------------------------------------------------------
+
+    def classes_problem(self, classes: Sequence[str]) -> str:
+        """Why these can be no classes of a task, empty if they can: asked before any training."""
+        if self.threshold is not None and len(classes) != 1:
+            return f"expected one name, that of what is detected, found {len(classes)}"
+        if not 1 <= len(classes) <= limits.CLASSES:
+            return f"expected 1 to {limits.CLASSES:,} names, found {len(classes):,}"
+        repeated = [name for name, count in Counter(classes).items() if count > 1]
+        if repeated:
+            return f"expected every name once, found {short_list(repeated)} repeatedly"
+        return next(filter(None, map(label_problem, classes)), "")
 
     @abstractmethod
     def source_problem(self, source: TaskSource) -> str | None:

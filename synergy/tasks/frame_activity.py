@@ -16,7 +16,7 @@ from synergy.datasets.base import Corpus
 from synergy.tasks.base import Arrays, TaskKind
 from synergy.tasks.predictions import ActivityPrediction, segments
 from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource
-from synergy.wording import Split, counted, did_you_mean, short_list
+from synergy.wording import Split, counted, did_you_mean, quoted, short_list, shown
 
 GRU_WIDTH = 16
 
@@ -93,9 +93,9 @@ class FrameActivity(TaskKind):
             if target or clip.segments == () or source.unlisted == "inactive":
                 result.append(LabelledClip(corpus.name, clip, target))
         if missing := len(clips) - len(result):
-            by = f" by {source.label_source}" if source.label_source else ""
+            by = f" by {shown(source.label_source)}" if source.label_source else ""
             findings.dropped.append(
-                f"{counted(missing, 'clip')} of {corpus.name} have no {label} segment{by}"
+                f"{counted(missing, 'clip')} of {corpus.name} have no {shown(label)} segment{by}"
             )
         return result
 
@@ -240,12 +240,12 @@ def _segment_problem(source: TaskSource, label: str, corpus: Corpus) -> str | No
         return None if looked else f"{has} {needed}"
     if label not in labels:
         return (
-            f"{has} segment with the label {label!r}{did_you_mean(label, labels)}; "
+            f"{has} segment with the label {quoted(label)}{did_you_mean(label, labels)}; "
             f"its labels are {short_list(sorted(labels))}"
         )
     if source.label_source is not None and source.label_source not in origins:
         return (
-            f"{has} {label} segment with the label_source {source.label_source!r}"
+            f"{has} {shown(label)} segment with the label_source {quoted(source.label_source)}"
             f"{did_you_mean(source.label_source, origins)}; there are {short_list(sorted(origins))}"
         )
     return None

@@ -9,7 +9,7 @@ from synergy.datasets.base import Corpus
 from synergy.errors import DataError
 from synergy.tasks import TaskKind, TaskSpec
 from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource, matching_clips
-from synergy.wording import SPLITS, Split, did_you_mean, problem_message, short_list
+from synergy.wording import SPLITS, Split, did_you_mean, problem_message, quoted, short_list
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def select_clips(
     for name, source in sources.items():
         if name not in corpora:
             problems.append(
-                f"there is no corpus {name!r}{did_you_mean(name, corpora)}; "
+                f"there is no corpus {quoted(name)}{did_you_mean(name, corpora)}; "
                 f"there are {short_list(corpora)}"
             )
         elif problem := kind.source_problem(source):
@@ -68,7 +68,11 @@ def select_clips(
         else:
             matching.append(matching_clips(source, corpora[name], findings))
     classes = classes or kind.default_classes(matching)
-    clips = tuple(each for found in matching for each in kind.label(found, classes, findings))
+    clips: tuple[LabelledClip, ...] = ()
+    if classes and (problem := kind.classes_problem(classes)):
+        problems.append(f"classes: {problem}")
+    else:
+        clips = tuple(each for found in matching for each in kind.label(found, classes, findings))
     found = TaskSelection(TaskSpec(task_name, kind.name, classes), clips, tuple(dropped))
     if not problems:
         for split in SPLITS:
@@ -85,8 +89,8 @@ def select_clips(
 
 def _unknown_columns(source: TaskSource, corpus: Corpus) -> list[str]:
     return [
-        f"corpus {corpus.name} has no column {column!r}{did_you_mean(column, corpus.columns)}; "
-        f"it has {short_list(corpus.columns, 20)}"
+        f"corpus {corpus.name} has no column {quoted(column)}"
+        f"{did_you_mean(column, corpus.columns)}; it has {short_list(corpus.columns, 20)}"
         for column in dict.fromkeys((source.column, *source.where))
         if column and column not in corpus.columns
     ]

@@ -10,9 +10,11 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from synergy import limits
 from synergy.datasets.base import Clip, Corpus, finite_number
 from synergy.files import StrictModel
-from synergy.wording import counted, short_list
+from synergy.names import Label
+from synergy.wording import counted, quoted, short_list, shown
 
 _COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*([^\s<>=]+)\s*")
 _OPERATORS = {">=": ge, "<=": le, "==": eq, ">": gt, "<": lt}
@@ -23,19 +25,20 @@ class TaskSource(StrictModel):
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
-    column: str | None = Field(default=None, description="Label column of clip classification.")
-    where: dict[str, str] = Field(
+    column: Label | None = Field(default=None, description="Label column of clip classification.")
+    where: dict[Label, str] = Field(
         default={},
+        max_length=limits.CONDITIONS,
         description="Column to condition: '>= 18' (also <=, >, <, ==) or 'female|male'. "
         "A clip without a value does not match.",
     )
-    map: dict[str, str] = Field(
+    map: dict[str, Label] = Field(
         default={}, description="Value to class; values that are not in it are dropped."
     )
-    segments: str | None = Field(
+    segments: Label | None = Field(
         default=None, description="Label of the segments in which frames are active."
     )
-    label_source: str | None = Field(
+    label_source: Label | None = Field(
         default=None, description="Only segments that were set this way count, for example hand."
     )
     unlisted: Literal["drop", "inactive"] = Field(
@@ -54,13 +57,13 @@ class TaskSource(StrictModel):
             comparison = _COMPARISON.fullmatch(condition)
             if comparison and finite_number(comparison[2]) is None:
                 raise ValueError(
-                    f"where {column}: expected a number after {comparison[1]}, "
-                    f"found {comparison[2]!r}"
+                    f"where {shown(column)}: expected a number after {comparison[1]}, "
+                    f"found {quoted(comparison[2])}"
                 )
             if not condition.strip() or (comparison is None and condition.strip()[0] in "<>="):
                 raise ValueError(
-                    f"where {column}: expected a condition like '>= 18' or 'female|male', "
-                    f"found {condition!r}"
+                    f"where {shown(column)}: expected a condition like '>= 18' or "
+                    f"'female|male', found {quoted(condition)}"
                 )
         return self
 
@@ -101,8 +104,8 @@ def matching_clips(source: TaskSource, corpus: Corpus, findings: Findings) -> Ma
             numbers = {value: finite_number(value) for value in values}
             if wrong := sorted(value for value, number in numbers.items() if number is None):
                 findings.problems.append(
-                    f"corpus {corpus.name}, where {column} {condition}: expected numbers, "
-                    f"found {short_list(map(repr, wrong), 3)}"
+                    f"corpus {corpus.name}, where {shown(column)} {shown(condition)}: expected "
+                    f"numbers, found {short_list(map(quoted, wrong), 3)}"
                 )
             accepted = {
                 v for v, number in numbers.items() if number is not None and compare(number, bound)
@@ -111,7 +114,7 @@ def matching_clips(source: TaskSource, corpus: Corpus, findings: Findings) -> Ma
         if len(kept) < len(clips):
             findings.dropped.append(
                 f"{counted(len(clips) - len(kept), 'clip')} of {corpus.name} do not have "
-                f"{column} {condition}"
+                f"{shown(column)} {shown(condition)}"
             )
         clips = kept
     return Matching(source, corpus, clips)

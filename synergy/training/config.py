@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from synergy import limits
 from synergy.files import StrictModel
 
 
@@ -40,14 +41,14 @@ class TrainingConfig(StrictModel):
         Of the encoder in training (autocast); scores are always taken in float32.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 40
-    steps_per_epoch: Annotated[int, Field(ge=1)] = 100
+    epochs: Annotated[int, Field(ge=1, le=limits.EPOCHS)] = 40
+    steps_per_epoch: Annotated[int, Field(ge=1, le=limits.STEPS)] = 100
     clips_per_task: Annotated[int, Field(ge=1, le=4096)] = 32
-    crop_s: Annotated[float, Field(gt=0, le=60)] = 1.0
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3.0e-3
+    crop_s: Annotated[float, Field(ge=0.01, le=60)] = 1.0
+    learning_rate: Annotated[float, Field(ge=1e-9, le=1)] = 3.0e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    clip_norm: Annotated[float, Field(gt=0)] = 5.0
+    clip_norm: Annotated[float, Field(ge=1e-6, le=1e6)] = 5.0
     gain_db: Annotated[float, Field(ge=0, le=40)] = 6.0
     shift_s: Annotated[float, Field(ge=0, le=10)] = 0.1
     masks: Annotated[int, Field(ge=0, le=8)] = 2

@@ -30,8 +30,8 @@ class DistillationConfig(StrictModel):
     """
 
     weight: Annotated[float, Field(gt=0, le=1)] = 0.5
-    temperature: Annotated[float, Field(gt=0, le=100)] = 2.0
-    hop_s: Annotated[float, Field(gt=0, le=60)] = 0.25
+    temperature: Annotated[float, Field(ge=0.01, le=100)] = 2.0
+    hop_s: Annotated[float, Field(ge=0.001, le=60)] = 0.25
 
 
 @dataclass(frozen=True)

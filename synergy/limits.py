@@ -1,0 +1,67 @@
+"""How much is too much: upper bounds of names, settings and options, each with its reason.
+
+They are far above what anybody trains, and low enough that nothing takes hours or all memory before
+it is refused. Settings that are bounded by their meaning have their bounds where they are declared.
+"""
+
+from __future__ import annotations
+
+CONFIG_BYTES = 2**20
+"""Of a configuration; 10,000 classes with their map have some 300 kB."""
+
+CSV_BYTES = 256 * 2**20
+"""Of a manifest or its segments: a million clips have some 100 MB; all rows are in memory."""
+
+FOLDER_BYTES = 4096
+"""Of the text of a folder: as long as paths can be on Linux."""
+
+NAME = 64
+"""Characters of the name of a task or a corpus: those are typed, and heads of columns."""
+
+LABEL = 200
+"""Characters of a class, a column or a label: they come from data, where some are phrases."""
+
+TASKS = 100
+"""4,950 pairs, each trained at every depth."""
+
+CORPORA = 100
+"""Each is read as a whole before anything starts."""
+
+CLASSES = 10_000
+"""Of a task: enough for the speakers of the largest public corpora."""
+
+COLUMNS = 1_000
+"""Of a manifest; every label that a clip has is in memory."""
+
+BLOCKS = 1_000
+"""Of an encoder."""
+
+CONDITIONS = 100
+"""Of a source; each is checked on every clip."""
+
+EPOCHS = 1_000
+"""The weights after every epoch stay in memory until the best are known; epochs may be longer."""
+
+STEPS = 100_000
+"""Of an epoch: weeks, on the smallest network."""
+
+SEEDS = 100
+"""Of an experiment: every training is repeated with each."""
+
+SEED = 2**31 - 1
+"""Largest first seed; generators take more, but files and people no longer agree on them."""
+
+DEMO_CLIPS = 100_000
+"""Of a split of synthetic speech: 28 hours, 3 GB; their names have five digits."""
+
+WORKERS = 1_000
+"""Processes at the same time; each takes some 300 MB."""
+
+REPAIRS = 1_000
+"""Each trains a tree; after as many as pairs have depths nothing is left to lower."""
+
+REFINEMENTS = 10_000
+"""Each is a training, one after the other."""
+
+LEAST_WIDTH, MOST_WIDTH = 0.001, 1_000.0
+"""Factors of channels, of which an encoder has 1 to some thousand."""
