@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -181,3 +182,19 @@ def test_a_damaged_configuration_is_not_used(workspace):
     assert "config.yaml is damaged" in ran.err
     ran = synergy("data", "check", "--config", workspace / "config.yaml")
     assert ran.code == 0, ran.err
+
+
+def test_a_recording_that_changed_in_secret_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "cache"))
+    config = write_tone_project(tmp_path)
+    given = ("data", "check", "--config", config, "--json")
+    assert synergy(*given, "--full").code == 0
+    file = min(tmp_path.rglob("*.wav"))
+    state, data = file.stat(), bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert synergy(*given).code == 0
+    ran = synergy(*given, "--full")
+    assert ran.code == 2
+    assert f"{file.name}: its content has changed, though its size and time have not" in ran.err

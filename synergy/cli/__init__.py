@@ -96,7 +96,7 @@ for _command, _options in (
 _data = typer.Typer(
     help="Look at the recordings: data check.", no_args_is_help=True, rich_markup_mode=None
 )
-_data.command("check", cls=PanelCommand)(spelled_out(data.check, f"workers {_PLACE}"))
+_data.command("check", cls=PanelCommand)(spelled_out(data.check, f"workers full {_PLACE}"))
 app.add_typer(_data, name="data")
 
 

@@ -22,10 +22,12 @@ def check(options: Options) -> None:
 
     Names every problem at once; without one, shows clips, speakers, duration and classes of
     each task and split, what was left out and why. Features are computed and kept on the way.
+    With --full every recording is read again, also where it seems to be the one that is known.
 
     \b
     Example:
       synergy data check --config mine.yaml
+      synergy data check --config mine.yaml --full
     """
     config = configured(options)
     from synergy.stages.data_check import data_check

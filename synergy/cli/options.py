@@ -118,6 +118,9 @@ class Options:
     ------
     json
         Print one JSON document on stdout instead of tables.
+    full
+        Read every recording again and hold it to what is known of it, whatever its size and time
+        say. Features are checked whenever they are used.
     output : FILE
         Where the page is written; report.html in the workspace by default.
     threshold : P
@@ -150,6 +153,7 @@ class Options:
     refine: Annotated[int, Bounds(0, limits.REFINEMENTS)] = 0
     train_frontier: str | None = None
     json: bool = False
+    full: bool = False
     output: Path | None = None
     threshold: Number = None
 

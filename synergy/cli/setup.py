@@ -129,7 +129,7 @@ def prepared(config: RunConfig, options: Options, reporter: Reporter) -> tuple[E
     from synergy.experiment import prepare
 
     workers = options.workers or core_count()
-    experiment = prepare(config, workers, reporter.preparing)
+    experiment = prepare(config, workers, reporter.preparing, again=options.full)
     reporter.end()
     return experiment, workers
 

@@ -8,6 +8,7 @@ cache once, in the layout of a manifest, and read like one. See docs/demo_corpus
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -50,6 +51,8 @@ GENERATOR_VERSION = 1
 """To be raised whenever a seed gives other samples or labels than before."""
 
 MANIFEST, SEGMENTS, _RECORD = "manifest.csv", "segments.csv", "corpus.json"
+_log = logging.getLogger(__name__)
+
 _LICENCE = "synthetic speech, output of eSpeak NG"
 
 
@@ -105,7 +108,9 @@ def load_demo_speech(
         "scores on it say little about real speech"
     )
     if damage:
-        note += f"; it was damaged in the cache and has been rendered anew ({damage})"
+        _log.warning(
+            "corpus %s was damaged in the cache (%s) and has been rendered anew", name, damage
+        )
     return replace(found, notes=(note, *found.notes))
 
 
