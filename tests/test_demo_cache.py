@@ -98,7 +98,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_what_is_damaged_is_rendered_anew_and_told(cache, damage, caplog):
+def test_what_is_damaged_is_rendered_anew_and_told(cache, damage, caplog, monkeypatch):
     before = load()
     files = {path: path.read_bytes() for path in before.folder.rglob("*") if path.is_file()}
     do, reason = DAMAGE[damage]
@@ -107,7 +107,8 @@ def test_what_is_damaged_is_rendered_anew_and_told(cache, damage, caplog):
     assert after.fingerprint == before.fingerprint
     assert {path: path.read_bytes() for path in before.folder.rglob("*") if path.is_file()} == files
     assert after.notes == before.notes  # which results keep
-    assert f"was damaged in the cache ({reason}" in caplog.text
+    assert "corpus demo was damaged in the cache (" in caplog.text
+    assert reason in caplog.text
     assert "has been rendered anew" in caplog.text
     assert [path.name for path in (cache / "demo_speech").iterdir() if path.is_dir()] == [
         before.folder.name
