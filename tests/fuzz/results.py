@@ -13,6 +13,7 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
+from small_files import vouch
 from small_models import export
 from small_reports import comparison_rows, result_workspace
 
@@ -143,10 +144,11 @@ class WorkspaceTarget(Target):
     def prepare(self) -> None:
         workspace = result_workspace(self.folder, seeds=(0,))
         arrays = safetensors.torch.save({"weight": torch.ones(3, 4)})
-        for folder in sorted(workspace.trials.folder.iterdir()):
+        for self._digest in workspace.trials.finished():
+            folder = workspace.trials.path(self._digest)
             for name in ("weights.safetensors", "predictions.safetensors"):
                 (folder / name).write_bytes(arrays)
-            self._digest = folder.name
+            vouch(folder)
         plain = workspace.table_files("plain").table
         (self.folder / "ar_table_distilled.csv").write_bytes(plain.read_bytes())
         tree = TreeFile.read(workspace.tree)
