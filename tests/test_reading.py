@@ -110,6 +110,14 @@ def test_bad_audio_is_one_sentence_with_the_name(tmp_path, kind, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("samples", [(np.inf, -np.inf), (3e38, 3e38), (np.nan, 0.0), (1e300, 0.0)])
+def test_channels_whose_mean_is_not_finite_are_refused_without_a_warning(tmp_path, samples):
+    file = tmp_path / "a.wav"
+    soundfile.write(file, np.array([samples] * 500), SAMPLE_RATE_HZ, subtype="DOUBLE")
+    with pytest.raises(DataError, match="NaN or infinity"):
+        read_waveform(file)
+
+
 # -- what every format is, and what it costs ----------------------------------------------------
 
 # At least so many encodings of a container are read.

@@ -109,7 +109,9 @@ def _resampled(path: str | Path, file: soundfile.SoundFile) -> Iterator[np.ndarr
                     "samples can be decoded"
                 )
             left = 0
-        waveform = samples[:, 0] if file.channels == 1 else samples.mean(axis=1, dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+            mono = file.channels == 1
+            waveform = samples[:, 0] if mono else samples.mean(axis=1, dtype=np.float32)
         if resampler is not None:
             waveform = resampler.resample_chunk(waveform, last=not left)
         if not np.isfinite(waveform).all():  # what is not in the file is not after resampling
