@@ -51,16 +51,21 @@ def read_yaml(text: str) -> Any:
         If it is none, or holds what is refused.
     """
     try:
-        return _Loader(text).get_single_data()
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise YamlError(line, f"expected text, found {quoted(chr(error.character))}") from error
+    try:
+        return loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = str(error.problem)
         if problem.startswith("but "):  # the second half of a sentence
             problem = f"{error.context}, {problem}"
         raise YamlError(mark.line + 1 if mark else 1, problem) from error
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise YamlError(line, f"expected text, found {quoted(chr(error.character))}") from error
+    except (ValueError, OverflowError) as error:  # of the scanner, on an escape without a character
+        problem = f"expected text, found something else ({error})"
+        raise YamlError(loader.line + 1, problem) from error
 
 
 def yaml_text(data: Any) -> str:

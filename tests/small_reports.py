@@ -152,7 +152,8 @@ def _above(points: float) -> Difference:
 
 
 def _config(corpus: str, seeds: int) -> dict[str, Any]:
-    tasks = {t: {"kind": _kind(t), "corpora": {corpus: {"column": t}}} for t in PAPER_TASKS}
+    columns = {t: "segments" if _kind(t) == "frame_activity" else "column" for t in PAPER_TASKS}
+    tasks = {t: {"kind": _kind(t), "corpora": {corpus: {columns[t]: t}}} for t in PAPER_TASKS}
     return {
         "corpora": {corpus: {"format": "manifest", "folder": "/data"}},
         "tasks": tasks,
