@@ -66,7 +66,7 @@ def read_bytes(path: Path, longest: int = LONGEST_TEXT) -> bytes:
     UnfitFileError
         If it is a folder, a device, a FIFO or a socket, or longer: nothing is read then.
     """
-    with opened(path) as file:
+    with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size <= longest:
             data = file.read(longest + 1)  # the size of some regular files is unknown
@@ -83,8 +83,12 @@ def read_text(path: Path, longest: int = LONGEST_TEXT) -> str:
         raise UnfitFileError(f"expected text in UTF-8, {error.reason} at {error.start}") from error
 
 
-def opened(path: Path) -> BufferedReader:
-    """A regular file, open; opening anything else may wait for ever.
+def _opened(path: Path) -> BufferedReader:
+    return os.fdopen(open_regular(path), "rb")
+
+
+def open_regular(path: Path) -> int:
+    """The descriptor of a regular file; opening anything else may wait for ever.
 
     Raises
     ------
@@ -95,13 +99,12 @@ def opened(path: Path) -> BufferedReader:
     """
     _refuse_irregular(path.stat().st_mode)
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    file = os.fdopen(handle, "rb")
     try:
         _refuse_irregular(os.fstat(handle).st_mode)
     except UnfitFileError:
-        file.close()
+        os.close(handle)
         raise
-    return file
+    return handle
 
 
 def _refuse_irregular(mode: int) -> None:
@@ -143,7 +146,7 @@ def checksum(data: bytes) -> str:
 def file_checksum(path: Path) -> str:
     """`checksum` of a regular file of any length."""
     hasher = xxhash.xxh3_128()
-    with opened(path) as file:
+    with _opened(path) as file:
         while chunk := file.read(_CHUNK):
             hasher.update(chunk)
     return f"xxh3:{hasher.hexdigest()}"

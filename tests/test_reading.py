@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import struct
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -310,6 +311,20 @@ def test_whatever_a_decoder_raises_is_one_sentence(tmp_path, monkeypatch, error)
     monkeypatch.setattr(soundfile.SoundFile, "read", fail)
     with pytest.raises(DataError, match=r"a\.wav: cannot be decoded as audio \(odd\)"):
         read_waveform(tmp_path / "a.wav")
+
+
+def test_no_descriptor_stays_open(tmp_path):
+    kinds = ["empty file", "no samples", "text", "truncated FLAC", "not finite"]
+    for kind in kinds:
+        broken(kind, tmp_path / kind)
+    os.mkfifo(tmp_path / "fifo")
+    soundfile.write(tmp_path / "sound.wav", noise(0.1, 1), SAMPLE_RATE_HZ)
+    before = len([*Path("/dev/fd").iterdir()])
+    for name in (*kinds, "fifo", "sound.wav", "missing"):
+        for read in (read_waveform, read_duration):
+            with suppress(DataError):
+                read(tmp_path / name)
+    assert len([*Path("/dev/fd").iterdir()]) == before
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "empty file", "no samples", "text"])

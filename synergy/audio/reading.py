@@ -13,7 +13,7 @@ import soxr
 
 from synergy.audio.sound_chunks import missing_bytes
 from synergy.errors import DataError
-from synergy.files import UnfitFileError, opened
+from synergy.files import UnfitFileError, open_regular
 
 SAMPLE_RATE_HZ = 16_000
 
@@ -109,9 +109,10 @@ def _resampled(path: str | Path, file: soundfile.SoundFile) -> Iterator[np.ndarr
                     "samples can be decoded"
                 )
             left = 0
-        with np.errstate(over="ignore", invalid="ignore"):  # looked for below
-            mono = file.channels == 1
-            waveform = samples[:, 0] if mono else samples.mean(axis=1, dtype=np.float32)
+        waveform = samples[:, 0]
+        if file.channels > 1:
+            with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+                waveform = samples.mean(axis=1, dtype=np.float32)
         if resampler is not None:
             waveform = resampler.resample_chunk(waveform, last=not left)
         if not np.isfinite(waveform).all():  # what is not in the file is not after resampling
@@ -123,17 +124,20 @@ def _resampled(path: str | Path, file: soundfile.SoundFile) -> Iterator[np.ndarr
 def _decoder(path: str | Path, longest_s: float) -> Iterator[soundfile.SoundFile]:
     """A file whose header says that it can be read; what the decoder raises is one sentence."""
     try:
-        with opened(Path(path)) as content:
-            if missing := missing_bytes(content.fileno()):
+        handle = open_regular(Path(path))
+        try:
+            if missing := missing_bytes(handle):
                 raise DataError(
                     f"{path}: the file is damaged, {missing:,} of the bytes that its header "
                     "announces are missing at its end; copy it again or write it anew"
                 )
             # Not by its name: the decoder would encode that in a way of its own, take anything
             # that is called .raw or .vox for sound, and look for a resource fork beside it.
-            with _Stream(f"/dev/fd/{content.fileno()}") as file:
+            with _Stream(f"/dev/fd/{handle}") as file:
                 _refuse_unusable(path, file, longest_s)
                 yield file
+        finally:
+            os.close(handle)
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected an audio file, found no such file") from error
     except UnfitFileError as error:
