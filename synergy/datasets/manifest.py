@@ -112,12 +112,12 @@ def _read_csv(file: Path, required: Sequence[str]) -> tuple[list[str], _Rows]:
     if missing:
         raise DataError(
             f"{file}: expected the columns {', '.join(required)}; {', '.join(missing)} is missing "
-            f"among {short_list(header, 20)}"
+            f"among {shown(', '.join(header))}"
         )
     ragged = [line for line, cells in rows if len(cells) != len(header)]
     if len({*header}) < len(header) or "" in header:
         raise DataError(
-            f"{file}: every column needs a name of its own, found {short_list(header, 20)}"
+            f"{file}: every column needs a name of its own, found {shown(', '.join(header))}"
         )
     if problem := next(filter(None, map(label_problem, header)), ""):
         raise DataError(f"{file}: a column: {problem}")

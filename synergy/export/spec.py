@@ -159,7 +159,7 @@ class Spec(StrictModel):
     def _consistent(self) -> Spec:
         names = [task.name for task in self.tasks]
         if len(set(names)) != len(names):
-            raise ValueError(f"tasks: expected every task once, found {', '.join(names)}")
+            raise ValueError(f"tasks: expected every task once, found {short_list(names, 8)}")
         for task in self.tasks:
             if problem := self._task_problem(task):
                 raise ValueError(f"tasks.{task.name}.{problem}")
@@ -168,7 +168,8 @@ class Spec(StrictModel):
         except TreeError as error:
             raise ValueError(str(error)) from error
         if set(tree.tasks) != set(names):
-            raise ValueError(f"tree: expected tasks {', '.join(names)}, found {tree.tasks}")
+            found = f"{short_list(names, 8)}, found {short_list(tree.tasks, 8)}"
+            raise ValueError(f"tree: expected tasks {found}")
         try:
             encoder = read_encoder(self.encoder)
         except ConfigError as error:
@@ -372,7 +373,7 @@ def read_spec(file: Path) -> Spec:
 def _problems(error: ValidationError) -> str:
     found: list[str] = []
     for problem in error.errors(include_url=False):
-        where = ".".join(map(str, problem["loc"]))
+        where = ".".join(map(shown, problem["loc"]))
         what = problem["msg"].removeprefix("Value error, ")
         found.append(f"{where}: {what}" if where else what)
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
