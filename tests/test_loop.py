@@ -100,7 +100,7 @@ def test_a_non_finite_loss_says_where() -> None:
 SINGLE = SharingTree.single("low", 8)
 
 
-def test_predictions_that_are_not_finite_end_the_training() -> None:
+def test_a_training_that_diverges_on_validation_clips_is_named() -> None:
     """Only clips of the validation split are poisoned: every loss is fine."""
     bank = small_bank()
     data = small_data(bank)["low"]
