@@ -192,7 +192,9 @@ def prepare(
     problems: list[str] = []
     for name, task in config.tasks.items():
         try:
-            chosen = select_clips(name, task.classes, task.rules, task.corpora, corpora)
+            chosen = select_clips(
+                name, task.classes, task.rules, task.corpora, corpora, config.features.hop_s
+            )
         except DataError as error:
             problems.append(str(error))
         else:

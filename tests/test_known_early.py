@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import small_models as toys
-from small_corpora import corpus_of, gender_rows, write_manifest, write_tone_project
+from small_cli import synergy
+from small_corpora import corpus_of, gender_rows, write_csv, write_manifest, write_tone_project
 from test_experiment import config_of
 
 from synergy import limits
@@ -107,6 +108,20 @@ def test_a_specification_of_many_classes_can_be_described() -> None:
         check_describable([TaskSpec("id", "clip_classification", names)] * 20, corpora)
 
 
+def test_activity_between_two_frames_is_none(tmp_path: Path) -> None:
+    """What is active is decided at the centres of the frames that the features have."""
+    config = config_of(tmp_path)
+    segments = [
+        {"path": entry["path"], "start_s": 0.031, "end_s": 0.039, "label": "speech"}
+        for entry in gender_rows(4)
+    ]
+    write_csv(tmp_path / "first" / "segments.csv", segments)
+    with pytest.raises(DataError, match="task vad: 3 problems\n  every frame of the 8 train clips"):
+        prepare(config)
+    fine = {"window_ms": 5.0, "hop_ms": 2.0, "mels": 8}
+    assert prepare(config.with_options(features=fine)).tasks == ("gc", "scr", "vad")
+
+
 # -- many names -------------------------------------------------------------------------------
 
 
@@ -188,3 +203,22 @@ def test_a_demonstration_of_all_this_is_sound(tmp_path: Path) -> None:
     from synergy.config import load_config
 
     assert prepare(load_config(write_tone_project(tmp_path))).tasks == ("gc", "scr", "vad")
+
+
+def test_a_plan_for_many_tasks_leaves_out_what_cannot_be_foretold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The forecast of the sweep lazy takes three times as long with each further task."""
+    from synergy.stages import plan
+
+    monkeypatch.setattr(plan, "PROBE_S", 0.01)
+    monkeypatch.setattr(plan, "MOST_FORETOLD", 2)
+    config = write_tone_project(tmp_path)
+    ran = synergy("plan", "--config", config, "--workspace", tmp_path / "ws", "--json")
+    assert [sweep["name"] for sweep in ran.json["sweeps"]] == ["full", "scan"]
+    assert "the sweep lazy is not forecast for more than 2 tasks" in ran.json["basis"]
+    two = synergy("plan", "--config", config, "--workspace", tmp_path / "ws", "--json", *TWO)
+    assert [sweep["name"] for sweep in two.json["sweeps"]] == ["full", "scan", "lazy"]
+
+
+TWO = ("--tasks", "gc,vad")

@@ -103,7 +103,7 @@ def test_labels_become_targets_and_counts(name: str) -> None:
     labelled = kind.label(found, classes, findings)
     assert [each.clip for each in labelled] == [*FEW]
     assert findings == Findings()
-    assert kind.split_problems("train", labelled, classes) == []
+    assert kind.split_problems("train", labelled, classes, 0.01) == []
     targets = [kind.target(each.target, 30, 0.01) for each in labelled]
     assert sum(kind.counts(targets, classes).values()) == sum(target.size for target in targets)
 

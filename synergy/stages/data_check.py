@@ -8,7 +8,7 @@ from typing import Any
 
 from synergy.datasets.base import Clip
 from synergy.experiment import Experiment
-from synergy.tasks.clips import TaskData
+from synergy.tasks.clips import TaskData, clip_key
 from synergy.wording import SPLITS, Split
 
 
@@ -59,7 +59,7 @@ class DataFacts:
 def data_check(experiment: Experiment) -> DataFacts:
     """Count what a prepared experiment would train and test on."""
     clips = {
-        f"{name}/{clip.path}": (name, clip)
+        clip_key(name, clip): (name, clip)
         for name, corpus in experiment.corpora.items()
         for clip in corpus.clips
     }

@@ -38,6 +38,9 @@ PROBE_S = 3.0
 # A step runs forward, and backward through weights and inputs.
 _TRAINING_PASSES = 3
 _STEPS_TO_WARM_UP = 2
+MOST_FORETOLD = 8
+"""Tasks of which the sweep lazy is forecast; that takes seconds, and three times as many with each
+further task."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Plan:
     stages : tuple of StagePlan
         The second one with the sweep ``full``.
     sweeps : tuple of SweepPlan
-        What stage 2 costs with each sweep.
+        What stage 2 costs with each sweep, but for lazy with more tasks than `MOST_FORETOLD`.
     trainings, done : int
     seconds : float
         Of all stages.
@@ -168,6 +171,9 @@ def plan(
             "workers that share memory or cores with others take longer"
         )
 
+    if len(tasks) > MOST_FORETOLD:
+        basis += f"; the sweep lazy is not forecast for more than {MOST_FORETOLD} tasks"
+
     def taken(trials: Iterable[Trial]) -> list[float]:
         """Seconds of those that are not done."""
         return [work(experiment, t) / speed for t in trials if not store.is_done(t.digest)]
@@ -220,7 +226,11 @@ def _sweeps(
     mean, of_cell = fmean(each or [0.0]), fmean(counts or [0])
     # seeds of one cell are trained side by side, so workers take several cells only beyond them
     batch = max(1, -(-workers // seeds))
-    casts = {name: forecast(sweep, goal, known.values(), batch) for name, sweep in SWEEPS.items()}
+    casts = {
+        name: forecast(sweep, goal, known.values(), batch)
+        for name, sweep in SWEEPS.items()
+        if name != "lazy" or len(goal.tasks) <= MOST_FORETOLD
+    }
     return tuple(
         SweepPlan(
             name,

@@ -77,9 +77,9 @@ class TaskKind(ABC):
 
     @abstractmethod
     def split_problems(
-        self, split: Split, clips: Sequence[LabelledClip], classes: tuple[str, ...]
+        self, split: Split, clips: Sequence[LabelledClip], classes: tuple[str, ...], hop_s: float
     ) -> list[str]:
-        """What makes a split with these clips unusable."""
+        """What makes a split with these clips unusable, with frames ``hop_s`` seconds apart."""
 
     @abstractmethod
     def target(self, label: Any, frames: int, hop_s: float) -> np.ndarray:

@@ -137,7 +137,7 @@ class ClipClassification(TaskKind):
         return result
 
     def split_problems(
-        self, split: Split, clips: Sequence[LabelledClip], classes: tuple[str, ...]
+        self, split: Split, clips: Sequence[LabelledClip], classes: tuple[str, ...], hop_s: float
     ) -> list[str]:
         """All clips of one class, or a class that cannot be learnt."""
         found = {clip.target for clip in clips}

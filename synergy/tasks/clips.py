@@ -97,7 +97,7 @@ def build_bank(
 ) -> ClipBank:
     """Number the clips of all corpora, in the order of corpus name and path."""
     clips = [(name, clip) for name in sorted(corpora) for clip in corpora[name].clips]
-    keys = tuple(_key(name, clip) for name, clip in clips)
+    keys = tuple(clip_key(name, clip) for name, clip in clips)
     normal = normalisation(stores, corpora)
     content = {n: [corpora[n].fingerprint, stores[n].digest] for n in sorted(corpora)}
     return ClipBank(
@@ -119,7 +119,9 @@ def task_data(selection: TaskSelection, bank: ClipBank) -> TaskData:
     groups: dict[Split, np.ndarray] = {}
     summary: list[object] = [spec.name, list(spec.classes)]
     for split in SPLITS:
-        found = {numbers[_key(each.corpus, each.clip)]: each for each in selection.of_split(split)}
+        found = {
+            numbers[clip_key(each.corpus, each.clip)]: each for each in selection.of_split(split)
+        }
         chosen = dict(sorted(found.items()))
         clips[split] = np.array(list(chosen), dtype=np.int64)
         targets[split] = [
@@ -146,5 +148,6 @@ def task_data(selection: TaskSelection, bank: ClipBank) -> TaskData:
     )
 
 
-def _key(corpus: str, clip: Clip) -> str:
+def clip_key(corpus: str, clip: Clip) -> str:
+    """``corpus/path``; one clip alone has it, since the name of a corpus has no slash."""
     return f"{corpus}/{clip.path}"

@@ -20,9 +20,6 @@ from synergy.wording import Split, counted, did_you_mean, quoted, short_list, sh
 
 GRU_WIDTH = 16
 
-# Frames of this length decide whether a split is all active; any usual hop gives the same answer.
-_CHECK_HOP_S = 0.01
-
 
 class GruDecoder(nn.Module):
     """A forward GRU and a linear layer, one logit per frame of ``channels * mels`` values."""
@@ -100,13 +97,14 @@ class FrameActivity(TaskKind):
         return result
 
     def split_problems(
-        self, split: Split, clips: Sequence[LabelledClip], classes: tuple[str, ...]
+        self, split: Split, clips: Sequence[LabelledClip], classes: tuple[str, ...], hop_s: float
     ) -> list[str]:
         """Only active or only inactive frames."""
         active = total = 0
         for labelled in clips:
-            frames = max(1, int(labelled.clip.duration_s / _CHECK_HOP_S))
-            active += int(self.target(labelled.target, frames, _CHECK_HOP_S).sum())
+            # Without the one at the very end, which no segment includes.
+            frames = max(1, int(labelled.clip.duration_s / hop_s))
+            active += int(self.target(labelled.target, frames, hop_s).sum())
             total += frames
         if 0 < active < total:
             return []

@@ -34,6 +34,7 @@ def select_clips(
     kind: TaskKind,
     sources: Mapping[str, TaskSource],
     corpora: Mapping[str, Corpus],
+    hop_s: float = 0.01,
 ) -> TaskSelection:
     """Find every clip that carries a target of a task.
 
@@ -43,6 +44,8 @@ def select_clips(
         Classes in the order of the targets; None takes those of the data.
     sources, corpora : mapping of str to TaskSource and to Corpus
         By name of the corpus.
+    hop_s : float
+        Seconds between frames of the features.
 
     Raises
     ------
@@ -78,7 +81,9 @@ def select_clips(
         for split in SPLITS:
             own = found.of_split(split)
             problems += (
-                kind.split_problems(split, own, classes) if own else [f"no {split} clip is left"]
+                kind.split_problems(split, own, classes, hop_s)
+                if own
+                else [f"no {split} clip is left"]
             )
         if problems:
             problems += dropped
