@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from synergy import limits
 from synergy.audio.reading import SAMPLE_RATE_HZ, read_waveform
 from synergy.datasets import espeak, espeak_voice
 from synergy.datasets.base import Corpus
@@ -59,7 +60,7 @@ def corpus() -> Corpus:
 
 
 @given(
-    seed=st.integers(0, 2**32),
+    seed=st.integers(0, limits.SEED),
     words=st.integers(2, 9),
     in_group=st.integers(1, 5),
     clips=st.integers(60, 200),

@@ -26,7 +26,8 @@ def browser(tmp_path_factory) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory) -> Report:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    return write_report(result_workspace(folder, corpus=HOSTILE, note=HOSTILE))
+    corpus = "<img src=x onerror=\"document.title='taken'\">"
+    return write_report(result_workspace(folder, corpus=corpus, note=HOSTILE))
 
 
 @pytest.fixture(scope="module")
