@@ -89,7 +89,8 @@ def frontier_table(found: FrontierFile) -> Table:
         cells += [in_millions(macs), f"{row.predicted_ar_pct:.2f}"]
         if measured:
             own = row.measured
-            cells += [f"{own.ar_pct[split]:.1f}" if own else None for split in REPORTED]
+            ars = [own.ar_pct.get(split) if own else None for split in REPORTED]
+            cells += [None if ar is None else f"{ar:.1f}" for ar in ars]
         rows.append(cells)
     return Table("Trees of all thresholds", columns, rows, words=(1,))
 

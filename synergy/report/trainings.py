@@ -12,6 +12,7 @@ from synergy.report.graphics.curves import Curve
 from synergy.report.sources import Sources, Training
 
 _MOST_POINTS = 60  # of one curve
+_MOST_CURVES = 12  # of a kind, in one drawing
 
 Curves = dict[str, tuple[Curve, ...]]
 """Validation scores by task: those alone, then those of a shared model."""
@@ -42,7 +43,7 @@ class Trainings:
             if found := alone or self._configured(task):
                 self.singles[task] = found
         self._alone = {
-            task: [self._curve(each, task, "single") for each in found]
+            task: [self._curve(each, task, "single") for each in found[:_MOST_CURVES]]
             for task, found in self.singles.items()
         }
 
@@ -51,7 +52,7 @@ class Trainings:
         found: Curves = {}
         together = [each for each in self._named(digests) if len(each.tree.tasks) > 1]
         for task in tasks:
-            shared = [each for each in together if task in each.tree.tasks]
+            shared = [each for each in together if task in each.tree.tasks][:_MOST_CURVES]
             lines = (*self._alone.get(task, ()), *(self._curve(t, task, "shared") for t in shared))
             if drawn := tuple(curve for curve in lines if curve.places):
                 found[task] = drawn
