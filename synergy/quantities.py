@@ -1,4 +1,7 @@
-"""Numbers from outside: how they are written, and in what range those of files are."""
+"""Numbers from outside: how they are written, and in what range those of files are.
+
+The types are for fields of a `synergy.files.StrictModel`.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,10 @@ Score = Annotated[float, Field(ge=0, le=limits.SCORE)]
 Share = Annotated[float, Field(ge=0, le=1)]
 """A share of a whole."""
 Seconds = Annotated[float, Field(ge=0, le=limits.SECONDS)]
+Width = Annotated[float, Field(ge=limits.LEAST_WIDTH, le=limits.MOST_WIDTH)]
+Blocks = Annotated[int, Field(ge=0, le=limits.BLOCKS)]
+Depth = Annotated[int, Field(ge=1, le=limits.BLOCKS)]
+Text = Annotated[str, Field(max_length=limits.TEXT)]
 
 _DECIMAL = re.compile(r"[0-9.eE+-]+")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")

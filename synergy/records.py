@@ -20,24 +20,30 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
-    SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
+from pydantic import SerializerFunctionWrapHandler as Written
 
 from synergy import limits
+from synergy.certainty import Certainty
 from synergy.errors import TreeError
 from synergy.files import Artefact, StrictModel
 from synergy.names import TaskName
-from synergy.quantities import Count, Percent, Points, Score, Seconds, Share
+from synergy.quantities import (
+    Blocks,
+    Count,
+    Depth,
+    Percent,
+    Points,
+    Score,
+    Seconds,
+    Text,
+    Width,
+)
 from synergy.synthesis.question import Solver, TableKind
 from synergy.tree import SharingTree
 
-Words = Annotated[str, Field(max_length=limits.TEXT)]
-Blocks = Annotated[int, Field(ge=0, le=limits.BLOCKS)]
-Depth = Annotated[int, Field(ge=1, le=limits.BLOCKS)]
-ByDepth = dict[Annotated[str, Field(pattern="^[0-9]{1,4}$")], Share]
-Width = Annotated[float, Field(ge=limits.LEAST_WIDTH, le=limits.MOST_WIDTH)]
 Tasks = Annotated[tuple[TaskName, ...], Field(max_length=limits.TASKS)]
 Reported = Annotated[str, Field(pattern="^(valid|test)$")]
 BySplit = dict[Reported, Percent]
@@ -63,7 +69,7 @@ class _Sized(StrictModel):
     """A tree with its sizes, of which those that are not known are left out."""
 
     @model_serializer(mode="wrap")
-    def _known(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _known(self, written: Written) -> dict[str, Any]:
         sizes = ("params", "macs", "encoder_params", "encoder_macs")
         return {k: v for k, v in written(self).items() if v is not None or k not in sizes}
 
@@ -95,17 +101,17 @@ class Row(StrictModel):
         AR against the single-task models and its bootstrap interval, in percent.
     """
 
-    name: Words
-    notation: Words | None = None
+    name: Text
+    notation: Text | None = None
     params: Count | None = None
     macs: Count | None = None
     epochs: Count | None = None
     distilled: bool = False
     width: Width = 1.0
-    digests: tuple[Words, ...] = ()
+    digests: tuple[Text, ...] = ()
     scores: Scores = Field(default={})
     mean_scores: MeanScores = Field(default={})
-    errors: tuple[Words, ...] = ()
+    errors: tuple[Text, ...] = ()
     ar_pct: BySplit = Field(default={})
     ar_low: BySplit = Field(default={})
     ar_high: BySplit = Field(default={})
@@ -144,7 +150,7 @@ class TreeFile(_Sized, Artefact):
     MADE_BY: ClassVar[str] = "synergy synthesize"
 
     tree: Tree
-    notation: Words
+    notation: Text
     encoder_params: Count
     predicted_ar_pct: Percent
     max_ar: Percent
@@ -156,8 +162,8 @@ class TreeFile(_Sized, Artefact):
     provably_optimal: bool = False
     weights: tuple[PairBlocks, ...] = ()
     caps: tuple[PairBlocks, ...] = ()
-    notes: tuple[Words, ...] = ()
-    table: Words = ""
+    notes: tuple[Text, ...] = ()
+    table: Text = ""
     table_kind: TableKind | None = None
     width: Width = 1.0
 
@@ -186,52 +192,13 @@ class ModelFile(Artefact):
     params: Count = Field(validation_alias=AliasPath("costs", "total", "params"))
 
 
-class TreeShare(StrictModel):
-    """A tree and the share of resampled tables that lead to it."""
-
-    notation: Words
-    share: Share
-
-
-class PairShares(StrictModel):
-    """A pair: by depth, in what share of resampled tables it passes, and weighs at least that."""
-
-    task_a: TaskName
-    task_b: TaskName
-    weight: Blocks
-    admissible: ByDepth
-    at_least: ByDepth
-
-
-class RepeatCell(StrictModel):
-    """A cell that is worth another training; see `synergy.synthesis.stability`."""
-
-    task_a: TaskName
-    task_b: TaskName
-    shared_depth: Depth
-    seeds: Count
-    passes: Share
-    decides: Share
-
-
-class Certainty(StrictModel):
-    """How often resampled tables lead to the same tree."""
-
-    samples: Count
-    tree_share: Share
-    skipped: Count
-    trees: tuple[TreeShare, ...]
-    pairs: tuple[PairShares, ...]
-    repeat: tuple[RepeatCell, ...]
-
-
 class Attempt(StrictModel):
     """A tree that was found, trained and measured.
 
     ``lowered`` is the pair that the next attempt may share less of, and how many blocks it may.
     """
 
-    notation: Words
+    notation: Text
     predicted_ar_pct: Percent | None = None
     params: Count | None = None
     ar_pct: BySplit = Field(default={})
@@ -261,9 +228,9 @@ class SummaryFile(Artefact):
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=1000)] = ()
     certainty: Certainty | None = None
     seeds: tuple[Count, ...] = ()
-    notes: tuple[Words, ...] = ()
-    shortfall: Words | None = None
-    versions: dict[Words, Words] = Field(default={})
+    notes: tuple[Text, ...] = ()
+    shortfall: Text | None = None
+    versions: dict[Text, Text] = Field(default={})
 
 
 class FrontierEntry(_Sized):
@@ -273,7 +240,7 @@ class FrontierEntry(_Sized):
     max_ar_from: Percent
     max_ar_to: Percent | None
     tree: Tree
-    notation: Words
+    notation: Text
     params: Count | None = None
     macs: Count | None = None
     encoder_params: Count | None = None
@@ -336,14 +303,14 @@ class ComparedRow(Row):
         Why there is no result.
     """
 
-    method: Words
+    method: Text
     stored_params: Count | None = None
     share_pct: Percent | None = None
     trainings: Count | None = None
     seconds: Seconds | None = None
-    above: dict[Words, dict[Reported, Difference]] = Field(default={})
-    note: Words = ""
-    error: Words | None = None
+    above: dict[Text, dict[Reported, Difference]] = Field(default={})
+    note: Text = ""
+    error: Text | None = None
 
 
 class ComparisonsFile(Artefact):
@@ -364,11 +331,11 @@ class ComparisonsFile(Artefact):
     MADE_BY: ClassVar[str] = "synergy compare"
 
     tasks: Tasks
-    tree: Words
+    tree: Text
     max_params: Count
     max_ar: Percent
     seeds: tuple[Count, ...]
-    terms: Words
+    terms: Text
     chance: dict[Reported, Chance] | None = None
     rows: Annotated[tuple[ComparedRow, ...], Field(max_length=1000)]
 
@@ -394,8 +361,8 @@ class RefinementsFile(Artefact):
 class HolderFile(Artefact):
     """``.synergy.holder.json``: the command that works in the workspace, since a local time."""
 
-    command: Words
-    host: Words
+    command: Text
+    host: Text
     pid: Count
     since: datetime
 
@@ -405,8 +372,8 @@ class ProbeFile(Artefact):
 
     MADE_BY: ClassVar[str] = "synergy compare"
 
-    probe: Words
-    settings: dict[Words, float]
-    trials: tuple[Words, ...]
+    probe: Text
+    settings: dict[Text, float]
+    trials: tuple[Text, ...]
     result: dict[str, Any]
     seconds: Seconds

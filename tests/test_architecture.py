@@ -19,7 +19,8 @@ ORDER = (
     *("wording", "errors", "limits", "quantities", "files", "names", "strict_yaml", "seals"),
     *("extensions", "seeding", "tree", "costs"),
     *("executors", "audio", "datasets", "tasks", "encoders", "network", "sparsity", "training"),
-    *("trials", "synthesis", "export", "model", "config", "experiment", "records", "workspace"),
+    *("trials", "synthesis", "export", "model", "config", "experiment"),
+    *("certainty", "records", "workspace"),
     *("running", "measuring", "comparisons", "stages", "report", "cli"),
 )
 ABOVE_ALL = ("__init__", "__main__")

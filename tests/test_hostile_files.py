@@ -21,24 +21,21 @@ from small_pages import Elements
 from small_reports import BLOCKS, SPLITS, result_workspace
 from small_tables import PAPER_TASKS, costs_of
 
+from synergy.certainty import Certainty, PairShares, RepeatCell, TreeShare
 from synergy.cli.output import document
 from synergy.cli.show import state_text
 from synergy.errors import SynergyError, WorkspaceError
 from synergy.files import Artefact, parse_json, sealed, unsealed
 from synergy.records import (
-    Certainty,
     ComparisonsFile,
     FrontierFile,
     HolderFile,
     ModelFile,
-    PairShares,
     ProbeFile,
     RefinedCell,
     RefinementsFile,
-    RepeatCell,
     SummaryFile,
     TreeFile,
-    TreeShare,
 )
 from synergy.report import render, summarise
 from synergy.stages.search import frontier_entries

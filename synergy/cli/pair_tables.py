@@ -10,7 +10,8 @@ from synergy.cli.tables import Table, in_full, in_millions, rendered
 from synergy.wording import REPORTED, counted, skipped_caveat
 
 if TYPE_CHECKING:
-    from synergy.records import Certainty, FrontierFile, TreeFile
+    from synergy.certainty import Certainty
+    from synergy.records import FrontierFile, TreeFile
     from synergy.synthesis.ar_table import ARTable
     from synergy.synthesis.cells import Cell
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
+from synergy.certainty import TreeShare
 from synergy.costs import Costs
 from synergy.errors import ConfigError
 from synergy.files import StrictModel
-from synergy.records import Tree, TreeFile, TreeShare
+from synergy.records import Tree, TreeFile
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.frontier import FrontierTree, every_threshold, frontier, thresholds
 from synergy.synthesis.question import Question, Solver

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from synergy.certainty import Certainty, PairShares, RepeatCell, TreeShare
 from synergy.config import RunConfig
 from synergy.costs import Costs
 from synergy.errors import ConfigError, TableError
 from synergy.experiment import settings_costs
 from synergy.measuring.bootstrap import LEVEL
-from synergy.records import (
-    Certainty,
-    FrontierEntry,
-    FrontierFile,
-    PairBlocks,
-    PairShares,
-    RepeatCell,
-    TreeFile,
-    TreeShare,
-)
+from synergy.records import FrontierEntry, FrontierFile, PairBlocks, TreeFile
 from synergy.synthesis import ARTable, Question, Synthesis, frontier
 from synergy.synthesis import search as solve
 from synergy.synthesis.frontier import every_threshold, thresholds
