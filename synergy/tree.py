@@ -21,7 +21,7 @@ from typing import Any
 from synergy import limits
 from synergy.errors import TreeError
 from synergy.names import task_problem
-from synergy.wording import problem_message, quoted, short_list
+from synergy.wording import quoted, short_list
 
 MAX_NESTING = 100
 """Branches on one path; a tree in use has a few."""
@@ -83,7 +83,7 @@ def _check(branch: Branch, placed: int, depth: int, level: int = 1) -> None:
         if first != placed + 1 or last < first:
             raise _misfit(
                 branch,
-                f"expected blocks to start at {placed + 1} and to be in order, "
+                f"expected blocks to start at {quoted(placed + 1)} and to be in order, "
                 f"found {quoted(first)}..{quoted(last)}",
             )
         placed = last
@@ -166,7 +166,7 @@ class SharingTree:
         if repeated := [task for task, count in counts.items() if count > 1]:
             raise TreeError(f"expected every task once, found {short_list(repeated)} repeatedly")
         if problems := task_problems(counts):
-            raise TreeError(problem_message("tree", problems))
+            raise TreeError(problems[0])
         object.__setattr__(self, "root", _canonical(self.root))
 
     # -- making ---------------------------------------------------------------------------

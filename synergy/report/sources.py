@@ -15,6 +15,7 @@ from synergy.records import ComparisonsFile, FrontierFile, SummaryFile, TreeFile
 from synergy.synthesis.question import TableKind
 from synergy.tree import SharingTree
 from synergy.trials.record import TrialRecord, TrialResult
+from synergy.wording import cut
 from synergy.workspace import Workspace
 
 if TYPE_CHECKING:  # both import torch
@@ -106,9 +107,10 @@ def _naming_the_way_out(file: Path, command: str) -> Iterator[None]:
     try:
         yield
     except (ConfigError, ModelError, OSError, TreeError, UnfitFileError) as error:
-        problem = str(error).removeprefix(f"{file}: ")
+        problem = " ".join(str(error).removeprefix(f"{file}: ").split())
         if IMPORTS in problem:  # it names a class of somebody else
             raise WorkspaceError(f"{file}: {problem}") from error
         raise WorkspaceError(
-            f"{file} is damaged ({problem}); run `synergy {command}` again to write it anew"
+            f"{file} is damaged ({cut(problem, 200)}); run `synergy {command}` again to write it "
+            "anew"
         ) from error

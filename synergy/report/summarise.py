@@ -200,7 +200,7 @@ def _baselines(trainings: Trainings) -> tuple[Baseline, ...]:
     found: list[Baseline] = []
     for task, trained in trainings.singles.items():
         results = [each.result.scores for each in trained]
-        scores = {s: [by[s][task] for by in results if s in by] for s in REPORTED}
+        scores = {s: [by[s][task] for by in results if task in by.get(s, ())] for s in REPORTED}
         found.append(
             Baseline(
                 task=task,
