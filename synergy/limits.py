@@ -63,5 +63,26 @@ REPAIRS = 1_000
 REFINEMENTS = 10_000
 """Each is a training, one after the other."""
 
+CELLS = 100_000
+"""Of an AR table: all pairs of 100 tasks at 20 depths."""
+
+SAMPLES = 10_000
+"""Of a resampled AR table; intervals take a thousand."""
+
+AR = 1e6
+"""Percent; of scores in [0, 1] at most 100."""
+
+SCORE = 1e6
+"""Of a task; those of this package lie in [0, 1]."""
+
+COUNT = 10**15
+"""Of parameters, multiply-accumulates, trainings; whole numbers stay exact as decimals."""
+
+SECONDS = 1e12
+"""Thirty thousand years."""
+
+TEXT = 100_000
+"""Characters of a note or an error in a file of a workspace: those of a whole message."""
+
 LEAST_WIDTH, MOST_WIDTH = 0.001, 1_000.0
 """Factors of channels, of which an encoder has 1 to some thousand."""

@@ -44,7 +44,8 @@ def _corpus_problem(text: str) -> str:
     return name_problem(text, limits.NAME) or found
 
 
-def _task_problem(text: str) -> str:
+def task_problem(text: str) -> str:
+    """Why a text is no name of a task; empty if it is one."""
     expected = "expected a letter, then letters, digits, _ and -, found"
     found = "" if re.fullmatch(_TASK, text, re.ASCII) else f"{expected} {quoted(text)}"
     return name_problem(text, limits.NAME) or found
@@ -63,7 +64,7 @@ def _schema(longest: int, **more: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "minLength": 1, "maxLength": longest, **more})
 
 
-TaskName = Annotated[str, _refusing(_task_problem), _schema(limits.NAME, pattern=_TASK)]
+TaskName = Annotated[str, _refusing(task_problem), _schema(limits.NAME, pattern=_TASK)]
 CorpusName = Annotated[str, _refusing(_corpus_problem), _schema(limits.NAME, pattern="^[^/]+$")]
 Label = Annotated[str, _refusing(label_problem), _schema(limits.LABEL)]
 """A class, a column, or another label that data has."""

@@ -20,18 +20,35 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
-    SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
+from pydantic import SerializerFunctionWrapHandler as Written
 
+from synergy import limits
+from synergy.certainty import Certainty
 from synergy.errors import TreeError
 from synergy.files import Artefact, StrictModel
-from synergy.synthesis.question import TableKind
+from synergy.names import TaskName
+from synergy.quantities import (
+    Blocks,
+    Count,
+    Depth,
+    Percent,
+    Points,
+    Score,
+    Seconds,
+    Text,
+    Width,
+)
+from synergy.synthesis.question import Solver, TableKind
 from synergy.tree import SharingTree
 
-BySplit = dict[str, float]
-Scores = dict[str, dict[str, tuple[float, ...]]]
+Tasks = Annotated[tuple[TaskName, ...], Field(max_length=limits.TASKS)]
+Reported = Annotated[str, Field(pattern="^(valid|test)$")]
+BySplit = dict[Reported, Percent]
+MeanScores = dict[Reported, dict[TaskName, Score]]
+Scores = dict[Reported, dict[TaskName, tuple[Score, ...]]]
 """``scores[split][task]``: one score for each seed that finished, in [0, 1]."""
 
 
@@ -52,7 +69,7 @@ class _Sized(StrictModel):
     """A tree with its sizes, of which those that are not known are left out."""
 
     @model_serializer(mode="wrap")
-    def _known(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _known(self, written: Written) -> dict[str, Any]:
         sizes = ("params", "macs", "encoder_params", "encoder_macs")
         return {k: v for k, v in written(self).items() if v is not None or k not in sizes}
 
@@ -84,17 +101,17 @@ class Row(StrictModel):
         AR against the single-task models and its bootstrap interval, in percent.
     """
 
-    name: str
-    notation: str | None = None
-    params: int | None = None
-    macs: int | None = None
-    epochs: int | None = None
+    name: Text
+    notation: Text | None = None
+    params: Count | None = None
+    macs: Count | None = None
+    epochs: Count | None = None
     distilled: bool = False
-    width: float = 1.0
-    digests: tuple[str, ...] = ()
+    width: Width = 1.0
+    digests: tuple[Text, ...] = ()
     scores: Scores = Field(default={})
-    mean_scores: dict[str, dict[str, float]] = Field(default={})
-    errors: tuple[str, ...] = ()
+    mean_scores: MeanScores = Field(default={})
+    errors: tuple[Text, ...] = ()
     ar_pct: BySplit = Field(default={})
     ar_low: BySplit = Field(default={})
     ar_high: BySplit = Field(default={})
@@ -108,9 +125,9 @@ class Row(StrictModel):
 class PairBlocks(StrictModel):
     """A pair and how many blocks it may share."""
 
-    task_a: str
-    task_b: str
-    blocks: int
+    task_a: TaskName
+    task_b: TaskName
+    blocks: Blocks
 
 
 class TreeFile(_Sized, Artefact):
@@ -133,22 +150,22 @@ class TreeFile(_Sized, Artefact):
     MADE_BY: ClassVar[str] = "synergy synthesize"
 
     tree: Tree
-    notation: str
-    encoder_params: int
-    predicted_ar_pct: float
-    max_ar: float
-    params: int | None = None
-    solver: str = "recursive"
+    notation: Text
+    encoder_params: Count
+    predicted_ar_pct: Percent
+    max_ar: Percent
+    params: Count | None = None
+    solver: Solver = "recursive"
     strict: bool = False
-    recursive_params: int | None = None
-    exact_params: int | None = None
+    recursive_params: Count | None = None
+    exact_params: Count | None = None
     provably_optimal: bool = False
     weights: tuple[PairBlocks, ...] = ()
     caps: tuple[PairBlocks, ...] = ()
-    notes: tuple[str, ...] = ()
-    table: str = ""
+    notes: tuple[Text, ...] = ()
+    table: Text = ""
     table_kind: TableKind | None = None
-    width: float = 1.0
+    width: Width = 1.0
 
     @model_validator(mode="before")
     @classmethod
@@ -172,46 +189,7 @@ class ModelFile(Artefact):
 
     version: int = Field(default=1, validation_alias="spec_version")
     tree: Tree
-    params: int = Field(validation_alias=AliasPath("costs", "total", "params"))
-
-
-class TreeShare(StrictModel):
-    """A tree and the share of resampled tables that lead to it."""
-
-    notation: str
-    share: float
-
-
-class PairShares(StrictModel):
-    """A pair: by depth, in what share of resampled tables it passes, and weighs at least that."""
-
-    task_a: str
-    task_b: str
-    weight: int
-    admissible: dict[str, float]
-    at_least: dict[str, float]
-
-
-class RepeatCell(StrictModel):
-    """A cell that is worth another training; see `synergy.synthesis.stability`."""
-
-    task_a: str
-    task_b: str
-    shared_depth: int
-    seeds: int
-    passes: float
-    decides: float
-
-
-class Certainty(StrictModel):
-    """How often resampled tables lead to the same tree."""
-
-    samples: int
-    tree_share: float
-    skipped: int
-    trees: tuple[TreeShare, ...]
-    pairs: tuple[PairShares, ...]
-    repeat: tuple[RepeatCell, ...]
+    params: Count = Field(validation_alias=AliasPath("costs", "total", "params"))
 
 
 class Attempt(StrictModel):
@@ -220,13 +198,13 @@ class Attempt(StrictModel):
     ``lowered`` is the pair that the next attempt may share less of, and how many blocks it may.
     """
 
-    notation: str
-    predicted_ar_pct: float | None = None
-    params: int | None = None
+    notation: Text
+    predicted_ar_pct: Percent | None = None
+    params: Count | None = None
     ar_pct: BySplit = Field(default={})
-    mean_scores: dict[str, dict[str, float]] = Field(default={})
+    mean_scores: MeanScores = Field(default={})
     keeps: bool = False
-    lowered: tuple[str, str, int] | None = None
+    lowered: tuple[TaskName, TaskName, Blocks] | None = None
 
 
 class SummaryFile(Artefact):
@@ -245,40 +223,44 @@ class SummaryFile(Artefact):
     MADE_BY: ClassVar[str] = "synergy synthesize"
 
     synthesis: TreeFile
-    rows: tuple[Row, ...]
-    tasks: tuple[str, ...] = ()
-    attempts: tuple[Attempt, ...] = ()
+    rows: Annotated[tuple[Row, ...], Field(min_length=1, max_length=1000)]
+    tasks: Tasks = ()
+    attempts: Annotated[tuple[Attempt, ...], Field(max_length=1000)] = ()
     certainty: Certainty | None = None
-    seeds: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
-    shortfall: str | None = None
-    versions: dict[str, str] = Field(default={})
+    seeds: tuple[Count, ...] = ()
+    notes: tuple[Text, ...] = ()
+    shortfall: Text | None = None
+    versions: dict[Text, Text] = Field(default={})
 
 
 class FrontierEntry(_Sized):
     """A tree of the frontier, with what was measured of it."""
 
-    number: int
-    max_ar_from: float
-    max_ar_to: float | None
+    number: Count
+    max_ar_from: Percent
+    max_ar_to: Percent | None
     tree: Tree
-    notation: str
-    params: int | None = None
-    macs: int | None = None
-    encoder_params: int | None = None
-    encoder_macs: int | None = None
-    predicted_ar_pct: float
+    notation: Text
+    params: Count | None = None
+    macs: Count | None = None
+    encoder_params: Count | None = None
+    encoder_macs: Count | None = None
+    predicted_ar_pct: Percent
     provably_optimal: bool = False
     measured: Row | None = None
 
 
 class FrontierFile(Artefact):
-    """``frontier.json``: the trees of all thresholds, some of them trained."""
+    """``frontier.json``: the trees of all thresholds, some of them trained.
+
+    ``left_out`` is the number of thresholds that were not searched: of many tasks.
+    """
 
     MADE_BY: ClassVar[str] = "synergy synthesize --train-frontier"
 
     frontier: tuple[FrontierEntry, ...]
-    trained: int = 0
+    trained: Count = 0
+    left_out: Count = 0
 
 
 class Chance(StrictModel):
@@ -287,16 +269,16 @@ class Chance(StrictModel):
     An AR below ``high``, the 95 % quantile, is not told from chance.
     """
 
-    median: float
-    high: float
+    median: Percent
+    high: Percent
 
 
 class Difference(StrictModel):
     """AR of a model minus that of another one, in percent, with its bootstrap interval."""
 
-    ar_pct: float
-    ar_low: float
-    ar_high: float
+    ar_pct: Points
+    ar_low: Points
+    ar_high: Points
 
 
 class ComparedRow(Row):
@@ -321,14 +303,14 @@ class ComparedRow(Row):
         Why there is no result.
     """
 
-    method: str
-    stored_params: int | None = None
-    share_pct: float | None = None
-    trainings: int | None = None
-    seconds: float | None = None
-    above: dict[str, dict[str, Difference]] = Field(default={})
-    note: str = ""
-    error: str | None = None
+    method: Text
+    stored_params: Count | None = None
+    share_pct: Percent | None = None
+    trainings: Count | None = None
+    seconds: Seconds | None = None
+    above: dict[Text, dict[Reported, Difference]] = Field(default={})
+    note: Text = ""
+    error: Text | None = None
 
 
 class ComparisonsFile(Artefact):
@@ -348,23 +330,23 @@ class ComparisonsFile(Artefact):
 
     MADE_BY: ClassVar[str] = "synergy compare"
 
-    tasks: tuple[str, ...]
-    tree: str
-    max_params: int
-    max_ar: float
-    seeds: tuple[int, ...]
-    terms: str
-    chance: dict[str, Chance] | None = None
-    rows: tuple[ComparedRow, ...]
+    tasks: Tasks
+    tree: Text
+    max_params: Count
+    max_ar: Percent
+    seeds: tuple[Count, ...]
+    terms: Text
+    chance: dict[Reported, Chance] | None = None
+    rows: Annotated[tuple[ComparedRow, ...], Field(max_length=1000)]
 
 
 class RefinedCell(StrictModel):
     """A cell and how many further seeds it has."""
 
-    task_a: str
-    task_b: str
-    shared_depth: int
-    seeds: int
+    task_a: TaskName
+    task_b: TaskName
+    shared_depth: Depth
+    seeds: Annotated[int, Field(ge=0, le=limits.REFINEMENTS)]
 
 
 class RefinementsFile(Artefact):
@@ -379,9 +361,9 @@ class RefinementsFile(Artefact):
 class HolderFile(Artefact):
     """``.synergy.holder.json``: the command that works in the workspace, since a local time."""
 
-    command: str
-    host: str
-    pid: int
+    command: Text
+    host: Text
+    pid: Count
     since: datetime
 
 
@@ -390,8 +372,8 @@ class ProbeFile(Artefact):
 
     MADE_BY: ClassVar[str] = "synergy compare"
 
-    probe: str
-    settings: dict[str, float]
-    trials: tuple[str, ...]
+    probe: Text
+    settings: dict[Text, float]
+    trials: tuple[Text, ...]
     result: dict[str, Any]
-    seconds: float
+    seconds: Seconds

@@ -13,16 +13,18 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
+from synergy import limits
 from synergy.errors import TreeError
-
-_TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+from synergy.names import task_problem
+from synergy.wording import quoted, short_list
 
 MAX_NESTING = 100
-"""Branches on one path of what is read from outside; a tree in use has a few."""
+"""Branches on one path; a tree in use has a few."""
 
 
 @dataclass(frozen=True)
@@ -73,34 +75,55 @@ def _canonical(branch: Branch) -> Branch:
     return Branch(branch.blocks, tasks, tuple(children))
 
 
-def _check(branch: Branch, placed: int, depth: int) -> None:
+def _check(branch: Branch, placed: int, depth: int, level: int = 1) -> None:
     """Raise TreeError unless ``branch`` continues after block ``placed`` and its leaves reach D."""
-    where = f"branch of {', '.join(branch.tasks) or 'no task'}"
+    _check_nesting(level)
     if branch.blocks is not None:
         first, last = branch.blocks
         if first != placed + 1 or last < first:
-            raise TreeError(
-                f"{where}: expected blocks to start at {placed + 1} and to be in order, "
-                f"found {first}..{last}"
+            raise _misfit(
+                branch,
+                f"expected blocks to start at {quoted(placed + 1)} and to be in order, "
+                f"found {quoted(first)}..{quoted(last)}",
             )
         placed = last
     if branch.is_leaf:
         if len(branch.tasks) != 1:
-            raise TreeError(f"{where}: a leaf carries exactly one task, found {len(branch.tasks)}")
+            raise _misfit(branch, f"a leaf carries exactly one task, found {len(branch.tasks)}")
         if placed != depth:
-            raise TreeError(f"{where}: the path ends at block {placed}, expected {depth}")
+            raise _misfit(branch, f"the path ends at block {quoted(placed)}, expected {depth}")
         return
     below = sorted(task for child in branch.children for task in child.tasks)
     if sorted(branch.tasks) != below:
-        raise TreeError(f"{where}: its children carry {', '.join(below)}")
+        raise _misfit(branch, f"its children carry {short_list(below)}")
     for child in branch.children:
-        _check(child, placed, depth)
+        _check(child, placed, depth, level + 1)
+
+
+def _misfit(branch: Branch, problem: str) -> TreeError:
+    return TreeError(f"branch of {short_list(branch.tasks)}: {problem}")
 
 
 def _check_nesting(level: int) -> None:
     """Refuse what would exhaust the stack of calls."""
     if level > MAX_NESTING:
         raise TreeError(f"tree: expected at most {MAX_NESTING} branches inside each other")
+
+
+def task_problems(tasks: Iterable[str]) -> list[str]:
+    """What keeps different tasks out of one tree by their number or names, one clause each."""
+    tasks = tuple(tasks)
+    if len(tasks) > limits.TASKS:
+        return [f"expected at most {limits.TASKS} tasks, found {len(tasks):,}"]
+    found = ((task, task_problem(task)) for task in tasks)
+    problems = [f"task {quoted(task)}: {problem}" for task, problem in found if problem]
+    identifiers = Counter(task.replace("-", "_") for task in tasks)
+    if alike := [task for task in tasks if identifiers[task.replace("-", "_")] > 1]:
+        problems.append(
+            f"expected task names that differ in more than - and _, found {short_list(alike)}; "
+            "rename one of them"
+        )
+    return problems
 
 
 def _grow(node: str | tuple[list[Any], int], placed: int, depth: int) -> Branch:
@@ -115,7 +138,7 @@ def _grow(node: str | tuple[list[Any], int], placed: int, depth: int) -> Branch:
 
 @dataclass(frozen=True)
 class SharingTree:
-    """A tree of branches over an encoder of ``depth`` blocks, D >= 1, always in canonical form.
+    """A tree of branches over an encoder of ``depth`` blocks, 1 to 1000, always in canonical form.
 
     Two trees that share the same blocks between the same tasks are equal, whatever the order
     in which tasks and children were given. A root without blocks means that all tasks share none.
@@ -124,32 +147,27 @@ class SharingTree:
     ------
     TreeError
         If a path does not hold the blocks 1..D once and in order, if a leaf has other than one
-        task, or if a task occurs twice or has an unusable name; also if what a tree is read from
-        has another form, and on a question about a task or a depth that the tree does not have.
+        task, if a task occurs twice or has an unusable name, or there are more than 100; also if
+        what a tree is read from has another form, and on a question about a task or a depth that
+        the tree does not have.
     """
 
     root: Branch
     depth: int
 
     def __post_init__(self) -> None:
-        if self.depth < 1:
-            raise TreeError(f"expected an encoder of at least one block, found {self.depth}")
-        _check(self.root, 0, self.depth)
-        root = _canonical(self.root)
-        if repeated := [task for task, count in Counter(root.tasks).items() if count > 1]:
-            raise TreeError(f"expected every task once, found {', '.join(repeated)} repeatedly")
-        identifiers = Counter(task.replace("-", "_") for task in root.tasks)
-        if alike := [t for t in root.tasks if identifiers[t.replace("-", "_")] > 1]:
+        if not 1 <= self.depth <= limits.BLOCKS:
             raise TreeError(
-                f"expected task names that differ in more than - and _, found {', '.join(alike)}; "
-                "rename one of them"
+                f"expected an encoder of at least one block and at most {limits.BLOCKS}, "
+                f"found {quoted(self.depth)}"
             )
-        for task in root.tasks:
-            if not _TASK_NAME.fullmatch(task):
-                raise TreeError(
-                    f"task name {task!r}: expected a letter followed by letters, digits, _ or -"
-                )
-        object.__setattr__(self, "root", root)
+        _check(self.root, 0, self.depth)
+        counts = Counter(self.root.tasks)
+        if repeated := [task for task, count in counts.items() if count > 1]:
+            raise TreeError(f"expected every task once, found {short_list(repeated)} repeatedly")
+        if problems := task_problems(counts):
+            raise TreeError(problems[0])
+        object.__setattr__(self, "root", _canonical(self.root))
 
     # -- making ---------------------------------------------------------------------------
 
@@ -171,19 +189,21 @@ class SharingTree:
     @classmethod
     def parse(cls, notation: str, depth: int) -> SharingTree:
         """Inverse of `notation`, for example ``{{gc,ac}@8,{scr,vad}@8}@6`` with ``depth=8``."""
-        tokens = [*re.findall(r"[{},]|@\d+|[A-Za-z][\w-]*|\S", notation), ""]
+        tokens = [*re.findall(r"[{},]|@[0-9]+|[A-Za-z][A-Za-z0-9_-]*|\S", notation), ""]
         tokens.reverse()
 
         def take(pattern: str, expected: str) -> str:
             if not re.fullmatch(pattern, tokens[-1]):
                 found = tokens[-1] or "the end"
-                raise TreeError(f"tree notation {notation!r}: expected {expected}, found {found!r}")
+                raise TreeError(
+                    f"tree notation {quoted(notation)}: expected {expected}, found {quoted(found)}"
+                )
             return tokens.pop()
 
         def node(level: int) -> Any:
             _check_nesting(level)
             if tokens[-1] != "{":
-                return take(r"[A-Za-z][\w-]*", "a task name or a group")
+                return take(r"[A-Za-z].*", "a task name or a group")
             tokens.pop()
             children = [node(level + 1)]
             while tokens[-1] not in ("}", ""):
@@ -191,7 +211,8 @@ class SharingTree:
                     take(",", "a comma")
                 children.append(node(level + 1))
             take("}", "the end of the group")
-            return children, int(take(r"@\d+", "@ and the shared depth of the group")[1:])
+            # more digits than any depth has are not read
+            return children, int(take(r"@[0-9]{1,9}", "@ and the shared depth of the group")[1:])
 
         tree = node(1)
         take("", "the end")
@@ -215,25 +236,38 @@ class SharingTree:
         tasks and blocks, for example ``gc_ac_7_8``.
         """
         names: dict[Branch, str] = {}
+        taken: set[str] = set()
         for branch in self.branches():
             if branch.blocks is None:
                 continue
             trunk = branch is self.root and branch.children
             stem = "shared" if trunk else "_".join(branch.tasks).replace("-", "_")
             name = f"{stem}_{branch.blocks[0]}_{branch.blocks[1]}"
-            while name in names.values():  # task names such as a-b and a_b collide
+            while name in taken:  # as those of the task a_b and of the tasks a and b
                 name += "_"
+            taken.add(name)
             names[branch] = name
         return names
 
     def path(self, task: str) -> tuple[Branch, ...]:
         """Branches from the root to the leaf of ``task``."""
-        if task not in self.tasks:
-            raise TreeError(f"expected one of {', '.join(self.tasks)}, found task {task!r}")
-        path = [self.root]
-        while not path[-1].is_leaf:
-            path.append(next(c for c in path[-1].children if task in c.tasks))
-        return tuple(path)
+        if task not in self._paths:
+            raise TreeError(f"expected one of {short_list(self.tasks)}, found task {quoted(task)}")
+        return self._paths[task]
+
+    @cached_property
+    def _paths(self) -> dict[str, tuple[Branch, ...]]:
+        found: dict[str, tuple[Branch, ...]] = {}
+
+        def follow(branch: Branch, above: tuple[Branch, ...]) -> None:
+            path = (*above, branch)
+            if branch.is_leaf:
+                found[branch.tasks[0]] = path
+            for child in branch.children:
+                follow(child, path)
+
+        follow(self.root, ())
+        return found
 
     def shared_depth(self, task_a: str, task_b: str) -> int:
         """Number of blocks that two tasks share, 0..D."""
@@ -300,10 +334,11 @@ class SharingTree:
                     pass
                 case _:
                     raise TreeError(
-                        f"tree: expected a branch with blocks, tasks and children, found {node!r}"
+                        "tree: expected a branch with blocks, tasks and children, found "
+                        f"{quoted(node)}"
                     )
             if not all(isinstance(task, str) for task in tasks):
-                raise TreeError(f"tree: expected task names, found {tasks!r}")
+                raise TreeError(f"tree: expected task names, found {quoted(tasks)}")
             match blocks:
                 case None:
                     run = None
@@ -311,7 +346,7 @@ class SharingTree:
                     run = (first, last)
                 case _:
                     raise TreeError(
-                        f"tree: expected blocks as [first, last] or null, found {blocks!r}"
+                        f"tree: expected blocks as [first, last] or null, found {quoted(blocks)}"
                     )
             below = tuple(read(child, level + 1) for child in children)
             return Branch(run, tuple(sorted(tasks)), below)

@@ -254,7 +254,7 @@ TABLES = (
         "an AR of NaN",
         "1.5",
         "nan",
-        r"line 3: expected a finite AR of at least 0 .*found nan",
+        r"line 3: expected a number as ar_pct, found 'nan'",
     ),
     ("a negative AR", "1.5", "-1.5", r"line 3: .*found -1.5"),
     ("unequal depths", "gc,vad,8,2.5\n", "", r"pair gc-vad: .*found no depth 8"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from synergy import limits
 from synergy.costs import Costs
 from synergy.synthesis import ARTable, Cell, Question, Synthesis, TaskGraph, search
 from synergy.synthesis.exact import ExactSplits
@@ -72,7 +73,9 @@ def searched(table: ARTable, max_ar: float, blocks: Sequence[float], **terms) ->
 
 def task_names(at_least: int, at_most: int) -> st.SearchStrategy[list[str]]:
     name = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,3}", fullmatch=True)
-    return st.lists(name, min_size=at_least, max_size=at_most, unique=True)
+    return st.lists(
+        name, min_size=at_least, max_size=at_most, unique_by=lambda task: task.replace("-", "_")
+    )
 
 
 @st.composite
@@ -102,8 +105,8 @@ def ar_tables(draw, at_most=5, depths=(4, 5, 6, 7, 8), failures=True, exotic=Fal
     scores = st.none()
     reasons = st.just("")
     if exotic:
-        reductions |= st.floats(0, allow_infinity=False, allow_nan=False)
-        scores |= st.floats(allow_infinity=False, allow_nan=False)
+        reductions |= st.floats(0, limits.AR)
+        scores |= st.floats(-limits.SCORE, limits.SCORE)
         reasons = st.text(max_size=20)
     cells = []
     for a, b in itertools.combinations(tasks, 2):

@@ -16,10 +16,11 @@ CODE = ("synergy", "tests", "docs", "examples", "benchmarks")
 
 # Reading order: a module imports only what stands before it, and its own package.
 ORDER = (
-    *("wording", "errors", "files", "limits", "names", "strict_yaml", "seals", "extensions"),
-    *("seeding", "tree", "costs"),
+    *("wording", "errors", "limits", "quantities", "files", "names", "strict_yaml", "seals"),
+    *("extensions", "seeding", "tree", "costs"),
     *("executors", "audio", "datasets", "tasks", "encoders", "network", "sparsity", "training"),
-    *("trials", "synthesis", "export", "model", "config", "experiment", "records", "workspace"),
+    *("trials", "synthesis", "export", "model", "config", "experiment"),
+    *("certainty", "records", "workspace"),
     *("running", "measuring", "comparisons", "stages", "report", "cli"),
 )
 ABOVE_ALL = ("__init__", "__main__")

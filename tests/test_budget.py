@@ -235,7 +235,7 @@ def test_a_budget_that_measured_depths_do_not_reach():
 
 
 def test_what_it_refuses():
-    with pytest.raises(ConfigError, match="MACs: expected a finite budget of at least 0, found -1"):
+    with pytest.raises(ConfigError, match=r"MACs: expected a budget of 0 to .*, found -1"):
         Question(max_macs=-1)
     many = rows_of_four(4)
     with pytest.raises(ConfigError, match="at most 14 tasks for a budget, found 16"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from synergy.certainty import Certainty, PairShares, RepeatCell, TreeShare
 from synergy.cli.compare import compared_text
 from synergy.cli.pair_tables import ar_table, cell_notes, frontier_table, stability_text, tree_text
 from synergy.cli.reporter import QUIET_S, Reporter
@@ -21,7 +22,6 @@ from synergy.cli.row_tables import (
 from synergy.cli.tables import Table, rendered
 from synergy.records import (
     Attempt,
-    Certainty,
     Chance,
     ComparedRow,
     ComparisonsFile,
@@ -29,11 +29,8 @@ from synergy.records import (
     FrontierEntry,
     FrontierFile,
     PairBlocks,
-    PairShares,
-    RepeatCell,
     Row,
     TreeFile,
-    TreeShare,
 )
 from synergy.synthesis import ARTable, Cell
 from synergy.tree import SharingTree

@@ -11,7 +11,7 @@ from small_corpora import gender_rows, write_csv, write_manifest
 
 from synergy import limits
 from synergy.datasets import manifest
-from synergy.datasets.base import Corpus, finite_number
+from synergy.datasets.base import Corpus
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.errors import DataError
 from synergy.wording import LONGEST_LINE, LONGEST_QUOTE
@@ -96,14 +96,3 @@ def test_segments_have_the_same_bounds(tmp_path: Path) -> None:
     write_csv(folder / "segments.csv", [{**segment, "end_s": 0.1, "path": "x" * 5000}])
     with pytest.raises(DataError, match=r"segments.csv line 2: x{59}… is not in manifest.csv"):
         load(folder)
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        *(("1", 1.0), ("-0.5", -0.5), (".5", 0.5), ("1.", 1.0), ("1e-3", 0.001), ("007", 7.0)),
-        *((text, None) for text in ("", "1_0", "nan", "inf", "1e999", " 1", "0x1", "\uff11")),
-    ],
-)
-def test_a_cell_is_a_decimal_number_or_none(text: str, number: float | None) -> None:
-    assert finite_number(text) == number

@@ -225,7 +225,7 @@ def test_text_is_escaped():
     name = "<b>&\"'\x00\x1b"
     text = task_graph_svg([name, "b"], [(name, "b")], [3], 8)
     assert "<b>" not in text
-    assert parse(text).find("./g[@class='nodes']/text").text == "<b>&\"'\ufffd\ufffd"  # pyright: ignore[reportOptionalMemberAccess]
+    assert parse(text).find("./g[@class='nodes']/text").text == "<b>&\"'\\x00\\x1b"  # pyright: ignore[reportOptionalMemberAccess]
 
 
 @given(st.floats(0, 200))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_tables import ar_tables, paper_table
 
+from synergy import limits
 from synergy.errors import TableError
 from synergy.synthesis import ARTable, Cell
 
@@ -18,7 +23,7 @@ WIDE = "task_a,task_b,ar_4_pct,ar_5_pct\n"
 
 @given(ar_tables(at_most=4, depths=(1, 8), exotic=True), st.data())
 def test_the_long_layout_has_an_inverse(tmp_path_factory, table, data):
-    ends = st.floats(0, allow_infinity=False, allow_nan=False)
+    ends = st.floats(0, limits.AR)
     cells = []
     for cell in table.cells:
         kind = data.draw(st.sampled_from(["as it is", "skipped", "with interval"]))
@@ -131,9 +136,31 @@ BAD_FILES = {
     "column twice": (LONG.strip() + ",ar_pct\na,b,4,1.0,2.0\n", "line 1: .* found ar_pct again"),
     "no number": (LONG + "a,b,4,little\n", "line 2: expected a number as ar_pct, found 'little'"),
     "decimal comma": (LONG + 'a,b,4,"2,3"\n', "line 2: .* found '2,3'"),
-    "NaN": (LONG + "a,b,4,nan\n", "line 2: .* at least 0 percent, found nan"),
-    "negative": (LONG + "a,b,4,-0.5\n", "line 2: .* at least 0 percent, found -0.5"),
-    "infinite": (LONG + "a,b,4,1e999\n", "line 2: .* at least 0 percent, found inf"),
+    "NaN": (LONG + "a,b,4,nan\n", "line 2: expected a number as ar_pct, found 'nan'"),
+    "negative": (LONG + "a,b,4,-0.5\n", "line 2: .* of 0 to 1,000,000 percent, found -0.5"),
+    "infinite": (LONG + "a,b,4,1e999\n", "line 2: expected a number as ar_pct, found '1e999'"),
+    "huge": (LONG + "a,b,4,1e300\n", r"line 2: .* of 0 to 1,000,000 percent, found 1e\+300"),
+    "underscore": (LONG + "a,b,4,1_0\n", "line 2: expected a number as ar_pct, found '1_0'"),
+    "other digits": (LONG + "a,b,4,\u0663\n", "line 2: expected a number .* found '\u0663'"),
+    "hexadecimal": (LONG + "a,b,4,0x1\n", "line 2: expected a number as ar_pct, found '0x1'"),
+    "deep": (LONG + "a,b,1001,1\n", "line 2: expected a shared depth of at most 1000, found 1001"),
+    "depth of other digits": (LONG + "a,b,\u0663,1\n", "line 2: expected a whole number as share"),
+    "depth of many digits": (LONG + f"a,b,{'1' * 5000},1\n", "line 2: expected a whole number"),
+    "wide depth of many digits": (
+        f"task_a,task_b,ar_{'1' * 5000}_pct\na,b,1\n",
+        r"line 1: expected a column such as ar_4_pct, found 'ar_1+\.\.\.",
+    ),
+    "wide depth of other digits": ("task_a,task_b,ar_\u0663_pct\na,b,1\n", "line 1: .* ar_4_pct"),
+    "name too long": (LONG + f"{'a' * 65},b,4,1\n", "line 2: task 'a+.* at most 64 characters"),
+    "name with markup": (
+        LONG + "<b>,b,4,1\n",
+        "line 2: task '<b>': expected a letter.*; rename it",
+    ),
+    "name that a terminal obeys": (
+        LONG + "a\x1b[31m,b,4,1\n",
+        "line 2: task .* expected a name of printable",
+    ),
+    "names alike": (LONG + "a-b,a_b,4,1\n", "differ in more than - and _, found a-b, a_b"),
     "empty AR": (LONG + "a,b,4,\n", "line 2: expected an AR in percent, found none"),
     "empty wide AR": (WIDE + "a,b,1.0,\n", "line 2: .* found none; .* with a line for each cell"),
     "depth no number": (LONG + "a,b,4.5,1.0\n", "line 2: .* as shared_depth, found '4.5'"),
@@ -200,19 +227,94 @@ def test_files_that_are_no_text(tmp_path):
         ARTable.from_csv(tmp_path / "table.xlsx")
 
 
+@pytest.mark.parametrize("kind", ["a FIFO", "a device", "a folder"])
+def test_what_is_no_file_is_not_read(tmp_path, kind):
+    path = {"a FIFO": tmp_path / "fifo", "a device": Path("/dev/zero"), "a folder": tmp_path}[kind]
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(TableError, match=f"expected a regular file, found {kind}"):
+        ARTable.from_csv(path)
+
+
+LARGE = {
+    "no complete pair": (
+        lambda: LONG + "".join(f"a{n},b{n},4,1\n" for n in range(3000)),
+        "expected at most 100,000 cells, found 6000 tasks at 1 depth, which have 17,997,000",
+    ),
+    "many tasks": (
+        lambda: LONG + "".join(f"t{n},t{m},1,1\n" for n in range(101) for m in range(n)),
+        "expected at most 100 tasks, found 101",
+    ),
+    "many gaps": (
+        lambda: LONG + "".join(f"t0,t{n},4,1\n" for n in range(1, 100)),
+        "4851 problems\n.*pair t1-t2: .* no row of this pair",
+    ),
+    "many cells": (
+        lambda: LONG + "a,b,4,1\n" * 100_001,
+        "line 100002: expected at most 100,000 cells, found more",
+    ),
+    "many lines": (lambda: LONG + "\n" * 200_001, "at most 200,000 lines, found more"),
+    "many columns": (
+        lambda: "task_a,task_b" + "".join(f",ar_{n}_pct" for n in range(200_000)),
+        "line 1: expected at most 2,000 columns, found 200,002",
+    ),
+    "one column many times": (
+        lambda: "task_a,task_b" + ",ar_4_pct" * 1900,
+        "line 1: expected every column once, found ar_4_pct again",
+    ),
+    "a long value": (lambda: LONG + f"a,b,4,{'9' * 100_000}x", r"found '9+\.\.\.9+x'; correct it$"),
+    "a long header": (lambda: "x" * 100_000, r"in 'x+\.\.\.x+'; add"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_the_problems_of_a_large_file_are_counted_and_not_listed(tmp_path, name):
+    text, words = LARGE[name]
+    path = tmp_path / "t.csv"
+    path.write_text(text())
+    with pytest.raises(TableError, match=words) as caught:
+        ARTable.from_csv(path)
+    assert len(str(caught.value).splitlines()) <= 22
+
+
+def test_a_table_of_forty_tasks_is_read(tmp_path):
+    names = [f"task-{n}" for n in range(40)]
+    cells = [
+        Cell(a, b, depth, (n * depth) % 97 / 10)
+        for n, (a, b) in enumerate(itertools.combinations(names, 2))
+        for depth in range(1, 9)
+    ]
+    table = ARTable.from_cells(cells)
+    table.to_csv(tmp_path / "t.csv")
+    assert ARTable.from_csv(tmp_path / "t.csv") == table
+
+
+@given(
+    st.lists(st.lists(st.text('ab,4_1.e\n" \ud800\u0663', max_size=6), max_size=6), max_size=6),
+    st.sampled_from([LONG, WIDE, "", "\ufeff" + LONG]),
+)
+def test_any_text_is_a_table_or_refused(tmp_path_factory, rows, header):
+    path = tmp_path_factory.mktemp("table") / "t.csv"
+    text = header + "\n".join(map(",".join, rows))
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with suppress(TableError):
+        table = ARTable.from_csv(path)
+        table.to_csv(path)
+        assert ARTable.from_csv(path) == table
+
+
 def test_all_problems_of_a_file_at_once(tmp_path):
     path = tmp_path / "ar_table.csv"
     path.write_text(LONG + "a,b,4,nan\na,c,4,much\na,c,x,1\na,a,4,1\nd,a,4,-1\n")
     with pytest.raises(TableError) as caught:
         ARTable.from_csv(path)
     first, *problems = str(caught.value).splitlines()
-    assert first == f"{path}: 8 problems:"
+    assert first == f"{path}: 8 problems"
     for words in (
-        "line 2: expected a finite AR",
+        "line 2: expected a number as ar_pct, found 'nan'",
         "line 3: expected a number as ar_pct, found 'much'",
         "line 4: expected a whole number as shared_depth, found 'x'",
         "line 5: expected two different tasks",
-        "line 6: expected a finite AR",
+        "line 6: expected an AR of 0 to",
         "pair b-c",
         "pair b-d",
         "pair c-d",
@@ -226,5 +328,5 @@ def test_very_many_problems_are_counted(tmp_path):
     with pytest.raises(TableError) as caught:
         ARTable.from_csv(path)
     assert "100 problems" in str(caught.value)
-    assert str(caught.value).endswith("- and 80 more")
+    assert str(caught.value).endswith("\n  and 80 more")
     assert len(str(caught.value).splitlines()) == 22

@@ -133,7 +133,7 @@ def test_skipped_cells_never_pass_but_may_be_hoped_for(values, certain, hoped):
 
 @pytest.mark.parametrize("max_ar", [-0.1, math.nan, math.inf])
 def test_impossible_thresholds(max_ar):
-    with pytest.raises(ConfigError, match="finite percentage of at least 0"):
+    with pytest.raises(ConfigError, match="a largest AR of 0 to 1,000,000 percent"):
         Question(max_ar)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -215,9 +216,9 @@ def test_names_that_differ_in_dashes_only_are_refused():
         (Branch((1, 4), ("a", "b"), (leaf("a", 5, 8), leaf("b", 6, 8))), 8, "start at 5"),
         (Branch((1, 4), ("a", "b"), (leaf("a", 5, 8), leaf("b", 5, 9))), 8, "block 9"),
         (Branch((1, 4), ("a", "a"), (leaf("a", 5, 8), leaf("a", 5, 8))), 8, "every task once"),
-        (leaf("1st", 1, 8), 8, "task name '1st'"),
-        (leaf("two words", 1, 8), 8, "task name 'two words'"),
-        (leaf("", 1, 8), 8, "task name ''"),
+        (leaf("1st", 1, 8), 8, "task '1st': expected a letter"),
+        (leaf("two words", 1, 8), 8, "task 'two words': expected a letter"),
+        (leaf("", 1, 8), 8, "task '': expected a name"),
     ],
 )
 def test_invalid_branches(root, depth, words):
@@ -240,6 +241,11 @@ def test_invalid_branches(root, depth, words):
         ("{gc,ac}", "shared depth of the group, found 'the end'"),
         ("{gc,ac}8", "shared depth of the group, found '8'"),
         ("{gc,ac}@-1", "shared depth of the group, found '@'"),
+        ("{gc,ac}@\u0663", "shared depth of the group, found '@'"),
+        ("{gc,ac}@1_0", "the end, found '_'"),
+        (f"{{gc,ac}}@{'1' * 5000}", "shared depth of the group, found '@111"),
+        (f"{'a' * 65}", "task 'aaa.* expected a name of at most 64 characters, found 65"),
+        ("gc\ud800", r"the end, found '.ud800'"),
         ("{gc,ac}@9", "block 9, expected 8"),
         ("{{gc,ac}@4,scr}@6", r"start at 7 .* found 7\.\.4"),
         ("{gc,gc}@4", "every task once"),
@@ -274,12 +280,76 @@ def test_invalid_json(data):
         SharingTree.from_json(data)
 
 
-def test_json_that_is_nested_too_deeply():
+@pytest.mark.parametrize("levels", [101, 600, 5000])
+def test_what_is_nested_too_deeply_is_refused_before_anything_recurs(levels):
     node = {"blocks": None, "tasks": ["gc"], "children": []}
-    for _ in range(5000):
+    for _ in range(levels):
         node = {"blocks": None, "tasks": ["gc"], "children": [node]}
+    for read in (
+        lambda: SharingTree.from_json({"depth": 8, "root": node}),
+        lambda: SharingTree.parse("{" * levels + "gc" + "}@0" * levels, 8),
+    ):
+        with pytest.raises(TreeError, match="at most 100 branches inside each other"):
+            read()
+
+
+def test_a_tree_that_is_made_here_keeps_the_same_bounds():
+    branch = Branch(None, ("gc",))
+    for _ in range(100):
+        branch = Branch(None, ("gc",), (branch,))
     with pytest.raises(TreeError, match="at most 100 branches inside each other"):
-        SharingTree.from_json({"depth": 8, "root": node})
+        SharingTree(branch, 8)
+    with pytest.raises(TreeError, match="at most 100 tasks, found 101"):
+        SharingTree.flat([f"t{n}" for n in range(101)], 4, 8)
+    for depth in (1001, 10**5000):
+        with pytest.raises(TreeError, match="at least one block and at most 1000, found"):
+            SharingTree.single("gc", depth)
+
+
+def test_twenty_thousand_tasks_are_counted_and_not_listed():
+    names = [f"t{n}" for n in range(20_000)]
+    leaves = [{"blocks": [5, 8], "tasks": [name], "children": []} for name in names]
+    root = {"blocks": [1, 4], "tasks": names, "children": leaves}
+    for read in (
+        lambda: SharingTree.from_json({"depth": 8, "root": root}),
+        lambda: SharingTree.parse(f"{{{','.join(names)}}}@4", 8),
+    ):
+        with pytest.raises(TreeError, match="at most 100 tasks, found 20,000") as caught:
+            read()
+        assert len(str(caught.value)) < 200
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=5), inside),
+    max_leaves=8,
+)
+
+
+@given(sharing_trees(at_most=4), JSON | st.just(10**5000) | st.just("\ud800" * 500), st.data())
+def test_any_value_at_any_place_of_the_json_is_a_tree_or_refused(tree, value, data):
+    form = tree.to_json()
+    places = [(form, "depth"), (form, "root")]
+    nodes = [form["root"]]
+    while nodes:
+        node = nodes.pop()
+        places += [(node, key) for key in node]
+        places += [(node["tasks"], n) for n in range(len(node["tasks"]))]
+        places += [(node["blocks"], n) for n in range(2) if node["blocks"]]
+        places += [(node["children"], n) for n in range(len(node["children"]))]
+        nodes += node["children"]
+    inside, key = data.draw(st.sampled_from(places))
+    inside[key] = value
+    with suppress(TreeError):
+        read = SharingTree.from_json(form)
+        assert SharingTree.from_json(read.to_json()) == read
+
+
+@given(st.text("{}@,019abgc-_ \n\u0663\ud800", max_size=30), st.integers(1, 9))
+def test_any_text_as_notation_is_a_tree_or_refused(text, depth):
+    with suppress(TreeError):
+        tree = SharingTree.parse(text, depth)
+        assert SharingTree.parse(tree.notation(), depth) == tree
 
 
 def test_wrong_questions():

@@ -10,7 +10,8 @@ from synergy.cli.tables import Table, in_full, in_millions, rendered
 from synergy.wording import REPORTED, counted, skipped_caveat
 
 if TYPE_CHECKING:
-    from synergy.records import Certainty, FrontierFile, TreeFile
+    from synergy.certainty import Certainty
+    from synergy.records import FrontierFile, TreeFile
     from synergy.synthesis.ar_table import ARTable
     from synergy.synthesis.cells import Cell
 
@@ -89,7 +90,8 @@ def frontier_table(found: FrontierFile) -> Table:
         cells += [in_millions(macs), f"{row.predicted_ar_pct:.2f}"]
         if measured:
             own = row.measured
-            cells += [f"{own.ar_pct[split]:.1f}" if own else None for split in REPORTED]
+            ars = [own.ar_pct.get(split) if own else None for split in REPORTED]
+            cells += [None if ar is None else f"{ar:.1f}" for ar in ars]
         rows.append(cells)
     return Table("Trees of all thresholds", columns, rows, words=(1,))
 

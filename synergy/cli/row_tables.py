@@ -34,8 +34,9 @@ def score_table(
     for split in REPORTED:
         lines += [None] if lines else []
         for row in rows:
-            means, each = row.mean_scores[split], row.scores.get(split, {})
-            scores = [_score([means[task]] if sizes else each[task]) for task in tasks]
+            means, each = row.mean_scores.get(split, {}), row.scores.get(split, {})
+            known = {task: (mean,) for task, mean in means.items()} if sizes else each
+            scores = [_score(known.get(task, ())) for task in tasks]
             params = [row.params] if sizes else []
             lines.append([row.name, split, *scores, _reduction(row, split, intervals), *params])
     columns = ["model", "split", *tasks, "AR %", *(["params"] if sizes else [])]
@@ -55,7 +56,7 @@ def attempts_table(attempts: Sequence[Attempt]) -> Table:
         then = "keeps the threshold" if attempt.keeps else "-"
         if attempt.lowered:
             then = "{}, {} share at most {}".format(*attempt.lowered)
-        ar = f"{attempt.ar_pct['valid']:.1f}"
+        ar = f"{attempt.ar_pct['valid']:.1f}" if "valid" in attempt.ar_pct else None
         lines.append([number, attempt.notation, attempt.params, ar, then])
     columns = ["attempt", "tree", "params", "AR % valid", "then"]
     return Table("Attempts", columns, lines, words=(0, 1, 4))
@@ -99,15 +100,21 @@ def cost_table(rows: Sequence[ComparedRow]) -> Table:
     return Table("Costs", [*columns, "tree"], lines, words=(0, -1))
 
 
-def _score(values: Sequence[float]) -> str:
+def _score(values: Sequence[float]) -> str | None:
     """Mean over the seeds, with their standard deviation where there are several."""
+    if not values:
+        return None
     mean = f"{100 * fmean(values):.1f}"
     return mean if len(values) < 2 else f"{mean}±{100 * stdev(values):.1f}"
 
 
-def _reduction(row: Row, split: Split, interval: bool = False) -> str:
+def _reduction(row: Row, split: Split, interval: bool = False) -> str | None:
+    if split not in row.ar_pct:
+        return None
     ar = f"{row.ar_pct[split]:.1f}"
-    return f"{ar} [{row.ar_low[split]:.1f}, {row.ar_high[split]:.1f}]" if interval else ar
+    if not interval or not (split in row.ar_low and split in row.ar_high):
+        return ar
+    return f"{ar} [{row.ar_low[split]:.1f}, {row.ar_high[split]:.1f}]"
 
 
 def _difference(lies: Difference | None) -> str | None:

@@ -75,8 +75,15 @@ def _write_tree(found: Found, table: PairTable, options: Options) -> None:
 def _write_frontier(found: FrontierFile, options: Options) -> None:
     whole = all(row.params is not None for row in found.frontier)
     if options.json:
-        write(document({"frontier": found.to_json()["frontier"], "decoders_counted": whole}))
+        told = found.to_json()
+        known = {"frontier": told["frontier"], "left_out": told["left_out"]}
+        write(document({**known, "decoders_counted": whole}))
         return
     write(rendered(frontier_table(found)))
+    if found.left_out:
+        say(
+            f"note: {found.left_out:,} thresholds were left out to save time; between two trees "
+            "there may be others"
+        )
     if not whole:
         say("note: sizes are of the encoder; with a --config that has all classes, of the network")

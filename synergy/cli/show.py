@@ -58,7 +58,7 @@ def state_text(state: State) -> str:
     if summary is not None:
         if not state.is_tree_trained:
             parts.append("the tree is not trained yet; the scores below are of an earlier one")
-        tasks = summary.tasks or tuple(summary.rows[0].mean_scores["valid"])
+        tasks = summary.tasks or tuple(summary.rows[0].mean_scores.get("valid", ()))
         parts.append(rendered(score_table(summary.rows, tasks, sizes=True)))
         parts += [f"note: {summary.shortfall}"] if summary.shortfall else []
     elif tree is not None:

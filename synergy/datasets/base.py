@@ -6,8 +6,6 @@ tasks, `feature_store` its audio into features.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +14,6 @@ from synergy.wording import Split
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done and of all files."""
-
-
-_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
-
-
-def finite_number(text: str) -> float | None:
-    """The decimal number that a cell of a table holds, or None."""
-    number = float(text) if _NUMBER.fullmatch(text) else math.nan
-    return number if math.isfinite(number) else None
 
 
 @dataclass(frozen=True, slots=True)

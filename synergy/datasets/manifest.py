@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from synergy import limits
-from synergy.datasets.base import Clip, Corpus, Progress, Segment, finite_number
+from synergy.datasets.base import Clip, Corpus, Progress, Segment
 from synergy.datasets.content import (
     FileFacts,
     Folder,
@@ -27,6 +27,7 @@ from synergy.datasets.content import (
 from synergy.errors import DataError
 from synergy.files import StrictModel, UnfitFileError, read_text, shortly
 from synergy.names import label_problem
+from synergy.quantities import decimal_number
 from synergy.wording import SPLITS, Split, counted, did_you_mean, quoted, short_list, shown
 
 _NOT_LABELS = frozenset({"path", "split", "speaker", "duration_s", "licence"})
@@ -142,7 +143,7 @@ def _clips(
             continue
         path, problem = safe_path(folder, row["path"])
         split = _SPLIT_NAMES.get(row["split"].lower())
-        duration_s = finite_number(row["duration_s"]) if row["duration_s"] else 0.0
+        duration_s = decimal_number(row["duration_s"]) if row["duration_s"] else 0.0
         if problem:
             problems.append(f"{where}: {problem}")
         if path in clips:
@@ -185,7 +186,7 @@ def _with_segments(
     segments: dict[str, set[Segment]] = {}
     for where, row in rows:
         path = str(PurePosixPath(row["path"]))
-        start_s, end_s = finite_number(row["start_s"]), finite_number(row["end_s"])
+        start_s, end_s = decimal_number(row["start_s"]), decimal_number(row["end_s"])
         if path not in clips:
             if path not in listed:
                 problems.append(f"{where}: {shown(row['path'])} is not in manifest.csv")

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from synergy.errors import WorkspaceError
 from synergy.records import Scores
 from synergy.running.session import Results
 from synergy.synthesis import accuracy_reduction
 from synergy.trials.record import TrialResult
 from synergy.trials.trial import Trial
-from synergy.wording import REPORTED
+from synergy.wording import REPORTED, shown
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,16 @@ class Outcome:
         return {split: {t: fmean(v) for t, v in by.items()} for split, by in self.scores.items()}
 
     def scored(self, split: str, task: str) -> dict[int, float]:
-        """Score of each seed."""
-        return {seed: run.scores[split][task] for seed, run in self.runs[task].items()}
+        """Score of each seed; a WorkspaceError is raised if a training does not tell it."""
+        found: dict[int, float] = {}
+        for seed, run in self.runs[task].items():
+            if (score := run.scores.get(split, {}).get(task)) is None:
+                raise WorkspaceError(
+                    f"expected a score of {task} on {split} in the training {shown(run.digest)}, "
+                    "found none; delete its folder in `trials` to train it again"
+                )
+            found[seed] = score
+        return found
 
     def mean(self, split: str, task: str, seeds: Collection[int] = ()) -> float:
         """Mean score over the seeds, or over those of them that are in ``seeds`` if any is."""

@@ -1,8 +1,8 @@
 """The numbers of a report as one HTML page that needs nothing else.
 
-Every text of the workspace is escaped, by the template or by the SVG serialiser; the content
-security policy lets only the page's own script and styles run, by their hashes, and fetches
-nothing.
+Every text of the workspace is made printable and escaped, by the template or by the SVG
+serialiser; the content security policy lets only the page's own script and styles run, by their
+hashes, and fetches nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -25,9 +26,12 @@ from synergy.report.graphics.ramp import ar_class, class_names
 from synergy.report.graphics.tree_drawing import tree_svg
 from synergy.report.numbers import Numbers
 from synergy.tree import SharingTree
-from synergy.wording import SPLIT_NAMES
+from synergy.wording import SPLIT_NAMES, printable
 
 _FOLDER = Path(__file__).with_name("templates")
+# Of what would make a page that no browser shows: blocks in drawings of trees, tasks of the graph,
+# models in the drawing of all.
+_MOST_BARS, _MOST_NODES, _MOST_POINTS = 60_000, 40, 100
 _WIDE, _NARROW = (860, 460), (340, 380)  # pixels, of the frontier; narrow on a phone
 
 
@@ -36,40 +40,65 @@ def render(numbers: Numbers, name: str) -> str:
     sizes, tables = numbers.sizes, numbers.tables
     order = tables[0].tasks if tables else numbers.tasks
 
+    room = _MOST_BARS
+
     def drawn(tree: SharingTree, tasks: Sequence[str] = order) -> Markup:
+        nonlocal room
+        room -= len(tree.tasks) + sum(len(branch.block_numbers) for branch in tree.branches())
+        if room < 0:
+            return Markup('<p class="note">{}: too large to be drawn here</p>').format(
+                tree.notation(tasks)
+            )
         return Markup(tree_svg(tree, tasks, sizes.blocks, sizes.heads))
 
-    def curves_of(curves: Sequence[Curve], task: str) -> Markup:
-        return Markup(curves_svg(f"Validation score of {task}", curves))
+    style = (_FOLDER / "report.css").read_text(encoding="utf-8")
+    script = (_FOLDER / "report.js").read_text(encoding="utf-8")
+    measured = _measured(numbers)
+    return (
+        _templates()
+        .get_template("report.html.jinja")
+        .render(
+            dict(numbers),
+            name=name,
+            drawn=drawn,
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+            data=_data(numbers),
+            graph=_graph(numbers),
+            frontier_drawings=_frontier(numbers, measured),
+            legend=legend_of(measured),
+        )
+    )
 
+
+@cache
+def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
+        finalize=_safe,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {**phrases.FILTERS, "drawn": drawn, "curves_of": curves_of}
+    environment.filters |= {**phrases.FILTERS, "curves_of": _curves_of}
     environment.globals |= {
         "ar_class": ar_class,
         "ar_classes": class_names(),
         "interval_of": phrases.interval,
         "split_names": SPLIT_NAMES,
     }
-    style = (_FOLDER / "report.css").read_text(encoding="utf-8")
-    script = (_FOLDER / "report.js").read_text(encoding="utf-8")
-    measured = _measured(numbers)
-    return environment.get_template("report.html.jinja").render(
-        dict(numbers),
-        name=name,
-        style=Markup(style),
-        script=Markup(script),
-        policy=_policy(style, script),
-        data=_data(numbers),
-        graph=_graph(numbers),
-        frontier_drawings=_frontier(numbers, measured),
-        legend=legend_of(measured),
-    )
+    return environment
+
+
+def _curves_of(curves: Sequence[Curve], task: str) -> Markup:
+    return Markup(curves_svg(f"Validation score of {task}", curves))
+
+
+def _safe(value: object) -> object:
+    """What a template is about to escape; markup was made of such before."""
+    return printable(value) if type(value) is str else value
 
 
 def _policy(style: str, script: str) -> str:
@@ -110,7 +139,7 @@ def _data(numbers: Numbers) -> Markup:
 def _graph(numbers: Numbers) -> Markup:
     """The task graph of the run, or else the first of the table; empty where there is none."""
     trees, final = numbers.trees, numbers.final
-    if trees is None:
+    if trees is None or len(numbers.tables[0].tasks) > _MOST_NODES:
         return Markup()
     table, weights = numbers.tables[0], trees.stops[trees.start].weights
     if final and len(final.weights) == len(weights):
@@ -132,4 +161,5 @@ def _measured(numbers: Numbers) -> list[Row]:
     shown = [*reversed(numbers.rows), *numbers.frontier]
     # What the comparison measured again under the same name is one point.
     names = {row.name for row in shown}
-    return shown + [row for row in numbers.comparisons if row.name not in names]
+    compared = [row for row in numbers.comparisons if row.name not in names]
+    return [*shown, *compared][:_MOST_POINTS]

@@ -34,7 +34,8 @@ class CellNumbers(StrictModel):
     """A cell of an AR table, with validation scores by task: alone and together.
 
     It passes the threshold of the run, is the weight of its pair, or is what the tree of the run
-    shares between the two. ``curves`` are empty where no training is known.
+    shares between the two. ``curves`` are empty where no training is known, and None where they
+    are left out because there are very many cells.
     """
 
     task_a: str
@@ -52,16 +53,17 @@ class CellNumbers(StrictModel):
     passes: bool
     is_weight: bool
     in_tree: bool
-    curves: Curves = Field(exclude=True)
+    curves: Curves | None = Field(exclude=True)
 
 
 class TableNumbers(StrictModel):
-    """An AR table; ``cells`` pair by pair, then by depth."""
+    """An AR table; ``cells`` pair by pair, then by depth, of the first ``shown`` pairs."""
 
     kind: TableKind
     tasks: tuple[str, ...]
     depths: tuple[int, ...]
     pairs: tuple[tuple[str, str], ...]
+    shown: int
     seeds: tuple[int, ...]
     cells: tuple[CellNumbers, ...]
 
@@ -129,6 +131,7 @@ class Provenance(StrictModel):
     notes: tuple[str, ...]
     trainings: dict[str, int]
     training_s: float
+    damaged: tuple[str, ...]
     config: str
 
 

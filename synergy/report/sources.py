@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from synergy.errors import ConfigError, ModelError, TreeError, WorkspaceError
 from synergy.extensions import IMPORTS
+from synergy.files import UnfitFileError, read_text
 from synergy.records import ComparisonsFile, FrontierFile, SummaryFile, TreeFile
 from synergy.synthesis.question import TableKind
 from synergy.tree import SharingTree
 from synergy.trials.record import TrialRecord, TrialResult
+from synergy.wording import cut
 from synergy.workspace import Workspace
 
 if TYPE_CHECKING:  # both import torch
@@ -41,7 +43,9 @@ class Sources:
     Attributes
     ----------
     trainings : dict of digest to Training
-        All that are finished.
+        All that are finished and intact.
+    damaged : tuple of str
+        Digests of finished ones that are not intact.
     config : RunConfig, or None
         The last command's settings; as text in ``config_text``.
     spec : Spec, or None
@@ -62,17 +66,18 @@ class Sources:
         self.folder, self.store = workspace.folder, workspace.trials
         self.config: RunConfig | None = None
         self.config_text = ""
-        if workspace.config.is_file():
+        if workspace.config.exists():
             workspace.check_config()
             with _naming_the_way_out(workspace.config, "baseline"):
+                self.config_text = "\n".join(read_text(workspace.config).splitlines())
                 self.config = load_config(workspace.config, imports=False)
-            self.config_text = workspace.config.read_text(encoding="utf-8")
         self.spec: Spec | None = None
         spec_file = workspace.model / "spec.json"
-        if spec_file.is_file():
+        if spec_file.exists():
             with _naming_the_way_out(spec_file, "synthesize"):
                 self.spec = read_spec(spec_file)
         self.trainings = {digest: self._training(digest) for digest in self.store.done()}
+        self.damaged = tuple(d for d in self.store.finished() if d not in self.trainings)
         self.tables = workspace.tables()
         self.tree = TreeFile.read(workspace.tree)
         self.summary = SummaryFile.read(workspace.summary)
@@ -101,10 +106,11 @@ class Sources:
 def _naming_the_way_out(file: Path, command: str) -> Iterator[None]:
     try:
         yield
-    except (ConfigError, ModelError, TreeError) as error:
-        problem = str(error).removeprefix(f"{file}: ")
+    except (ConfigError, ModelError, OSError, TreeError, UnfitFileError) as error:
+        problem = " ".join(str(error).removeprefix(f"{file}: ").split())
         if IMPORTS in problem:  # it names a class of somebody else
             raise WorkspaceError(f"{file}: {problem}") from error
         raise WorkspaceError(
-            f"{file} is damaged ({problem}); run `synergy {command}` again to write it anew"
+            f"{file} is damaged ({cut(problem, 200)}); run `synergy {command}` again to write it "
+            "anew"
         ) from error

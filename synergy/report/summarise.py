@@ -28,6 +28,10 @@ from synergy.wording import REPORTED
 from synergy.workspace import PairTable, Workspace
 
 _TRAININGS = ("one task", "a pair", "more tasks")
+_OF_CELL = frozenset(CellNumbers.model_fields)
+# Of what would make a page that no browser shows.
+_MOST_CELLS = 16_000
+_MOST_CURVES = 500  # cells whose trainings are drawn
 
 
 def summarise(workspace: Workspace) -> Numbers:
@@ -155,28 +159,38 @@ def _table(
     table, tree = found.table, sources.tree.tree if sources.tree else None
     assert found.kind is not None  # those of a workspace have one
     weights = {} if max_ar is None else weights_of(table, max_ar)
+    shown = _MOST_CELLS // len(table.depths)
     cells: list[CellNumbers] = []
-    shown = CellNumbers.model_fields
-    for cell in table.cells:
+    for cell in table.cells[: shown * len(table.depths)]:
         pair = cell.task_a, cell.task_b
         shared = tree.shared_depth(*pair) if tree and set(pair) <= set(tree.tasks) else 0
-        known = sources.trainings.keys() & set(cell.trials)
+        told = {name: value for name, value in vars(cell).items() if name in _OF_CELL}
         cells.append(
             CellNumbers(
-                **{name: value for name, value in vars(cell).items() if name in shown},
+                **told,
                 single=dict(zip(pair, (cell.single_a, cell.single_b), strict=True)),
                 multi=dict(zip(pair, (cell.multi_a, cell.multi_b), strict=True)),
                 passes=max_ar is not None and cell.passes(max_ar),
                 is_weight=weights.get(pair, 0) == cell.shared_depth,
                 in_tree=shared == cell.shared_depth,
-                curves=trainings.curves(cell.trials, pair) if known else {},
+                curves={},
             )
         )
+    # what the tree rests on comes first
+    order = sorted(range(len(cells)), key=lambda n: (not cells[n].in_tree, not cells[n].is_weight))
+    known = [n for n in order if sources.trainings.keys() & set(table.cells[n].trials)]
+    for n in known[:_MOST_CURVES]:
+        pair = cells[n].task_a, cells[n].task_b
+        curves = trainings.curves(table.cells[n].trials, pair)
+        cells[n] = cells[n].model_copy(update={"curves": curves})
+    for n in known[_MOST_CURVES:]:
+        cells[n] = cells[n].model_copy(update={"curves": None})
     return TableNumbers(
         kind=found.kind,
         tasks=table.tasks,
         depths=table.depths,
         pairs=tuple(table.pairs()),
+        shown=min(shown, len(table.pairs())),
         seeds=tuple(sorted({cell.seeds for cell in table.cells if cell.status == "measured"})),
         cells=tuple(cells),
     )
@@ -186,7 +200,7 @@ def _baselines(trainings: Trainings) -> tuple[Baseline, ...]:
     found: list[Baseline] = []
     for task, trained in trainings.singles.items():
         results = [each.result.scores for each in trained]
-        scores = {s: [by[s][task] for by in results if s in by] for s in REPORTED}
+        scores = {s: [by[s][task] for by in results if task in by.get(s, ())] for s in REPORTED}
         found.append(
             Baseline(
                 task=task,
@@ -219,6 +233,7 @@ def _provenance(sources: Sources) -> Provenance:
         notes=summary.notes if summary else (),
         trainings={name: counts[tasks] for tasks, name in enumerate(_TRAININGS, 1)},
         training_s=sum(each.result.seconds for each in trained),
+        damaged=sources.damaged,
         config=sources.config_text,
     )
 

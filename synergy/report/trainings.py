@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from synergy import limits
 from synergy.report.graphics.curves import Curve
 from synergy.report.sources import Sources, Training
 
 _MOST_POINTS = 60  # of one curve
+_MOST_CURVES = 12  # of a kind, in one drawing
 
 Curves = dict[str, tuple[Curve, ...]]
 """Validation scores by task: those alone, then those of a shared model."""
@@ -42,7 +44,7 @@ class Trainings:
             if found := alone or self._configured(task):
                 self.singles[task] = found
         self._alone = {
-            task: [self._curve(each, task, "single") for each in found]
+            task: [self._curve(each, task, "single") for each in found[:_MOST_CURVES]]
             for task, found in self.singles.items()
         }
 
@@ -51,7 +53,7 @@ class Trainings:
         found: Curves = {}
         together = [each for each in self._named(digests) if len(each.tree.tasks) > 1]
         for task in tasks:
-            shared = [each for each in together if task in each.tree.tasks]
+            shared = [each for each in together if task in each.tree.tasks][:_MOST_CURVES]
             lines = (*self._alone.get(task, ()), *(self._curve(t, task, "shared") for t in shared))
             if drawn := tuple(curve for curve in lines if curve.places):
                 found[task] = drawn
@@ -92,13 +94,19 @@ class Trainings:
     def _curve(self, training: Training, task: str, kind: str) -> Curve:
         """Validation score of a task over the epochs of a training, in percent."""
         history = self._sources.store.history(training.digest)
-        column = f"{task}_score"
-        rows = [(row["step"], row[column]) for row in history if {"step", column} <= row.keys()]
+        epoch = training.trial.training.get("steps_per_epoch")
+        if not isinstance(epoch, int) or epoch < 1:
+            return Curve(kind, ())
+        rows = [
+            (step, score)
+            for row in history
+            if 0 <= (step := row.get("step", -1)) <= limits.COUNT
+            and 0 <= (score := row.get(f"{task}_score", -1)) <= limits.SCORE
+        ]
         best = [n for n, (step, _) in enumerate(rows) if step == training.result.best_step]
         kept = {0, len(rows) - 1, *best}
         stride = max(1, math.ceil(len(rows) / _MOST_POINTS))
         places = [n for n in range(len(rows)) if n % stride == 0 or n in kept]
-        epoch = training.trial.training["steps_per_epoch"]
         return Curve(
             kind,
             tuple((round(rows[n][0] / epoch, 3), round(100 * rows[n][1], 3)) for n in places),

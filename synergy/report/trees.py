@@ -9,17 +9,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
+from synergy.certainty import TreeShare
 from synergy.costs import Costs
 from synergy.errors import ConfigError
 from synergy.files import StrictModel
-from synergy.records import Tree, TreeFile, TreeShare
+from synergy.records import Tree, TreeFile
 from synergy.synthesis.ar_table import ARTable
-from synergy.synthesis.frontier import FrontierTree, frontier
+from synergy.synthesis.frontier import FrontierTree, every_threshold, frontier, thresholds
 from synergy.synthesis.question import Question, Solver
 from synergy.synthesis.resampling import TableSamples
 from synergy.synthesis.stability import stability
 from synergy.synthesis.task_graph import task_graph
 from synergy.wording import skipped_caveat
+
+_EFFORT = 1e8  # of all thresholds: half a minute
 
 
 class Stop(StrictModel):
@@ -48,11 +51,15 @@ class DistinctTree(StrictModel):
 
 
 class Trees(StrictModel):
-    """All thresholds of a table, ascending from 0 without gaps; that of the run is at ``start``."""
+    """The thresholds of a table, ascending from 0 without gaps; that of the run is at ``start``.
+
+    Of many tasks ``left_out`` thresholds were not searched.
+    """
 
     solver: Solver
     strict: bool
     start: int
+    left_out: int
     stops: tuple[Stop, ...]
     distinct: tuple[DistinctTree, ...]
 
@@ -96,17 +103,19 @@ def trees_of(
         If a task has a name that no tree can hold, or a depth is larger than the encoder's.
     """
     solver: Solver = "exact" if told is not None and told.solver == "exact" else "recursive"
-    question = Question(solver=solver, strict=told is not None and told.strict)
+    question = Question(max_ar, solver=solver, strict=told is not None and told.strict)
     try:
-        found = frontier(question, table, costs)
+        found = frontier(question, table, costs, _EFFORT)
     except ConfigError:  # too many tasks for the exact one
         question = replace(question, solver="recursive")
-        found = frontier(question, table, costs)
-    stops = _stops(table, found)
+        found = frontier(question, table, costs, _EFFORT)
+    lows = thresholds(question, table, _EFFORT)
+    stops = _stops(table, found, lows)
     return Trees(
         solver=question.solver,
         strict=question.strict,
         start=max(n for n, stop in enumerate(stops) if stop.low <= max_ar or n == 0),
+        left_out=len(every_threshold(table)) - len(lows),
         stops=stops,
         distinct=tuple(
             DistinctTree(
@@ -130,10 +139,10 @@ def stability_of(
     """Solve every resampled table at the threshold of the run."""
     caps = {frozenset((c.task_a, c.task_b)): c.blocks for c in (told.caps if told else ())}
     question = Question(max_ar, solver=trees.solver, strict=trees.strict, caps=caps)
-    found = stability(question, samples, costs)
+    found = stability(question, samples, costs, level=None)
     return StabilityNumbers(
         caps=tuple((min(pair), max(pair), cap) for pair, cap in caps.items()),
-        samples=len(samples.ar),
+        samples=found.samples,
         tree_share=found.tree_share,
         caveat=skipped_caveat(found.skipped),
         trees=tuple(TreeShare(notation=text, share=share) for text, share in found.trees),
@@ -144,10 +153,11 @@ def stability_of(
     )
 
 
-def _stops(table: ARTable, found: Sequence[FrontierTree]) -> tuple[Stop, ...]:
-    measured = {cell.ar_pct for cell in table.cells if cell.ar_pct is not None}
+def _stops(
+    table: ARTable, found: Sequence[FrontierTree], searched: Sequence[float]
+) -> tuple[Stop, ...]:
     lows: dict[tuple[tuple[int, ...], int], float] = {}  # both only grow with the threshold
-    for low in sorted({0.0} | measured):
+    for low in searched:
         tree = max(n for n, entry in enumerate(found) if entry.low <= low)
         lows.setdefault((tuple(weights_of(table, low).values()), tree), low)
     return tuple(

@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from synergy.certainty import Certainty, PairShares, RepeatCell, TreeShare
 from synergy.config import RunConfig
 from synergy.costs import Costs
 from synergy.errors import ConfigError, TableError
 from synergy.experiment import settings_costs
 from synergy.measuring.bootstrap import LEVEL
-from synergy.records import (
-    Certainty,
-    FrontierEntry,
-    FrontierFile,
-    PairBlocks,
-    PairShares,
-    RepeatCell,
-    TreeFile,
-    TreeShare,
-)
+from synergy.records import FrontierEntry, FrontierFile, PairBlocks, TreeFile
 from synergy.synthesis import ARTable, Question, Synthesis, frontier
 from synergy.synthesis import search as solve
+from synergy.synthesis.frontier import every_threshold, thresholds
 from synergy.synthesis.stability import stability
 from synergy.tasks import TaskSpec
+from synergy.wording import short_list
 from synergy.workspace import PairTable, Workspace
 
 
@@ -78,9 +72,16 @@ def all_trees(
     config: RunConfig | None = None,
     workspace: Workspace | None = None,
 ) -> FrontierFile:
-    """The trees of all thresholds; their sizes without decoders where these are not known."""
+    """The trees of all thresholds, or of as many as can be searched for in some minutes.
+
+    Their sizes are without decoders where these are not known.
+    """
     costs = _costs(found, question, config, workspace)
-    return FrontierFile(frontier=frontier_entries(found.table, question, costs))
+    searched = thresholds(question, found.table)
+    return FrontierFile(
+        frontier=frontier_entries(found.table, question, costs),
+        left_out=len(every_threshold(found.table)) - len(searched),
+    )
 
 
 def frontier_entries(table: ARTable, question: Question, costs: Costs) -> tuple[FrontierEntry, ...]:
@@ -148,7 +149,7 @@ def certainty(found: PairTable, synthesis: Synthesis, costs: Costs) -> Certainty
     trees = dict(stable.trees)
     repeat = [(*cell.key, cell.seeds, cell.passes, cell.decides) for cell in stable.repeat]
     return Certainty(
-        samples=len(samples.ar),
+        samples=stable.samples,
         tree_share=trees.get(synthesis.tree.notation(found.table.tasks), 0.0),
         skipped=stable.skipped,
         trees=tuple(TreeShare(notation=n, share=share) for n, share in trees.items()),
@@ -188,8 +189,8 @@ def check_tasks(table: ARTable, known: Collection[str]) -> None:
     """Refuse a table that has tasks which are not ``known``, with a TableError."""
     if unknown := [task for task in table.tasks if task not in known]:
         raise TableError(
-            f"the AR table has the tasks {', '.join(unknown)}, which the configuration with the "
-            f"tasks {', '.join(known)} lacks; use the configuration that the table was made "
+            f"the AR table has the tasks {short_list(unknown)}, which the configuration with the "
+            f"tasks {short_list(known)} lacks; use the configuration that the table was made "
             "with, name it with --config, or find the tree only with `synergy search --table`"
         )
 

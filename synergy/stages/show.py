@@ -27,6 +27,8 @@ class State:
         Seconds that they took together.
     clips_per_s : float, or None
         Mean speed of the finished trainings.
+    damaged : dict of str to dict
+        What is wrong with trainings that count as not done, by digest and file.
     model : ModelFile, or None
         What the specification of the exported model says of it.
     """
@@ -39,6 +41,7 @@ class State:
     tree: TreeFile | None
     summary: SummaryFile | None
     model: ModelFile | None
+    damaged: Mapping[str, Mapping[str, str]]
 
     @property
     def is_tree_trained(self) -> bool:
@@ -62,6 +65,7 @@ class State:
             "trials": dict(self.trials),
             "training_s": self.training_s,
             "clips_per_s": self.clips_per_s,
+            "damaged": {digest: dict(files) for digest, files in self.damaged.items()},
             "table": _told(self.tables.get("plain")),
             "table_distilled": _told(self.tables.get("distilled")),
             "tree": self.tree and self.tree.to_json(),
@@ -78,11 +82,12 @@ def show(workspace: Workspace) -> State:
     Raises
     ------
     WorkspaceError, TableError
-        If a file of it is damaged.
+        If a file of it is damaged, or its trainings cannot be listed. Single trainings that are
+        damaged are left out.
     """
     store = workspace.trials
     results = [store.result(digest) for digest in store.done()]
-    tasks = Counter(min(len(result.scores["valid"]), 3) for result in results)
+    tasks = Counter(min(len(result.scores.get("valid", ())), 3) for result in results)
     return State(
         folder=workspace.folder,
         trials={"single": tasks[1], "pair": tasks[2], "larger": tasks[3]},
@@ -92,6 +97,7 @@ def show(workspace: Workspace) -> State:
         tree=TreeFile.read(workspace.tree),
         summary=SummaryFile.read(workspace.summary),
         model=ModelFile.read(workspace.model / "spec.json"),
+        damaged={digest: found for digest in store.finished() if (found := store.damage(digest))},
     )
 
 

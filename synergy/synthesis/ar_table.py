@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from synergy import limits
 from synergy.errors import TableError
 from synergy.synthesis.cells import Cell
 from synergy.synthesis.table_csv import COLUMNS, read_cells, write_rows
+from synergy.tree import task_problems
+from synergy.wording import counted, problem_message, short_list, shown
 
 _SHOWN = 20  # problems spelled out in one message
 
@@ -46,10 +49,12 @@ def accuracy_reduction(single: Mapping[str, float], multi: Mapping[str, float]) 
     if not multi:
         raise TableError("expected the scores of at least one task, found none")
     if missing := [task for task in multi if task not in single]:
-        raise TableError(f"expected a single-task score of {', '.join(missing)}, found none")
+        raise TableError(f"expected a single-task score of {short_list(missing)}, found none")
     for task, score in ((task, scores[task]) for scores in (single, multi) for task in multi):
         if not 0 <= score < math.inf:
-            raise TableError(f"task {task}: expected a finite score of at least 0, found {score}")
+            raise TableError(
+                f"task {shown(task)}: expected a finite score of at least 0, found {score}"
+            )
     lost = [(single[t] - score) / single[t] for t, score in multi.items() if single[t] > 0]
     return 100.0 * float(max([0.0, *lost]))
 
@@ -61,11 +66,11 @@ class ARTable:
     Parameters
     ----------
     tasks : tuple of str
-        At least two.
+        Two to 256.
     depths : tuple of int
-        Swept depths, ascending.
+        Swept depths, ascending, 1 to 1000.
     cells : tuple of Cell
-        One for each pair and depth, in any order; kept by pair, then by depth.
+        One for each pair and depth, 100,000 at most, in any order; kept by pair, then by depth.
 
     Raises
     ------
@@ -82,11 +87,11 @@ class ARTable:
         tasks, depths = _extent(self.cells)
         if not problems and (sorted(tasks) != sorted(self.tasks) or self.depths != depths):
             problems = [
-                f"expected the tasks {', '.join(self.tasks)} at the depths {_numbers(self.depths)}"
-                f", found {', '.join(tasks)} at {_numbers(depths)}"
+                f"expected the tasks {short_list(self.tasks)} at the depths "
+                f"{_numbers(self.depths)}, found {short_list(tasks)} at {_numbers(depths)}"
             ]
         if problems:
-            raise _error("AR table", problems)
+            raise TableError(problem_message("AR table", problems, _SHOWN))
         rank = {task: i for i, task in enumerate(self.tasks)}
         cells = [c if rank[c.task_a] < rank[c.task_b] else c.flipped() for c in self.cells]
         cells.sort(key=lambda c: (rank[c.task_a], rank[c.task_b], c.shared_depth))
@@ -104,8 +109,9 @@ class ARTable:
             return self._index[frozenset((task_a, task_b)), shared_depth]
         except KeyError:
             raise TableError(
-                f"expected two of {', '.join(self.tasks)} at one of the depths "
-                f"{_numbers(self.depths)}, found {task_a}-{task_b} at depth {shared_depth}"
+                f"expected two of {short_list(self.tasks)} at one of the depths "
+                f"{_numbers(self.depths)}, found {shown(task_a)}-{shown(task_b)} at depth "
+                f"{shared_depth}"
             ) from None
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -161,7 +167,7 @@ class ARTable:
         located, problems = read_cells(Path(path))
         problems += _problems(located)
         if problems:
-            raise _error(str(path), problems)
+            raise TableError(problem_message(str(path), problems, _SHOWN))
         return cls.from_cells(cell for _, cell in located)
 
 
@@ -196,33 +202,36 @@ def _problems(located: Sequence[tuple[str, Cell]]) -> list[str]:
     tasks, depths = _extent(sound)
     if len(tasks) < 2:
         problems.append(
-            f"expected cells of at least two different tasks, found {', '.join(tasks) or 'none'}; "
+            f"expected cells of at least two different tasks, found {short_list(tasks)}; "
             "add a row for every pair"
         )
+    whole = math.comb(len(tasks), 2) * len(depths)
+    if whole > limits.CELLS:
+        problems.append(
+            f"expected at most {limits.CELLS:,} cells, found {counted(len(tasks), 'task')} at "
+            f"{counted(len(depths), 'depth')}, which have {whole:,}; leave some of them out"
+        )
+    else:
+        problems += _gaps(tasks, depths, first)
+    return problems or task_problems(tasks)
+
+
+def _gaps(
+    tasks: Sequence[str], depths: Sequence[int], there: Container[tuple[frozenset[str], int]]
+) -> Iterator[str]:
+    """What a table of some tasks and depths lacks, pair by pair."""
     for task_a, task_b in itertools.combinations(tasks, 2):
         pair = frozenset((task_a, task_b))
-        lacking = [depth for depth in depths if (pair, depth) not in first]
-        if lacking == list(depths):
-            problems.append(
-                f"pair {task_a}-{task_b}: expected the depths {_numbers(depths)}, "
-                "found no row of this pair; measure it or leave one of the tasks out"
-            )
+        lacking = [depth for depth in depths if (pair, depth) not in there]
+        which = f"pair {shown(task_a)}-{shown(task_b)}: expected the depths {_numbers(depths)}"
+        if len(lacking) == len(depths):
+            yield (f"{which}, found no row of this pair; measure it or leave one of the tasks out")
         elif lacking:
-            problems.append(
-                f"pair {task_a}-{task_b}: expected the depths {_numbers(depths)} as for the other "
-                f"pairs, found no depth {_numbers(lacking)}; measure it, leave it out for all, or "
-                "give it the status skipped"
+            yield (
+                f"{which} as for the other pairs, found no depth {_numbers(lacking)}; measure it, "
+                "leave it out for all, or give it the status skipped"
             )
-    return problems
-
-
-def _error(where: str, problems: Sequence[str]) -> TableError:
-    if len(problems) == 1:
-        return TableError(f"{where}: {problems[0]}")
-    more = len(problems) - _SHOWN
-    shown = [*problems[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
-    return TableError("\n- ".join([f"{where}: {len(problems)} problems:", *shown]))
 
 
 def _numbers(values: Iterable[int]) -> str:
-    return ", ".join(map(str, values))
+    return short_list(map(str, values))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
+
+from synergy import limits
+from synergy.names import task_problem
+from synergy.wording import LONGEST_LINE, cut, quoted, shown
 
 Status = Literal["measured", "failed", "skipped"]
 
@@ -20,14 +23,14 @@ class Cell:
     ----------
     task_a, task_b : str
     shared_depth : int
-        Number of shared blocks, at least 1.
+        Number of shared blocks, 1 to 1000.
     ar_pct : float, or None
-        AR on the validation split in percent; None for a cell that was not measured.
+        AR on the validation split in percent, 0 to 1e6; None for a cell that was not measured.
     status : {"measured", "failed", "skipped"}
         Failed: the training stopped. Skipped: not trained, because nothing depended on it.
         Neither ever passes a threshold.
     reason : str
-        Why it failed or was skipped, kept as one line.
+        Why it failed or was skipped, kept as one line of at most 500 characters.
     seeds : int
         Number of trainings behind the scores; may be 0 for a failed cell, and is 0 for a
         skipped one.
@@ -61,7 +64,7 @@ class Cell:
     def __post_init__(self) -> None:
         # A reason may quote anything, also what no encoding can hold.
         text = self.reason.encode("utf-8", errors="backslashreplace").decode("utf-8")
-        object.__setattr__(self, "reason", " ".join(text.split()))
+        object.__setattr__(self, "reason", cut(" ".join(text.split()), LONGEST_LINE))
 
     @classmethod
     def skipped(cls, task_a: str, task_b: str, shared_depth: int, reason: str) -> Cell:
@@ -76,7 +79,7 @@ class Cell:
     @property
     def label(self) -> str:
         """The cell in words, such as ``gc-ac at depth 4``."""
-        return f"{self.task_a}-{self.task_b} at depth {self.shared_depth}"
+        return f"{shown(self.task_a)}-{shown(self.task_b)} at depth {self.shared_depth}"
 
     def passes(self, max_ar: float) -> bool:
         """True when the AR was measured and is at most ``max_ar`` percent."""
@@ -100,15 +103,27 @@ class Cell:
         if not (self.task_a and self.task_b):
             problems.append("expected two task names, found an empty one; fill it in")
         elif self.task_a == self.task_b:
-            problems.append(f"expected two different tasks, found {self.task_a} twice; correct one")
+            problems.append(
+                f"expected two different tasks, found {shown(self.task_a)} twice; correct one"
+            )
+        problems += [
+            f"task {quoted(task)}: {problem}; rename it"
+            for task in (self.task_a, self.task_b)
+            if task and (problem := task_problem(task))
+        ]
         if self.shared_depth < 1:
             problems.append(
                 f"expected a shared depth of at least 1, found {self.shared_depth}; leave it out: "
                 "without shared blocks there is no reduction"
             )
+        elif self.shared_depth > limits.BLOCKS:
+            problems.append(
+                f"expected a shared depth of at most {limits.BLOCKS}, found "
+                f"{quoted(self.shared_depth)}; correct it"
+            )
         if self.status not in get_args(Status):
             problems.append(
-                f"expected the status measured, failed or skipped, found {self.status!r}"
+                f"expected the status measured, failed or skipped, found {quoted(self.status)}"
             )
         elif self.ar_pct is None and self.status == "measured":
             problems.append(
@@ -123,24 +138,30 @@ class Cell:
             problems.append(f"expected 0 seeds of a skipped cell, found {self.seeds}; correct it")
         elif self.seeds < (self.status == "measured"):
             problems.append(f"expected at least one seed, found {self.seeds}; correct it")
+        return problems + self._impossible_numbers()
+
+    def _impossible_numbers(self) -> list[str]:
+        problems: list[str] = []
         low, high = self.ar_low, self.ar_high
         if (low is None) != (high is None):
             problems.append("expected ar_low and ar_high or neither, found one; fill in the other")
         elif low is not None and high is not None:
             if self.ar_pct is None:
                 problems.append("expected no interval of a cell without AR, found one; remove it")
-            elif not 0 <= low <= high < math.inf:
+            elif not 0 <= low <= high <= limits.AR:
                 problems.append(
-                    "expected an interval 0 <= ar_low <= ar_high in percent, "
+                    f"expected an interval 0 <= ar_low <= ar_high <= {limits.AR:,.0f} in percent, "
                     f"found {low} to {high}; correct it"
                 )
-        for name, value in (("AR", self.ar_pct), ("test AR", self.test_ar_pct)):
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                problems.append(
-                    f"expected a finite {name} of at least 0 percent, found {value}; correct it"
-                )
-        for name in ("single_a", "single_b", "multi_a", "multi_b"):
-            value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
-                problems.append(f"expected a finite {name} or none, found {value}; correct it")
+        problems += [
+            f"expected {name} of 0 to {limits.AR:,.0f} percent, found {value}; correct it"
+            for name, value in (("an AR", self.ar_pct), ("a test AR", self.test_ar_pct))
+            if value is not None and not 0 <= value <= limits.AR
+        ]
+        problems += [
+            f"expected {name} between -{limits.SCORE:,.0f} and {limits.SCORE:,.0f}, or none, "
+            f"found {value}; correct it"
+            for name in ("single_a", "single_b", "multi_a", "multi_b")
+            if (value := getattr(self, name)) is not None and not abs(value) <= limits.SCORE
+        ]
         return problems

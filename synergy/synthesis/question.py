@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from synergy import limits
 from synergy.errors import ConfigError
+from synergy.wording import quoted, shown
 
 Solver = Literal["recursive", "exact"]
 SOLVERS: tuple[Solver, ...] = ("recursive", "exact")
@@ -26,10 +27,9 @@ class Question:
     Parameters
     ----------
     max_ar : float
-        Largest AR that a pair may have, in percent; finite and at least 0. With a budget it is
-        not looked at.
+        Largest AR that a pair may have, in percent, 0 to 1e6. With a budget it is not looked at.
     max_params, max_macs : int, optional
-        Budgets of the whole network, decoders included, 0 or more: trainable parameters, and
+        Budgets of the whole network, decoders included, 0 to 1e15: trainable parameters, and
         multiply-accumulates for one second of audio. They replace threshold, solver, strict and
         caps: wanted is the strict tree of lowest AR within them.
     solver : {"recursive", "exact"}
@@ -69,21 +69,25 @@ class Question:
 
     def __post_init__(self) -> None:
         if self.solver not in SOLVERS:
-            raise ConfigError(f"expected the solver {' or '.join(SOLVERS)}, found {self.solver!r}")
-        if not (math.isfinite(self.max_ar) and self.max_ar >= 0):
             raise ConfigError(
-                "expected a largest AR as a finite percentage of at least 0, found "
-                f"{self.max_ar}; correct the threshold"
+                f"expected the solver {' or '.join(SOLVERS)}, found {quoted(self.solver)}"
+            )
+        if not 0 <= self.max_ar <= limits.AR:
+            raise ConfigError(
+                f"expected a largest AR of 0 to {limits.AR:,.0f} percent, found "
+                f"{quoted(self.max_ar)}; correct the threshold"
             )
         for name, most in (("parameters", self.max_params), ("MACs", self.max_macs)):
-            if most is not None and not (math.isfinite(most) and most >= 0):
-                raise ConfigError(f"{name}: expected a finite budget of at least 0, found {most}")
+            if most is not None and not 0 <= most <= limits.COUNT:
+                raise ConfigError(
+                    f"{name}: expected a budget of 0 to {limits.COUNT:,}, found {quoted(most)}"
+                )
         caps = {frozenset(pair): cap for pair, cap in self.caps.items()}
         for pair, cap in caps.items():
             if cap < 0:
+                which = "-".join(map(shown, sorted(pair)))
                 raise ConfigError(
-                    f"pair {'-'.join(sorted(pair))}: expected a cap of at least 0 blocks, "
-                    f"found {cap}"
+                    f"pair {which}: expected a cap of at least 0 blocks, found {quoted(cap)}"
                 )
         object.__setattr__(self, "caps", caps)
 

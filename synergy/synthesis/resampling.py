@@ -13,12 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+from synergy import limits
 from synergy.errors import ConfigError, TableError
+from synergy.quantities import decimal_number
 from synergy.seeding import hash64
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.table_csv import read_lines, write_rows
+from synergy.wording import quoted
 
 _KEY = ("task_a", "task_b", "shared_depth")
+_LONGEST = 2**30  # bytes of a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +33,7 @@ class TableSamples:
     ----------
     table : ARTable
     ar : np.ndarray of float64, [samples, cells]
-        AR in percent, 0 or more; columns in the order of ``table.cells``. NaN exactly where a
+        AR in percent, 0 to 1e6; columns in the order of ``table.cells``. NaN exactly where a
         cell has no AR. Read-only afterwards.
 
     Raises
@@ -50,10 +54,10 @@ class TableSamples:
                 f"the shape {ar.shape}; resample this table again"
             )
         unmeasured = np.array([cell.ar_pct is None for cell in cells])
-        fits = np.where(unmeasured, np.isnan(ar), np.isfinite(ar) & (ar >= 0))
+        fits = np.where(unmeasured, np.isnan(ar), (ar >= 0) & (ar <= limits.AR))
         if not fits.all():
             sample, column = (int(place) for place in np.argwhere(~fits)[0])
-            wanted = "none" if unmeasured[column] else "a finite AR of at least 0 percent"
+            wanted = "none" if unmeasured[column] else f"an AR of 0 to {limits.AR:,.0f} percent"
             raise TableError(
                 f"{cells[column].label}: expected {wanted} in resampled table {sample}, as in the "
                 f"AR table, found {ar[sample, column]}; resample this table again"
@@ -89,31 +93,38 @@ class TableSamples:
     def from_csv(cls, path: Path, table: ARTable) -> TableSamples:
         """Read what `to_csv` wrote; a TableError if it is damaged or belongs to another table."""
         path = Path(path)
-        (_, header), *lines = read_lines(path, "resampled AR tables") or [(1, [])]
+        lines = read_lines(path, "resampled AR tables", _LONGEST)
+        _, header = next(lines, (1, []))
         count = len(header) - len(_KEY)
-        if count < 1 or tuple(header) != _header(count):
+        if not 1 <= count <= limits.SAMPLES or tuple(header) != _header(count):
             raise TableError(
-                f"{path}: expected the columns {', '.join(_KEY)}, r0, r1, ..., found "
-                f"'{','.join(header[:5])}'; resample the table again"
+                f"{path}: expected the columns {', '.join(_KEY)}, r0, r1, ..., at most "
+                f"{limits.SAMPLES:,} of these, found {quoted(','.join(header[:5]))}; resample the "
+                "table again"
             )
-        if [tuple(row[:3]) for _, row in lines] != [
-            (cell.task_a, cell.task_b, str(cell.shared_depth)) for cell in table.cells
-        ]:
-            raise TableError(
-                f"{path}: expected the {len(table.cells)} cells of the AR table in its order, "
-                f"found {len(lines)} rows of other cells; resample this table again"
-            )
-        ar = np.empty((count, len(lines)))
-        for column, (number, row) in enumerate(lines):
-            try:
-                ar[:, column] = [float(text) if text else math.nan for text in row[3:]]
-            except ValueError as error:
+        keys = [[*map(str, cell.key)] for cell in table.cells]
+        of_cells: list[np.ndarray] = []
+        for number, row in lines:
+            if row[:3] not in keys[len(of_cells) : len(of_cells) + 1]:
                 raise TableError(
-                    f"{path}: line {number}: expected {count} numbers, found something else "
-                    f"({error}); resample the table again"
-                ) from None
+                    f"{path}: line {number}: expected the {len(keys)} cells of the AR table in its "
+                    "order, found another one; resample this table again"
+                )
+            values = [decimal_number(text) if text else math.nan for text in row[3:]]
+            if len(values) != count or None in values:
+                odd = row[3 + values.index(None)] if None in values else ",".join(row)
+                raise TableError(
+                    f"{path}: line {number}: expected {count} numbers, found {quoted(odd)}; "
+                    "resample the table again"
+                )
+            of_cells.append(np.array(values))
+        if len(of_cells) != len(keys):
+            raise TableError(
+                f"{path}: expected the {len(keys)} cells of the AR table in its order, found "
+                f"{len(of_cells)} rows; resample this table again"
+            )
         try:
-            return cls(table, ar)
+            return cls(table, np.stack(of_cells, axis=1))
         except TableError as error:
             raise TableError(f"{path}: {error}") from None
 

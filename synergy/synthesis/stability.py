@@ -6,9 +6,10 @@ decides between trees of equal cost, so that a tie is no instability.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from synergy.costs import Costs
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import CellKey
+from synergy.synthesis.effort import trees_within
 from synergy.synthesis.exact import ExactSplits
 from synergy.synthesis.question import Question
 from synergy.synthesis.recursive import PaperSplits
@@ -24,6 +26,11 @@ from synergy.synthesis.task_graph import TaskGraph, task_graph
 from synergy.synthesis.tree_search import TreeSearch
 
 Pair = tuple[str, str]
+
+Depths = tuple[tuple[int, ...], ...]
+"""What every pair may share, as in a `TaskGraph`."""
+
+_EFFORT = 3e7  # see `trees_within`: seconds
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,9 @@ class Stability:
 
     Attributes
     ----------
+    samples : int
+        Number of resampled tables that were solved, on which all shares rest: as many of the
+        first ones as can be solved in some seconds.
     tree_share : float
         Share of the resampled tables that give the tree of the table itself.
     trees : tuple of (str, float)
@@ -67,11 +77,13 @@ class Stability:
     at_least : mapping of pair to mapping of depth to float
         Share in which its weight is that depth or more.
     repeat : tuple of Repeat
-        Cells whose outcome is uncertain and can change the tree, by falling score.
+        Cells whose outcome is uncertain and can change the tree, by falling score; with many
+        tasks only the most uncertain ones are looked at.
     skipped : int
         Cells that a sweep skipped; they pass in no resampled table.
     """
 
+    samples: int
     tree_share: float
     trees: tuple[tuple[str, float], ...]
     admissible: Mapping[Pair, Mapping[int, float]]
@@ -81,9 +93,9 @@ class Stability:
 
 
 def stability(
-    question: Question, samples: TableSamples, costs: Costs, level: float = 0.95
+    question: Question, samples: TableSamples, costs: Costs, level: float | None = 0.95
 ) -> Stability:
-    """Solve every resampled table, and those in which one uncertain cell comes out differently.
+    """Solve the resampled tables, and those in which one uncertain cell comes out differently.
 
     Parameters
     ----------
@@ -93,52 +105,56 @@ def stability(
         A cell without AR passes in none of them. Where a sweep skipped cells, a pair that
         happens to exceed the threshold therefore falls further than it would in a full table.
     costs : Costs
-    level : float
+    level : float, optional
         Above 0 and below 1. A cell is uncertain when the percentile interval of this level holds
-        the threshold: when both outcomes have a larger share than ``(1 - level) / 2``.
+        the threshold: when both outcomes have a larger share than ``(1 - level) / 2``. With None
+        no cell is looked at.
 
     Raises
     ------
     ConfigError, TableError, TreeError
         As `search`, and if the level is out of range.
     """
-    tail = tail_of(level)
-    table, count = samples.table, len(samples.ar)
+    tail = 0.0 if level is None else tail_of(level)
+    table, most = samples.table, trees_within(_EFFORT, len(samples.table.tasks))
     pairs, depths = table.pairs(), table.depths
     trees = _Trees(question, table, costs)
     own = task_graph(table, question).depths
     caps = np.array([question.caps.get(frozenset(pair), math.inf) for pair in pairs])
     usable = np.array(depths) <= caps[:, None]
     # cells are kept by pair, then by depth
-    passes = (samples.ar <= question.max_ar).reshape(count, *usable.shape)
-    bits = 1 << np.arange(len(depths))
-    patterns, counts = np.unique((passes & usable) @ bits, axis=0, return_counts=True)
-    rows_of = {n: tuple(d for j, d in enumerate(depths) if n >> j & 1) for n in set(patterns.flat)}
-    weighted = [
-        (tuple(rows_of[n] for n in pattern), times)
-        for pattern, times in zip(patterns.tolist(), counts.tolist(), strict=True)
-    ]
+    passes = (samples.ar <= question.max_ar).reshape(len(samples.ar), *usable.shape)
+    weighted = _patterns(passes & usable, depths, most)
+    count = sum(weighted.values())
+    passes = passes[:count]
 
     found: Counter[str] = Counter()
-    for rows, times in weighted:
+    for rows, times in weighted.items():
         found[trees.notation(rows)] += times
-    repeat: list[Repeat] = []
     shares = passes.mean(axis=0)
-    for cell, (i, j) in zip(table.cells, np.ndindex(shares.shape), strict=True):
-        if tail < shares[i, j] < 1 - tail and usable[i, j]:
-            deciding = sum(
-                times for rows, times in weighted if trees.depends(rows, i, cell.shared_depth)
-            )
-            if deciding or trees.depends(own, i, cell.shared_depth):
-                share = float(shares[i, j])
-                repeat.append(Repeat(cell.key, cell.seeds, share, deciding / count))
+    uncertain = [
+        (cell, i, float(shares[i, j]))
+        for cell, (i, j) in zip(table.cells, np.ndindex(shares.shape), strict=True)
+        if level is not None and tail < shares[i, j] < 1 - tail and usable[i, j]
+    ]
+    repeat: list[Repeat] = []
+    for cell, i, share in sorted(uncertain, key=lambda each: abs(each[2] - 0.5)):
+        if trees.searched >= 2 * most:
+            break
+        deciding = sum(
+            times for rows, times in weighted.items() if trees.depends(rows, i, cell.shared_depth)
+        )
+        if deciding or trees.depends(own, i, cell.shared_depth):
+            repeat.append(Repeat(cell.key, cell.seeds, share, deciding / count))
     # Where a depth or a larger one passes.
     reached = np.logical_or.accumulate((passes & usable)[..., ::-1], axis=-1)[..., ::-1]
     admissible: dict[Pair, dict[int, float]] = {pair: {} for pair in pairs}
     for cell, share in zip(table.cells, shares.ravel().tolist(), strict=True):
         if cell.ar_pct is not None:
             admissible[cell.task_a, cell.task_b][cell.shared_depth] = share
+    place = {cell.key: number for number, cell in enumerate(table.cells)}
     return Stability(
+        samples=count,
         tree_share=found[trees.notation(own)] / count,
         trees=tuple(
             (notation, times / count)
@@ -149,9 +165,30 @@ def stability(
             pair: dict(zip(depths, row, strict=True))
             for pair, row in zip(pairs, reached.mean(axis=0).tolist(), strict=True)
         },
-        repeat=tuple(sorted(repeat, key=lambda cell: -cell.score)),
+        repeat=tuple(sorted(repeat, key=lambda cell: (-cell.score, place[cell.key]))),
         skipped=sum(cell.status == "skipped" for cell in table.cells),
     )
+
+
+def _patterns(allowed: np.ndarray, depths: Sequence[int], most: int) -> dict[Depths, int]:
+    """What the pairs of the first tables may share, and in how many of them.
+
+    ``allowed`` is bool [tables, pairs, depths]. No more tables count than differ in ``most`` ways.
+    """
+    counts: Counter[bytes] = Counter()
+    for rows in allowed:
+        key = rows.tobytes()
+        if key not in counts and len(counts) == most:
+            break
+        counts[key] += 1
+    shape = allowed.shape[1:]
+    return {
+        tuple(
+            tuple(itertools.compress(depths, row))
+            for row in np.frombuffer(key, dtype=bool).reshape(shape)
+        ): times
+        for key, times in counts.items()
+    }
 
 
 def refine_next(found: Stability) -> CellKey | None:
@@ -164,10 +201,6 @@ def refine_next(found: Stability) -> CellKey | None:
     return None if best is None else best.key
 
 
-Depths = tuple[tuple[int, ...], ...]
-"""What every pair may share, as in a `TaskGraph`."""
-
-
 class _Trees:
     """The trees of resampled tables, each solved once."""
 
@@ -177,6 +210,11 @@ class _Trees:
         self._strict = question.strict
         self._kind = ExactSplits if question.solver == "exact" else PaperSplits
         self._notations: dict[Depths, str] = {}
+
+    @property
+    def searched(self) -> int:
+        """How many trees were searched for."""
+        return len(self._notations)
 
     def notation(self, depths: Depths) -> str:
         """The tree of some depths."""

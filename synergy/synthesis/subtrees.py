@@ -18,6 +18,7 @@ from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.task_graph import TaskGraph
 from synergy.synthesis.task_sets import TaskSets, members
 from synergy.tree import Branch, SharingTree
+from synergy.wording import short_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,8 @@ def _reductions(sets: TaskSets, table: ARTable) -> dict[tuple[int, int, int], in
     """Whole AR by two bit numbers and depth; a cell without one counts more than all others."""
     if set(table.tasks) != set(sets.tasks):
         raise TableError(
-            f"expected a table of the tasks {', '.join(sets.tasks)} as in the task graph, "
-            f"found {', '.join(table.tasks)}"
+            f"expected a table of the tasks {short_list(sets.tasks)} as in the task graph, "
+            f"found {short_list(table.tasks)}"
         )
     values = _whole([0.0 if cell.ar_pct is None else cell.ar_pct for cell in table.cells])
     worst = sum(values) + 1

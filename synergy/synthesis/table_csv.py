@@ -5,20 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from synergy import limits
 from synergy.errors import TableError
-from synergy.files import write_atomically
+from synergy.files import LONGEST_TEXT, UnfitFileError, read_text, shortly, write_atomically
+from synergy.quantities import decimal_number, whole_number
 from synergy.synthesis.cells import Cell
+from synergy.wording import quoted, short_list
 
 LONG = ("task_a", "task_b", "shared_depth", "ar_pct")
 SCORES = ("single_a", "single_b", "multi_a", "multi_b", "test_ar_pct")
 COLUMNS = (*LONG, "ar_low", "ar_high", "seeds", "status", "reason", *SCORES)
 """The attributes of a cell, in the order in which they are written; read in any order. A column
 ``trials`` follows where a cell has some."""
-WIDE = re.compile(r"ar_(-?\d+)_pct")
+_MOST_COLUMNS = 2000
+_MOST_LINES = 2 * limits.CELLS  # with blank ones
+# What looks like the AR at a depth; `whole_number` decides.
+_WIDE = re.compile(r"ar_([+-]?\d.*)_pct", re.DOTALL)
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
@@ -45,27 +52,35 @@ def read_cells(path: Path) -> tuple[list[tuple[str, Cell]], list[str]]:
     A TableError is raised if the file cannot be read at all or lacks a column.
     """
     lines = read_lines(path)
-    if not lines:
+    number, header = next(lines, (1, []))
+    header = [name.strip() for name in header]
+    if not header:
         raise TableError(
             f"{path}: expected an AR table with a header line, found an empty file; "
             "write it with the pairwise stage"
         )
-    number, header = lines[0][0], [name.strip() for name in lines[0][1]]
-    depths = {name: int(m[1]) for name in header if (m := WIDE.fullmatch(name))}
-    is_wide = bool(depths) and "ar_pct" not in header
+    if len(header) > _MOST_COLUMNS:
+        raise TableError(
+            f"{path}: line {number}: expected at most {_MOST_COLUMNS:,} columns, found "
+            f"{len(header):,}; leave out what is no part of the table"
+        )
+    depths, problems = _depths(header)
+    is_wide = bool(depths or problems) and "ar_pct" not in header
     missing = [name for name in (LONG[:2] if is_wide else LONG) if name not in header]
     if missing:
         raise TableError(
             f"{path}: line {number}: expected the columns {', '.join(LONG)} (or task_a, task_b "
             f"and one such as ar_4_pct for each depth), found no {', '.join(missing)} in "
-            f"'{','.join(header)}'; add what is missing and separate columns with commas"
+            f"{quoted(','.join(header))}; add what is missing and separate columns with commas"
         )
-    problems = [
-        f"line {number}: expected every column once, found {name} again; remove one of them"
-        for name in sorted({name for name in header if name and header.count(name) > 1})
-    ]
+    problems = [f"line {number}: {problem}" for problem in problems] if is_wide else []
+    if twice := sorted(name for name, times in Counter(header).items() if name and times > 1):
+        problems.append(
+            f"line {number}: expected every column once, found {short_list(twice)} again; remove "
+            "one of them"
+        )
     located: list[tuple[str, Cell]] = []
-    for number, values in lines[1:]:
+    for number, values in lines:
         where = f"line {number}"
         if len(values) != len(header):
             problems.append(
@@ -82,19 +97,49 @@ def read_cells(path: Path) -> tuple[list[tuple[str, Cell]], list[str]]:
             cells = [Cell(*pair, d, _number(row, name, found, 0.0)) for name, d in depths.items()]
         problems += [f"{where}: {problem}; correct it" for problem in found]
         located += [(where, cell) for cell in cells]
+        if len(located) > limits.CELLS:
+            raise TableError(
+                f"{path}: {where}: expected at most {limits.CELLS:,} cells, found more; leave out "
+                "tasks or depths"
+            )
     return located, problems
 
 
-def read_lines(path: Path, what: str = "an AR table") -> list[tuple[int, list[str]]]:
-    """Read the lines that are not blank, each with its number; a TableError if it is no CSV."""
+def _depths(header: Iterable[str]) -> tuple[dict[str, int], list[str]]:
+    """The columns of a wide table with their depths, and those whose depth cannot be read."""
+    depths: dict[str, int] = {}
+    problems: list[str] = []
+    for name in header:
+        if found := _WIDE.fullmatch(name):
+            if (depth := whole_number(found[1])) is not None:
+                depths[name] = depth
+            else:
+                problems.append(
+                    f"expected a column such as ar_4_pct, found {quoted(name)}; correct its depth"
+                )
+    return depths, problems
+
+
+def read_lines(
+    path: Path, what: str = "an AR table", longest: int = LONGEST_TEXT
+) -> Iterator[tuple[int, list[str]]]:
+    """The lines that are not blank, each with its number.
+
+    A TableError is raised if the file is no CSV, has more than ``longest`` bytes, or far more lines
+    than a table.
+    """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        return [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+        reader = csv.reader(io.StringIO(read_text(path, longest), newline=""), strict=True)
+        for row in reader:
+            if reader.line_num > _MOST_LINES:
+                raise UnfitFileError(f"expected at most {_MOST_LINES:,} lines, found more")
+            if any(map(str.strip, row)):
+                yield reader.line_num, row
+        return
     except FileNotFoundError:
         problem = "found no such file; check the path or run the pairwise stage first"
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        problem = f"found something else ({error}); save it as CSV with commas"
+    except (OSError, UnfitFileError, csv.Error) as error:
+        problem = f"found something else ({shortly(error)}); save it as CSV with commas"
     raise TableError(f"{path}: expected {what} as CSV text in UTF-8, {problem}")
 
 
@@ -124,16 +169,17 @@ def _long(row: Mapping[str, str], problems: list[str]) -> list[Cell]:
 def _number(
     row: Mapping[str, str], column: str, problems: list[str], instead: float | None = None
 ) -> float | None:
-    try:
-        return float(row[column]) if row.get(column) else None
-    except ValueError:
-        problems.append(f"expected a number as {column}, found {row[column]!r}")
+    if not (text := row.get(column)):
+        return None
+    number = decimal_number(text)
+    if number is None:
+        problems.append(f"expected a number as {column}, found {quoted(text)}")
         return instead
+    return number
 
 
 def _whole_number(row: Mapping[str, str], column: str, problems: list[str]) -> int | None:
-    try:
-        return int(row[column])
-    except ValueError:
-        problems.append(f"expected a whole number as {column}, found {row[column]!r}")
-        return None
+    number = whole_number(row[column])
+    if number is None:
+        problems.append(f"expected a whole number as {column}, found {quoted(row[column])}")
+    return number

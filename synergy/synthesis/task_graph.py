@@ -13,6 +13,7 @@ import networkx as nx
 from synergy.errors import ConfigError, TableError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.question import Question
+from synergy.wording import quoted, short_list, shown
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class TaskGraph:
             whole = all(isinstance(depth, Integral) and depth >= 1 for depth in passing)
             if not whole or list(passing) != sorted(set(passing)):
                 raise TableError(
-                    f"pair {a}-{b}: expected whole ascending depths of at least 1 in the task "
-                    f"graph, found {passing}"
+                    f"pair {shown(a)}-{shown(b)}: expected whole ascending depths of at least 1 in "
+                    f"the task graph, found {quoted(passing)}"
                 )
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -83,8 +84,8 @@ def task_graph(table: ARTable, question: Question, *, optimistic: bool = False) 
     unknown = question.caps.keys() - set(map(frozenset, pairs))
     if unknown:
         raise ConfigError(
-            f"expected caps of pairs of {', '.join(table.tasks)}, "
-            f"found one of {'-'.join(sorted(min(unknown, key=sorted)))}"
+            f"expected caps of pairs of {short_list(table.tasks)}, "
+            f"found one of {'-'.join(map(shown, sorted(min(unknown, key=sorted))))}"
         )
     found: list[tuple[int, ...]] = []
     for a, b in pairs:

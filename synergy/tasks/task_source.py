@@ -11,9 +11,10 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from synergy import limits
-from synergy.datasets.base import Clip, Corpus, finite_number
+from synergy.datasets.base import Clip, Corpus
 from synergy.files import StrictModel
 from synergy.names import Label
+from synergy.quantities import decimal_number
 from synergy.wording import counted, quoted, short_list, shown
 
 _COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*([^\s<>=]+)\s*")
@@ -55,7 +56,7 @@ class TaskSource(StrictModel):
             raise ValueError("map needs column")
         for column, condition in self.where.items():
             comparison = _COMPARISON.fullmatch(condition)
-            if comparison and finite_number(comparison[2]) is None:
+            if comparison and decimal_number(comparison[2]) is None:
                 raise ValueError(
                     f"where {shown(column)}: expected a number after {comparison[1]}, "
                     f"found {quoted(comparison[2])}"
@@ -101,7 +102,7 @@ def matching_clips(source: TaskSource, corpus: Corpus, findings: Findings) -> Ma
         if comparison := _COMPARISON.fullmatch(condition):
             compare, bound = _OPERATORS[comparison[1]], float(comparison[2])
             values = {clip.labels[column] for clip in clips if column in clip.labels}
-            numbers = {value: finite_number(value) for value in values}
+            numbers = {value: decimal_number(value) for value in values}
             if wrong := sorted(value for value, number in numbers.items() if number is None):
                 findings.problems.append(
                     f"corpus {corpus.name}, where {shown(column)} {shown(condition)}: expected "

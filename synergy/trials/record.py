@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from synergy import limits
 from synergy.files import Artefact, StrictModel
+from synergy.quantities import Count, Score, Seconds, Text
 from synergy.tree import SharingTree
 
 if TYPE_CHECKING:
@@ -40,15 +42,15 @@ class TrialRecord(StrictModel, extra="ignore"):
     ``pruning``.
     """
 
-    format_version: int
+    format_version: Count
     tree: dict[str, Any]
-    notation: str
+    notation: Text
     tasks: tuple[TaskRecord, ...]
     data: dict[str, str]
     bank: str
     encoder: dict[str, Any]
     training: dict[str, Any]
-    seed: int
+    seed: Count
     distillation: dict[str, Any] | None = None
     teachers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     pruning: dict[str, Any] | None = None
@@ -70,17 +72,17 @@ class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
     checksums of the files beside it.
     """
 
-    digest: str
-    notation: str
-    seed: int
-    scores: Mapping[str, Mapping[str, float]]
+    digest: Text
+    notation: Text
+    seed: Count
+    scores: Mapping[str, Mapping[str, Score]]
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]]
-    best_step: int
-    steps: int
-    params: int
-    clips_per_s: float
-    seconds: float
-    device: str
+    best_step: Count
+    steps: Count
+    params: Count
+    clips_per_s: Annotated[float, Field(ge=0, le=limits.COUNT)]
+    seconds: Seconds
+    device: Text
     versions: Mapping[str, str]
     files: Mapping[str, str] = Field(default_factory=dict)
 

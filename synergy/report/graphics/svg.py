@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from synergy.wording import printable
+
 Value = str | float
 
 
@@ -57,11 +59,6 @@ def number(value: float) -> str:
     """One digit after the point, which is enough for pixels."""
     text = f"{value:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
-
-
-def printable(text: str) -> str:
-    """Without the control characters that neither XML nor HTML can hold."""
-    return "".join(c if c.isprintable() or c == " " else "\ufffd" for c in text)
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:

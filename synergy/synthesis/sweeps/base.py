@@ -17,6 +17,7 @@ from synergy.errors import ConfigError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import Cell, CellKey
 from synergy.synthesis.question import Question
+from synergy.wording import short_list
 
 Known = Mapping[CellKey, Cell]
 """Cells that were trained, measured or failed; see `known_cells`."""
@@ -52,13 +53,13 @@ class SweepGoal:
         if len(set(self.tasks)) != len(self.tasks) or len(self.tasks) < 2:
             raise ConfigError(
                 "expected at least two different tasks to sweep, found "
-                f"{', '.join(self.tasks) or 'none'}; name each task once"
+                f"{short_list(self.tasks)}; name each task once"
             )
         most, ascending = self.costs.depth, sorted(set(self.depths)) == list(self.depths)
         if not (self.depths and ascending and 1 <= self.depths[0] <= self.depths[-1] <= most):
             raise ConfigError(
                 f"expected ascending depths of 1 to {most} to sweep, found "
-                f"{', '.join(map(str, self.depths)) or 'none'}; correct the depths"
+                f"{short_list(map(str, self.depths))}; correct the depths"
             )
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
