@@ -113,7 +113,7 @@ def _read_csv(file: Path, required: Sequence[str]) -> tuple[list[str], _Rows]:
     if missing:
         raise DataError(
             f"{file}: expected the columns {', '.join(required)}; {', '.join(missing)} is missing "
-            f"among {shown(', '.join(header))}"
+            f"among {shown(', '.join(header)) or 'none'}"
         )
     ragged = [line for line, cells in rows if len(cells) != len(header)]
     if len({*header}) < len(header) or "" in header:
