@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+
 import pytest
 import soundfile
 from small_corpora import noise
@@ -126,3 +129,30 @@ def test_unset_variable(monkeypatch):
     monkeypatch.delenv("SYNERGY_TEST_FOLDER", raising=False)
     with pytest.raises(ConfigError, match="SYNERGY_TEST_FOLDER is not set"):
         load("${SYNERGY_TEST_FOLDER}")
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (b"_background_noise_/caf\xe9.wav", r"_background_noise_/caf\\xe9.wav: expected a file"),
+        (b"caf\xe9/00000aaa_nohash_0.wav", r"caf\\xe9/00000aaa_nohash_0.wav: expected a file name"),
+    ],
+)
+def test_a_file_whose_name_is_not_utf_8_is_named(tmp_path, odd, told):
+    folder = write(tmp_path)
+    file = folder / os.fsdecode(odd)
+    file.parent.mkdir(exist_ok=True)
+    shutil.copy(folder / "_background_noise_" / "noise0.wav", file)
+    with pytest.raises(DataError, match=told):
+        load(folder)
+
+
+def test_lists_that_are_no_text_or_without_end_are_told(tmp_path):
+    folder = write(tmp_path)
+    (folder / "testing_list.txt").unlink()
+    os.mkfifo(folder / "testing_list.txt")
+    (folder / "validation_list.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError) as caught:
+        load(folder)
+    assert "validation_list.txt: expected one path per line (expected text" in str(caught.value)
+    assert "testing_list.txt: expected one path per line (expected a regular" in str(caught.value)
