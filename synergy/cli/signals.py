@@ -56,10 +56,12 @@ class Signals:
             return
         self._armed = True
         sys.unraisablehook = self._unraisable
-        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._try)
-        for number in _ENDING:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and job control mean it
-                self._before[number] = signal.signal(number, self._take)
+        handlers = {signal.SIGALRM: self._try, **dict.fromkeys(_ENDING, self._take)}
+        for number, handler in handlers.items():
+            before = signal.getsignal(number)
+            if before is not signal.SIG_IGN:  # nohup and job control mean it
+                self._before[number] = before
+                signal.signal(number, handler)
 
     def end(self) -> None:
         """From now on no signal raises anything."""
@@ -81,7 +83,7 @@ class Signals:
     def _take(self, number: int, frame: FrameType | None) -> None:
         _came.append(number)
         if len(_came) == _BEFORE_IT_KILLS:
-            for each in _ENDING:
+            for each in set(_ENDING) & set(self._before):
                 signal.signal(each, signal.SIG_DFL)
         self._try(number, frame)
 
