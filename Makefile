@@ -82,7 +82,8 @@ real-speech: $(DEMO) ## long: the same on the recordings below SYNERGY_DATA
 	$(call after_pairs,runs/real_speech)
 
 kill-test: $(DEV) ## long: commands killed at every file operation and at random moments, started again
-	OMP_NUM_THREADS=1 SYNERGY_KILLS=20 $(BIN)/python -m pytest -q -s tests/test_killed.py
+	OMP_NUM_THREADS=1 SYNERGY_KILLS=20 SYNERGY_STORMS=60 \
+	  $(BIN)/python -m pytest -q -s tests/test_killed.py tests/test_signals.py
 	$(BIN)/python tests/kill_everywhere.py --jobs 2 $(KILL_ARGS)
 
 fuzz: $(DEV) ## spoiled inputs for SECONDS=600, or INPUTS=100000 of them; SEED=0; findings in runs/fuzz

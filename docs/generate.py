@@ -303,7 +303,7 @@ def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def pages() -> dict[str, Callable[[], str]]:
     """File name in this folder, and what writes its text."""
-    from synergy.cli import app
+    from synergy.cli.commands import app
 
     return {
         "cli.md": lambda: cli_page(app),

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from synergy.costs import Costs
 from synergy.encoders import Encoder
 from synergy.errors import ModelError, TreeError
+from synergy.libraries import TORCH_COMPILER, imported
 from synergy.seeding import hash64
 from synergy.tasks import TaskSpec
 from synergy.tree import Branch, SharingTree
@@ -145,6 +146,7 @@ def build_network(
     Block n starts from weights that depend on ``seed`` and n alone, a decoder on ``seed`` and
     its task: so a task starts alike in its single, pair and tree models.
     """
+    imported(TORCH_COMPILER)
     with torch.device("meta"):
         network = TreeNetwork(tree, encoder, tasks, mels)
     network.to_empty(device="cpu")
@@ -207,6 +209,7 @@ def costs(encoder: Encoder, tasks: Sequence[TaskSpec], mels: int, frames: int) -
     """
     from torch.utils.flop_counter import FlopCounterMode
 
+    imported(TORCH_COMPILER)
     params: list[int] = []
     macs: list[int] = []
 

@@ -16,8 +16,8 @@ CODE = ("synergy", "tests", "docs", "examples", "benchmarks")
 
 # Reading order: a module imports only what stands before it, and its own package.
 ORDER = (
-    *("wording", "errors", "limits", "quantities", "files", "names", "strict_yaml", "seals"),
-    *("extensions", "seeding", "tree", "costs"),
+    *("wording", "errors", "machine", "limits", "quantities", "files", "names", "strict_yaml"),
+    *("seals", "extensions", "seeding", "tree", "costs", "cache", "libraries"),
     *("executors", "audio", "datasets", "tasks", "encoders", "network", "sparsity", "training"),
     *("trials", "synthesis", "export", "model", "config", "experiment"),
     *("certainty", "records", "workspace"),

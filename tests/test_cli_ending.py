@@ -77,8 +77,6 @@ def test_version():
     [
         (["pairwis"], "No such command 'pairwis'. Did you mean 'pairwise'?"),
         (["pairwise", "--sed", "3"], "No such option: --sed (Possible options: --seed, --seeds"),
-        (["baseline", "--seed", "one"], "Invalid value for '--seed'"),
-        (["baseline", "--workers", "0"], "Invalid value for '--workers'"),
         (["predict"], "Missing argument"),
     ],
 )
@@ -111,7 +109,8 @@ def test_public_names_are_there():
 def long_config(config: Path) -> Path:
     """The same project, with trainings that nobody waits for."""
     file = config.with_name("long.yaml")
-    file.write_text(config.read_text().replace("epochs: 2", "epochs: 100000"))
+    endless = "epochs: 1000, steps_per_epoch: 1000"
+    file.write_text(config.read_text().replace("epochs: 2, steps_per_epoch: 4", endless))
     return file
 
 
@@ -192,7 +191,7 @@ def test_a_full_disk_is_no_bug(config, workspace, monkeypatch):
     monkeypatch.setattr("synergy.stages.baseline.baseline", full)
     ran = synergy("baseline", "--config", config, "--workspace", workspace)
     assert ran.code == 2
-    assert "error: trials/x: No space left on device" in ran.err
+    assert "error: trials/x: no space is left on that device; free some space there" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from small_cli import synergy
 from small_corpora import write_tone_project
 from small_tables import PAPER
 
-from synergy.cli import app
+from synergy.cli.commands import app
 from synergy.cli.conflicts import CONFLICTS, NEEDS
 from synergy.cli.options import Bounds, Options
 from synergy.cli.panels import spelled_out

@@ -52,9 +52,9 @@ generate = load_generator()
 
 @pytest.fixture
 def app() -> typer.Typer:
-    if importlib.util.find_spec("synergy.cli") is None:
-        absent("synergy.cli")
-    return importlib.import_module("synergy.cli").app
+    if importlib.util.find_spec("synergy.cli.commands") is None:
+        absent("synergy.cli.commands")
+    return importlib.import_module("synergy.cli.commands").app
 
 
 def text_of(*pages: Path) -> str:

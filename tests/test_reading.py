@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from small_corpora import noise
 
 from synergy.audio import reading
-from synergy.audio.reading import SAMPLE_RATE_HZ, cache_folder, read_duration, read_waveform
+from synergy.audio.reading import SAMPLE_RATE_HZ, read_duration, read_waveform
 from synergy.errors import DataError
 
 
@@ -332,11 +332,3 @@ def test_duration_of_bad_audio(tmp_path, kind):
     broken(kind, tmp_path / "voice.audio")
     with pytest.raises(DataError, match=r"voice\.audio"):
         read_duration(tmp_path / "voice.audio")
-
-
-def test_cache_folder_follows_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "here"))
-    assert cache_folder() == tmp_path / "here"
-    monkeypatch.delenv("SYNERGY_CACHE")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "synergy"

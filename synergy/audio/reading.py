@@ -1,4 +1,4 @@
-"""Audio files of any rate and channel count, read as 16 kHz mono; and where caches lie."""
+"""Audio files of any rate and channel count, read as 16 kHz mono."""
 
 from __future__ import annotations
 
@@ -43,15 +43,6 @@ _BLOCK = 2**20
 _ESTIMATED_LENGTH = frozenset({"MP3", "MPEG"})
 # What libsndfile says of a stream whose header leaves the length open.
 _UNKNOWN_LENGTH = 2**63 - 1
-
-
-def cache_folder() -> Path:
-    """Folder of everything that can be computed again: ``SYNERGY_CACHE`` or ~/.cache/synergy.
-
-    The folder need not exist yet.
-    """
-    chosen = os.environ.get("SYNERGY_CACHE")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "synergy"
 
 
 def read_waveform(path: str | Path, longest_s: float = LONGEST_S) -> np.ndarray:

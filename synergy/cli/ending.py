@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import errno
+import logging
 import os
 import signal
 import sys
 import tempfile
-import threading
 import traceback
-from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 import typer
 from typer.completion import shell_complete
 
-from synergy.cli.output import say
+from synergy.cli.output import Notes, drop_unwritten, open_streams, say
+from synergy.cli.signals import Terminated, raise_if_interrupted
 from synergy.errors import SynergyError
+from synergy.machine import MachineError, told
 
 BUG = 70
 """As EX_SOFTWARE of sysexits.h."""
@@ -34,19 +33,7 @@ KEPT = "everything that was finished is kept; run the same command again to go o
 # Set by the shell that asks for completions.
 _COMPLETE = "_SYNERGY_COMPLETE"
 
-# The disk's or the system's fault, not the program's.
-_SYSTEM_ERRORS = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS),
-    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO),
-}
-_EXPECTED = (
-    *(SynergyError, typer.TyperException, typer.Exit, typer.Abort),
-    *(BrokenPipeError, MemoryError),
-)
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM; it takes the way of Ctrl-C, which ends the workers."""
+_EXPECTED = (SynergyError, typer.TyperException, typer.Exit, BrokenPipeError)
 
 
 class UnexpectedError(SynergyError):
@@ -57,13 +44,21 @@ class UnexpectedError(SynergyError):
 
 @contextmanager
 def reported_in(folder: Path | None) -> Iterator[None]:
-    """An unexpected exception inside is written into ``folder``, or a temporary one, and told."""
+    """What is unexpected inside: the machine is to blame, or it is a bug and told in a file.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where the file is written; by default in the temporary folder.
+    """
     try:
         yield
     except Exception as error:
-        raise_if_interrupted()  # an interrupted import may fail in a way of its own
-        if isinstance(error, _EXPECTED) or getattr(error, "errno", None) in _SYSTEM_ERRORS:
+        raise_if_interrupted()  # what an interrupt leaves behind may fail in a way of its own
+        if isinstance(error, _EXPECTED):
             raise
+        if sentence := told(error):
+            raise MachineError(sentence) from error
         summary = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
         where = _written("".join(traceback.format_exception(error)), folder)
         raise UnexpectedError(
@@ -71,15 +66,44 @@ def reported_in(folder: Path | None) -> Iterator[None]:
         ) from error
 
 
-def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
-    """Run ``app``; whatever happens becomes at most a few lines on stderr and an exit code."""
+def run_to_exit_code(arguments: list[str] | None) -> int:
+    """Run a command; whatever happens becomes at most a few lines on stderr and an exit code.
+
+    KeyboardInterrupt goes through. ``arguments`` are those of this process by default.
+    """
+    if arguments is None:
+        open_streams()
+    logger, notes = logging.getLogger("synergy"), Notes()
+    logger.addHandler(notes)
     try:
-        with _signals_raise(), reported_in(None):
+        return _run(arguments)
+    except BrokenPipeError:
+        return READER_GONE
+    finally:
+        logger.removeHandler(notes)
+        drop_unwritten()
+
+
+def interrupted(interrupt: KeyboardInterrupt) -> int:
+    """Say that a signal ended the command; the exit code."""
+    terminated = isinstance(interrupt, Terminated)
+    with suppress(OSError):
+        say(f"{'terminated' if terminated else 'interrupted'}; {KEPT}")
+    drop_unwritten()
+    return TERMINATED if terminated else INTERRUPTED
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        with reported_in(None):
+            from synergy.cli.commands import app
+
             command = typer.main.get_command(app)
             given = sys.argv[1:] if arguments is None else arguments
             if instruction := os.environ.get(_COMPLETE):
                 return shell_complete(command, {}, "synergy", _COMPLETE, instruction)
             with command.make_context("synergy", list(given)) as context:
+                _require_working_folder()
                 command.invoke(context)
     except typer.Exit as exit_:
         return exit_.exit_code
@@ -87,83 +111,23 @@ def run_to_exit_code(app: typer.Typer, arguments: list[str] | None) -> int:
         return int(exit_.code or 0)
     except typer.TyperException as error:
         return _wrong_use(error)
+    except MachineError as error:
+        say(f"error: {error}; {KEPT}")
+        return error.exit_code
     except SynergyError as error:
         say(f"error: {error}")
         return error.exit_code
-    except _Terminated:
-        say(f"terminated; {KEPT}")
-        return TERMINATED
-    except (KeyboardInterrupt, typer.Abort):
-        say(f"interrupted; {KEPT}")
-        _forget_interrupt()
-        return INTERRUPTED
-    except BrokenPipeError:
-        _close_quietly()
-        return READER_GONE
-    except MemoryError:
-        say("error: there is not enough memory; use fewer --workers")
-        return 2
-    except OSError as error:
-        say(f"error: {error.filename or 'a file'}: {error.strerror}; {KEPT}")
-        return 2
     return 0
 
 
-@contextmanager
-def _signals_raise() -> Iterator[None]:
-    """SIGINT and SIGTERM raise inside; after SIGTERM a second one ends the process as usual."""
-
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        _came.append(number)
-        if number == signal.SIGTERM:
-            signal.signal(number, signal.SIG_DFL)
-        raise_if_interrupted()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    report = sys.unraisablehook
-
-    def report_others(found: sys.UnraisableHookArgs) -> None:
-        if not issubclass(found.exc_type, KeyboardInterrupt):  # `raise_if_interrupted` repeats it
-            report(found)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # nohup and job control mean it
-            signal.signal(number, interrupt)
-    sys.unraisablehook = report_others
+def _require_working_folder() -> None:
+    """Refuse to work where libraries end the process without a word of why."""
     try:
-        yield
-    finally:
-        sys.unraisablehook = report
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        _came.clear()
-
-
-_came: list[int] = []
-
-
-def _forget_interrupt() -> None:
-    """Let the process end with the exit code and not by the signal.
-
-    CPython ends itself by SIGINT when KeyboardInterrupt once left code that was compiled from a
-    string, even when it was handled later; the next such code takes that back.
-    """
-    namedtuple("_Nothing", ())  # evaluates a string
-
-
-def raise_if_interrupted() -> None:
-    """Raise again what a signal raised earlier.
-
-    An extension module that is just being imported may swallow KeyboardInterrupt; so whoever
-    goes on for long asks here now and then.
-    """
-    if signal.SIGTERM in _came:
-        raise _Terminated
-    if _came:
-        raise KeyboardInterrupt
+        Path.cwd()
+    except OSError as error:
+        raise SynergyError(
+            "the working folder is not there any more; change into one that exists"
+        ) from error
 
 
 def _wrong_use(error: typer.TyperException) -> int:
@@ -175,20 +139,12 @@ def _wrong_use(error: typer.TyperException) -> int:
     return error.exit_code
 
 
-def _close_quietly() -> None:
-    """Nothing is left to be written when the interpreter flushes stdout at its end."""
-    with suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
-
-
 def _written(text: str, folder: Path | None) -> str:
     """Where ``text`` now lies: in a new file of the folder, or else a temporary one."""
     for place in dict.fromkeys((folder, None)):  # None: wherever the system has such files
         with suppress(OSError):
             handle, name = tempfile.mkstemp(prefix=".synergy-error-", suffix=".txt", dir=place)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
             return f"are in {name}"
     return "could not be written"

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from synergy.cli.ending import raise_if_interrupted
 from synergy.cli.output import say
+from synergy.cli.signals import raise_if_interrupted
 from synergy.running.progress import Progress
-from synergy.wording import counted, duration
+from synergy.wording import counted, duration, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -156,7 +156,7 @@ class Reporter(Progress):
 
     def _line(self, text: str) -> None:
         if self._bar is not None:
-            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._bar.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
         else:
             say(text)
 
@@ -176,7 +176,7 @@ class Reporter(Progress):
             transient=True,
         )
         self._bar.start()
-        self._bar.add_task(what, total=total, completed=done, state="")
+        self._bar.add_task(printable(what), total=total, completed=done, state="")
 
     def _show(self, label: str, scores: Mapping[str, float]) -> None:
         current = self._set
@@ -190,7 +190,7 @@ class Reporter(Progress):
         """Move the bar; without one write the line, unless the last one is too near."""
         now = self._clock()
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=completed, state=state)
+            self._bar.update(self._bar.task_ids[0], completed=completed, state=printable(state))
         elif now >= self._next_s:
             self._next_s = now + QUIET_S
             say(line)

@@ -16,7 +16,8 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, Field
 
 from synergy import limits
-from synergy.audio.reading import cache_folder, read_duration
+from synergy.audio.reading import read_duration
+from synergy.cache import cache_folder
 from synergy.datasets.base import Clip, Corpus, Progress
 from synergy.errors import ConfigError, DataError, WorkspaceError
 from synergy.files import Artefact, shortly

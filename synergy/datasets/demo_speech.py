@@ -23,7 +23,8 @@ from typing import Any
 import soundfile
 from filelock import FileLock, Timeout
 
-from synergy.audio.reading import SAMPLE_RATE_HZ, cache_folder
+from synergy.audio.reading import SAMPLE_RATE_HZ
+from synergy.cache import cache_folder
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.demo_plan import ClipPlan, DemoSpeechConfig, plan_clips
 from synergy.datasets.demo_sound import CLIP_SAMPLES, RenderedClip, render_clip

@@ -30,7 +30,7 @@ from filelock import FileLock, Timeout
 from pydantic import JsonValue
 
 from synergy.audio.features import FeatureConfig, Normalisation
-from synergy.audio.reading import cache_folder
+from synergy.cache import cache_folder
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.extraction import extract
 from synergy.errors import DataError, SynergyError

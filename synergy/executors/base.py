@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from synergy.errors import SynergyError
+from synergy.machine import MachineError, told
 
 Report = Callable[[Any], None]
 """Sends a message from a running job to the process that started it."""
@@ -33,13 +34,15 @@ class Ended:
     """How the job with this key ended.
 
     ``value`` is what the work function returned, None when it failed; then ``error`` says why in
-    one sentence, and ``detail`` is the traceback, empty where there is none.
+    one sentence, and ``detail`` is the traceback, empty where there is none. With ``by_machine`` it
+    failed for want of space or memory, say: no other job would fare better.
     """
 
     key: str
     value: Any | None = None
     error: str | None = None
     detail: str = ""
+    by_machine: bool = False
 
 
 class Executor(Protocol):
@@ -60,6 +63,8 @@ class Executor(Protocol):
         ------
         SynergyError
             If the work cannot be handed to where it should run.
+        MachineError
+            If a job failed by the machine: as it would have without an executor.
         """
         ...
 
@@ -69,10 +74,25 @@ def attempt(work: Work, job: Job, report: Report) -> Ended:
     try:
         return Ended(job.key, work(job.payload, report))
     except (Exception, SystemExit) as error:  # sys.exit in one job does not end the others
+        return failed(job.key, error)
+
+
+def failed(key: str, error: BaseException) -> Ended:
+    """The outcome of a job that raised an error, which is being handled."""
+    sentence = told(error)
+    by_machine = sentence is not None
+    if sentence is None:
         sentence = str(error)
         if not isinstance(error, SynergyError):
             sentence = ": ".join([type(error).__name__, *sentence.strip().splitlines()[:1]])
-        return Ended(job.key, error=sentence, detail=traceback.format_exc())
+    return Ended(key, None, sentence, traceback.format_exc(), by_machine)
+
+
+def unless_by_machine(ended: Ended) -> Ended:
+    """The outcome itself; MachineError if the machine is why it failed."""
+    if ended.by_machine:
+        raise MachineError(ended.error or "")
+    return ended
 
 
 def core_count() -> int:

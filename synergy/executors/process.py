@@ -6,6 +6,7 @@ memory, which dies with the worker.
 
 from __future__ import annotations
 
+import logging
 import math
 import multiprocessing
 import os
@@ -22,10 +23,23 @@ from types import ModuleType
 from typing import Any
 
 from synergy.errors import ConfigError, SynergyError
-from synergy.executors.base import Ended, Job, Report, Work, attempt, core_count
+from synergy.executors.base import (
+    Ended,
+    Job,
+    Report,
+    Work,
+    attempt,
+    core_count,
+    failed,
+    unless_by_machine,
+)
+from synergy.machine import MachineError, told
 
 GRACE_S = 5.0
 """How long a worker may take to die after its pipe is closed."""
+
+# What ends a program, and the timer by which it may put that off.
+_HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
 class ProcessExecutor:
@@ -70,6 +84,8 @@ class ProcessExecutor:
         ------
         SynergyError
             If the work function or a payload cannot be pickled, or no worker can start.
+        MachineError
+            If a job failed by the machine.
         """
         waiting = deque(enumerate([_packed(work, job) for job in jobs]))
         with_main = any(b"__main__" in job.payload for _, job in waiting)
@@ -81,9 +97,10 @@ class ProcessExecutor:
                 place, job = waiting[0]
                 if place >= min((worker.place for worker in busy), default=place) + self.ahead:
                     return
-                resource_tracker.ensure_running()  # its own start would let interrupts in
-                with _interrupts_held():  # none must fall between start and bookkeeping
-                    busy.append(idle.pop() if idle else _Worker(with_main))
+                with _starting():
+                    resource_tracker.ensure_running()  # its own start would let interrupts in
+                    with _interrupts_held():  # none must fall between start and bookkeeping
+                        busy.append(idle.pop() if idle else _Worker(with_main))
                 waiting.popleft()
                 busy[-1].give(place, job)
 
@@ -102,6 +119,7 @@ class ProcessExecutor:
                         message = worker.obituary()
                     else:
                         idle.append(worker)
+                    unless_by_machine(message)
                     deal()  # before the outcome is yielded: no worker waits for the caller
                     yield message
         finally:
@@ -128,11 +146,9 @@ class _Worker:
             sys.modules["__main__"] = ModuleType("__main__")  # what is spawned would import it
         try:
             self.process.start()
-        except OSError as error:
+        except OSError:
             self.connection.close()
-            raise SynergyError(
-                f"a worker process cannot be started: {error}; use fewer workers"
-            ) from error
+            raise
         finally:
             sys.modules["__main__"] = main
             theirs.close()
@@ -193,24 +209,36 @@ def _packed(work: Work, job: Job) -> Job:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """An interrupt that comes inside takes effect at the end.
+def _starting() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MachineError(f"a worker process cannot be started: {told(error) or error}") from error
 
-    A process started inside is deaf to SIGINT until it can ignore it for good: it inherits the
-    mask. The handler is for interrupts that another thread of this process takes.
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A signal that comes inside takes effect at the end.
+
+    A process started inside is deaf to it until it can ignore SIGINT for good: it inherits the
+    mask. The handler is for signals that another thread of this process takes.
     """
     in_main = threading.current_thread() is threading.main_thread()
     came: list[int] = []
-    handler = in_main and signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handlers = {}
+    if in_main:
+        for number in _HELD:
+            if callable(signal.getsignal(number)):  # the others need no time of their own
+                handlers[number] = signal.signal(number, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if in_main:
-            signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
-            if came:
-                signal.raise_signal(signal.SIGINT)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 # -- inside a worker ----------------------------------------------------------------------
@@ -225,13 +253,15 @@ def _serve(connection: Connection) -> None:
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # torch reads them on import
     # The terminal sends Ctrl-C to all processes; only the parent decides what happens then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+    # What is to be noted about the data was noted by the process that prepared it before.
+    logging.getLogger("synergy").addHandler(logging.NullHandler())
 
     def send(message: tuple[Any, ...] | Ended) -> None:
         connection.send_bytes(pickle.dumps(message))
 
     try:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
         send(())
         while True:
             job: Job = connection.recv()
@@ -244,6 +274,8 @@ def _serve(connection: Connection) -> None:
                 send(Ended(job.key, error=f"the result of the work cannot be pickled: {error}"))
     except (EOFError, OSError):  # the parent has no more jobs, or is gone
         return
+    except RuntimeError as error:  # no thread can be started
+        send(failed("", error))
 
 
 def _unpack_and_work(packed: bytes, report: Report) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
-from synergy.executors.base import Ended, Job, Work, attempt
+from synergy.executors.base import Ended, Job, Work, attempt, unless_by_machine
 
 
 class SerialExecutor:
@@ -32,4 +32,4 @@ class SerialExecutor:
             outcome = attempt(work, job, report)
             if failures:  # of the caller's function, not of the job
                 raise failures[0]
-            yield outcome
+            yield unless_by_machine(outcome)

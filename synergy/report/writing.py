@@ -8,6 +8,7 @@ from typing import Any
 
 from synergy.errors import ConfigError
 from synergy.files import read_bytes, refuse_to_replace, shortly, write_atomically
+from synergy.machine import refusal
 from synergy.report.html import render
 from synergy.report.numbers import Numbers
 from synergy.report.summarise import summarise
@@ -54,7 +55,7 @@ def write_report(workspace: Workspace, file: Path | None = None) -> Report:
         write_atomically(file, page)
     except OSError as error:
         raise ConfigError(
-            f"the report cannot be written to {file} ({error.strerror}); name another file"
+            f"the report cannot be written to {file}: {refusal(error, file, 'name another file')}"
         ) from error
     return Report(file, numbers)
 

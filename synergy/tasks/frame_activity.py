@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from synergy.audio.features import crop_frames
 from synergy.datasets.base import Corpus
+from synergy.libraries import imported
 from synergy.tasks.base import Arrays, TaskKind
 from synergy.tasks.predictions import ActivityPrediction, segments
 from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource
@@ -196,13 +197,12 @@ class FrameActivity(TaskKind):
 
         ``majority`` is what always answering the more frequent state would reach.
         """
-        from torchmetrics.functional.classification import binary_auroc
-
+        classification = imported("torchmetrics.functional.classification")
         score = torch.from_numpy(np.concatenate(logits))
         active = torch.from_numpy(np.concatenate(targets).astype(np.int64))
         share = float(active.double().mean())
         return {
-            "roc_auc": float(binary_auroc(score.double().sigmoid(), active)),
+            "roc_auc": float(classification.binary_auroc(score.double().sigmoid(), active)),
             "frame_accuracy": float(((score > 0) == (active > 0)).double().mean()),
             "majority": max(share, 1.0 - share),
         }

@@ -1,0 +1,86 @@
+"""Executors on a machine that lacks something: the work ends with the cause, all of it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import resource
+import signal
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from synergy.executors import EXECUTORS, Job, ProcessExecutor, Report
+from synergy.executors.process import _interrupts_held
+from synergy.machine import MachineError
+
+
+def fail(what: str, report: Report) -> str:
+    """Fail as the machine makes a job fail."""
+    report(what)
+    match what:
+        case "disk":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "trials/x")
+        case "memory":
+            raise MemoryError
+        case "thread":
+            raise RuntimeError("can't start new thread")
+        case "note":
+            logging.getLogger("synergy.anything").warning("noted before")
+    return what
+
+
+@pytest.mark.parametrize("executor", sorted(EXECUTORS))
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("disk", "trials/x: no space is left on that device; free some space there"),
+        ("memory", "there is not enough memory; use fewer --workers"),
+    ],
+)
+def test_a_job_that_the_machine_fails_ends_all(executor: str, what: str, sentence: str) -> None:
+    began: list[str] = []
+
+    def on_report(key: str, _: Any) -> None:
+        began.append(key)
+
+    jobs = [Job("a", "fine"), Job("b", what), Job("c", "fine")]
+    with closing(EXECUTORS[executor](1).run(fail, jobs, on_report)) as outcomes:
+        assert next(outcomes).value == "fine"
+        with pytest.raises(MachineError) as caught:
+            next(outcomes)
+    assert str(caught.value) == sentence
+    assert began == ["a", "b"]
+
+
+def test_too_few_descriptors_for_a_worker_are_named() -> None:
+    free = os.dup(0)
+    os.close(free)
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 2, most))
+    try:
+        with pytest.raises(MachineError, match="cannot be started: this process has too many"):
+            list(ProcessExecutor(1).run(fail, [Job("a", "fine")], lambda *_: None))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
+
+
+def test_a_worker_notes_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    (ended,) = ProcessExecutor(1).run(fail, [Job("a", "note")], lambda *_: None)
+    assert ended.value == "note"
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGALRM])
+def test_a_signal_between_start_and_bookkeeping_comes_afterwards(number: int) -> None:
+    came: list[int] = []
+    before = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        with _interrupts_held():
+            os.kill(os.getpid(), number)
+            assert came == []
+        assert came == [number]
+    finally:
+        signal.signal(number, before)
