@@ -16,8 +16,6 @@ from synergy.cli.conflicts import refuse_conflicts
 from synergy.errors import ConfigError
 from synergy.wording import did_you_mean, quoted
 
-_WHOLE = re.compile("[-+]?[0-9]{1,18}")
-_DECIMAL = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][-+]?[0-9]{1,3})?")
 _PANELS = ("Arguments", "Data", "Search", "Training", "Output", "Other")
 
 
@@ -78,16 +76,17 @@ def _number(
     option: str, kind: type[int] | type[float], least: float | None, most: float | None
 ) -> Callable[[object], float]:
     """What reads the number of an option, and refuses a wrong one in our words."""
-    pattern = _WHOLE if kind is int else _DECIMAL
     expected = "a whole number" if kind is int else "a number"
     if least is not None:
         expected += f" of at least {least:,}" if most is None else f" of {least:,} to {most:,}"
     low, high = -math.inf if least is None else least, math.inf if most is None else most
 
     def read(given: object) -> float:
-        found = kind(text) if pattern.fullmatch(text := str(given)) else math.nan
-        if not low <= found <= high:  # nor is that of NaN
-            raise ConfigError(f"{option}: expected {expected}, found {quoted(text)}")
+        from synergy.quantities import decimal_number, whole_number  # help needs no pydantic
+
+        found = (whole_number if kind is int else decimal_number)(str(given))
+        if found is None or not low <= found <= high:
+            raise ConfigError(f"{option}: expected {expected}, found {quoted(str(given))}")
         return found
 
     return read
