@@ -71,8 +71,11 @@ def asked_of_pairs(options: Options) -> tuple[RunConfig, tuple[str, ...], Questi
     config = configured(options)
     tasks = options.tasks_of(config)
     from synergy.stages.pairwise import check_pairable
+    from synergy.synthesis.exact import refuse_many
 
     check_pairable(tasks)
+    if options.solver == "exact":
+        refuse_many(len(tasks))
     return config, tasks, asked(config, options)
 
 

@@ -25,6 +25,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from pydantic import ValidationError
 from torch import nn
 
 from synergy.encoders import Encoder, read_encoder
@@ -235,8 +236,8 @@ def check_exportable(network: TreeNetwork, encoder: Encoder) -> None:
     if not isinstance(encoder, StrictModel):
         raise ModelError(f"encoder {encoder.name} cannot be exported: it is no configuration")
     try:
-        read_encoder(encoder.model_dump())
-    except ConfigError as error:  # who reads the model has the name alone
+        read_encoder(encoder.model_dump(mode="json"))
+    except (ConfigError, ValidationError) as error:  # who reads the model has the JSON alone
         raise ModelError(f"encoder {encoder.name} cannot be exported: {error}") from error
     submodule_lines(network, network.tree.tasks)
     class_texts(network)

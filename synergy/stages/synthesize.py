@@ -74,6 +74,7 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     experiment, workspace, before = session.experiment, session.workspace, session.trained
     check_tasks(found.table, experiment.tasks)
     costs = experiment.costs_at(question.width)
+    solve(question, found.table, costs)  # what it refuses, it refuses before anything is trained
     bench = Bench(session, found.table.tasks)
     ways = recipes(experiment, question)
     repair = Repair(bench, found, question)

@@ -26,6 +26,15 @@ from synergy.synthesis.tree_search import Proposal
 MAX_TASKS = 14
 
 
+def refuse_many(tasks: int) -> None:
+    """Raise ConfigError if the solver would take too long for so many tasks."""
+    if tasks > MAX_TASKS:
+        raise ConfigError(
+            f"expected at most {MAX_TASKS} tasks for the solver exact, found {tasks}; "
+            "use the solver recursive"
+        )
+
+
 class ExactSplits:
     """Splits of a set that reach its largest saving, at the largest depth that does.
 
@@ -35,11 +44,7 @@ class ExactSplits:
     max_effort = float("inf")
 
     def __init__(self, subtrees: Subtrees, depths: SharedDepths) -> None:
-        if (count := len(subtrees.sets.tasks)) > MAX_TASKS:
-            raise ConfigError(
-                f"expected at most {MAX_TASKS} tasks for the solver exact, found {count}; "
-                "use the solver recursive"
-            )
+        refuse_many(len(subtrees.sets.tasks))
         self._saved = subtrees.saved
         self._depths = depths
         self._savings = best_savings(subtrees.sets, self._saved, depths)

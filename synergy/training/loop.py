@@ -144,12 +144,15 @@ def _measured(
         if not largest <= float(np.finfo(kind.kept_as).max):
             raise _diverged(f"a logit of {task.task} {clips} became {largest:g}", step, config)
     scores = score(tasks, split, logits)
+    ranked = {(task.task, task.spec.rules.metric) for task in tasks}
     for task, metrics in scores.items():
         for metric, value in metrics.items():
-            if not math.isfinite(value):
+            within = (task, metric) in ranked
+            if not math.isfinite(value) or (within and not 0 <= value <= 1):
+                expected = f"a {metric} in [0, 1]" if within else f"a finite {metric}"
                 raise TrainingError(
-                    f"expected a finite {metric} of {task} {clips}, found {value} after step "
-                    f"{step} of {config.steps}"
+                    f"expected {expected} of {task} {clips}, found {value} after step {step} of "
+                    f"{config.steps}"
                 )
     return logits, scores
 
