@@ -9,7 +9,7 @@ import math
 import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from synergy import limits
 
@@ -24,7 +24,16 @@ Seconds = Annotated[float, Field(ge=0, le=limits.SECONDS)]
 Width = Annotated[float, Field(ge=limits.LEAST_WIDTH, le=limits.MOST_WIDTH)]
 Blocks = Annotated[int, Field(ge=0, le=limits.BLOCKS)]
 Depth = Annotated[int, Field(ge=1, le=limits.BLOCKS)]
-Text = Annotated[str, Field(max_length=limits.TEXT)]
+
+
+def _short(text: str) -> str:
+    if len(text) > limits.TEXT:
+        raise ValueError(f"expected at most {limits.TEXT:,} characters, found {len(text):,}")
+    return text
+
+
+# Not `max_length`, which refuses the lone surrogates that stand for bytes of file names.
+Text = Annotated[str, AfterValidator(_short)]
 
 _DECIMAL = re.compile(r"[0-9.eE+-]+")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
