@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,48 @@ def test_cells_without_a_value_say_why(tmp_path):
     assert "2 cells have no value" in text
     cells = numbers.tables[0].cells
     assert not any(cell.passes for cell in cells if cell.ar_pct is None)
+
+
+# -- pages of large runs ------------------------------------------------------------------------
+
+
+def test_a_page_of_many_cells_shows_some_and_says_so(workspace, page, monkeypatch):
+    module = sys.modules[summarise.__module__]
+    monkeypatch.setattr(module, "_MOST_CELLS", 10)  # two pairs at five depths
+    monkeypatch.setattr(module, "_MOST_CURVES", 3)
+    numbers = summarise(workspace)
+    small = render(numbers, "run")
+    elements = Elements(small)
+    text = "".join(elements.text)
+    assert "Shown are the first 2 of 6 pairs" in text
+    assert text.count("Its curves are left out") == 7
+    assert sum("data-cell" in attributes for _, attributes in elements.found) == 10
+    assert len(small) < len(page)
+    told = {(c.task_a, c.task_b, c.shared_depth) for c in numbers.tables[0].cells if c.curves}
+    assert ("gc", "ac", 8) in told  # what the tree rests on comes first
+
+
+def test_drawings_that_are_too_large_are_told_in_words(numbers, monkeypatch):
+    monkeypatch.setattr("synergy.report.html._MOST_BARS", 30)
+    monkeypatch.setattr("synergy.report.html._MOST_NODES", 3)
+    monkeypatch.setattr("synergy.report.html._MOST_POINTS", 2)
+    small = render(numbers, "run")
+    assert small.count('class="tree"') == 1  # that of the run
+    assert small.count(": too large to be drawn here") == len(numbers.trees.distinct)
+    assert 'class="graph"' not in small
+    assert len(re.findall("<ol class=.numbers.*?</ol>", small, re.DOTALL)[0].split("<li>")) == 3
+
+
+def test_thresholds_that_were_left_out_are_counted(workspace, monkeypatch):
+    monkeypatch.setattr("synergy.report.trees._EFFORT", 0)
+    monkeypatch.setattr("synergy.synthesis.effort._FEWEST", 5)
+    numbers = summarise(workspace)
+    assert numbers.trees.left_out > 0
+    assert numbers.trees.distinct[numbers.trees.stops[numbers.trees.start].tree].notation == (
+        numbers.final.notation
+    )
+    text = "".join(Elements(render(numbers, "run")).text)
+    assert f"{numbers.trees.left_out} others were left out" in text
 
 
 # -- what is replaced, and what is not ----------------------------------------------------------
