@@ -26,14 +26,14 @@ Blocks = Annotated[int, Field(ge=0, le=limits.BLOCKS)]
 Depth = Annotated[int, Field(ge=1, le=limits.BLOCKS)]
 
 
-def _bounded(text: str) -> str:
+def _short(text: str) -> str:
     if len(text) > limits.TEXT:
         raise ValueError(f"expected at most {limits.TEXT:,} characters, found {len(text):,}")
     return text
 
 
-# A bound of pydantic's own would refuse the names of files that are not UTF-8.
-Text = Annotated[str, AfterValidator(_bounded)]
+# Not `max_length`, which refuses the lone surrogates that stand for bytes of file names.
+Text = Annotated[str, AfterValidator(_short)]
 
 _DECIMAL = re.compile(r"[0-9.eE+-]+")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")

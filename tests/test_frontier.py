@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 from small_tables import PAPER_BLOCKS, ar_tables, costs_of, paper_table
 
 from synergy.synthesis import SOLVERS, ARTable, Cell, Question, frontier, search
+from synergy.synthesis.effort import trees_within
+from synergy.synthesis.frontier import every_threshold, thresholds
 from synergy.tree import SharingTree
 
 COSTS = costs_of(PAPER_BLOCKS[0])
@@ -69,3 +72,29 @@ def test_a_cell_below_the_weight_changes_the_tree_only_when_strict():
 def test_the_threshold_and_the_budget_of_the_question_are_not_looked_at():
     entries = frontier(Question(), paper_table(), COSTS)
     assert frontier(Question(0.3, max_params=1), paper_table(), COSTS) == entries
+
+
+def test_of_many_thresholds_an_even_choice_with_the_one_that_is_asked_for():
+    cells = [
+        replace(c, ar_pct=(c.ar_pct or 0) + n / 100) for n, c in enumerate(paper_table().cells)
+    ]
+    question, table = Question(2.1), ARTable.from_cells(cells)
+    every = every_threshold(table)
+    assert thresholds(question, table) == every
+    some = thresholds(question, table, effort=0)
+    assert len(some) in (20, 21)
+    assert set(some) < set(every)
+    assert {every[0], every[-1], max(ar for ar in every if ar <= 2.1)} <= set(some)
+    steps = [every.index(ar) for ar in some]
+    assert max(b - a for a, b in itertools.pairwise(steps)) <= 2
+    entries = frontier(question, table, COSTS, effort=0)
+    assert {entry.low for entry in entries} <= set(some)
+    own = next(e for e in reversed(entries) if e.low <= 2.1)
+    assert own.synthesis.tree == search(question, table, COSTS).tree
+
+
+def test_fewer_trees_are_searched_for_the_more_tasks_there_are():
+    allowed = [trees_within(1e8, tasks) for tasks in (2, 4, 8, 12, 14, 40, 100)]
+    assert allowed == sorted(allowed, reverse=True)
+    assert allowed[1] > 10_000
+    assert allowed[-1] == 20

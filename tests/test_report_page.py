@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from small_files import edit, write_table
 from small_pages import Elements
 from small_reports import result_workspace, with_holes
 from small_tables import paper_table
 
+from synergy.errors import ConfigError
+from synergy.records import ComparisonsFile, SummaryFile, TreeFile
 from synergy.report import render, summarise, write_report
 from synergy.synthesis import ARTable, Cell
+from synergy.wording import printable
 from synergy.workspace import Workspace
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'{{7*7}}"
@@ -112,18 +121,87 @@ def test_the_same_workspace_gives_the_same_bytes(workspace, tmp_path, monkeypatc
     assert len(first) < 500_000
 
 
-def test_names_of_the_workspace_are_only_text(tmp_path):
-    corpus = HOSTILE.replace("/", "")  # which no name of a corpus has
-    workspace = result_workspace(tmp_path / "run", corpus=corpus, note=HOSTILE, seeds=(0,))
-    with_holes(ARTable.from_csv(workspace.table_files("plain").table), HOSTILE).to_csv(
-        workspace.table_files("plain").table
+# -- hostile names ----------------------------------------------------------------------------
+
+
+def named(workspace: Workspace, text: str) -> str:
+    """The page of a workspace in which everything that may be any text is one."""
+    summary, compared = SummaryFile.read(workspace.summary), comparisons(workspace)
+    assert summary
+    told = {"notes": (text,), "errors": (text,), "name": text, "notation": text}
+    rows = [row.model_copy(update=told) for row in summary.rows]
+    update = {"rows": tuple(rows), "notes": (text,), "shortfall": text, "versions": {text: text}}
+    attempts = tuple(each.model_copy(update={"notation": text}) for each in summary.attempts)
+    summary.model_copy(update={**update, "attempts": attempts}).write(workspace.summary)
+    others = {"method": text, "name": text, "note": text, "error": text}
+    rows = tuple(row.model_copy(update=others) for row in compared.rows)
+    compared.model_copy(update={"rows": rows}).write(workspace.comparisons)
+    tree = TreeFile.read(workspace.tree)
+    assert tree
+    tree.model_copy(update={"notes": (text,), "table": text}).write(workspace.tree)
+    table = ARTable.from_csv(workspace.table_files("plain").table)
+    write_table(workspace.folder, with_holes(table, text))
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    edit(workspace.model / "spec.json", {"versions": {whole: whole}, "notes": [whole]})
+    return render(summarise(workspace), text)
+
+
+def comparisons(workspace: Workspace) -> ComparisonsFile:
+    found = ComparisonsFile.read(workspace.comparisons)
+    assert found
+    return found
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory) -> Workspace:
+    """A workspace without trainings, which take time to read."""
+    folder = tmp_path_factory.mktemp("bare") / "run"
+    workspace = result_workspace(folder, seeds=(0,), corpus=HOSTILE.replace("/", ""), note="n")
+    shutil.rmtree(workspace.trials.folder)
+    workspace.trials.folder.mkdir()
+    return workspace
+
+
+PARTS = (
+    *(HOSTILE, "</title><base href=//x>", "<!--", "-->", "]]>", "<svg onload=x>", "{% x %}"),
+    *("javascript:x", "' onclick='x", '" style="x', "`", "&lt;script&gt;", "\\", "\n", "\r", "\t"),
+    *("\0", "\x1b[31m", "\x9b", "\u202e", "\u2066", "\u2028", "\ufeff", "\ud800", "é", "\udcff"),
+)
+
+
+# Half a character may stand anywhere; two halves become a whole one in a file.
+SOME = st.characters(exclude_categories=["Cs"])
+
+
+@settings(max_examples=12)
+@given(st.lists(st.sampled_from(PARTS) | st.text(SOME, max_size=4), max_size=6).map("".join))
+@example("".join(PARTS))
+@example("x" * 64)
+def test_a_name_adds_nothing_to_the_page_but_text(bare, text):
+    calm, page = Elements(named(bare, "calm")), named(bare, text)
+    found = Elements(page)
+    assert {(tag, name) for tag, attributes in found.found for name in attributes} <= {
+        (tag, name) for tag, attributes in calm.found for name in attributes
+    }
+    for tag in ("script", "style", "meta", "link", "a", "template", "table", "section"):
+        assert len(found.of(tag)) == len(calm.of(tag))
+    assert not [name for _, attributes in found.found for name in attributes if name[:2] == "on"]
+    assert found.of("link") == calm.of("link")
+    assert found.of("a") == calm.of("a")
+    assert printable(page) == page  # nothing that reorders, hides or cannot be encoded
+    assert "".join(found.text).count(printable(text)) >= 5
+    assert re.findall("<script>.*?</script>", page, re.DOTALL) == re.findall(
+        "<script>.*?</script>", named(bare, "calm"), re.DOTALL
     )
-    page = render(summarise(workspace), HOSTILE)
+
+
+def test_names_of_the_workspace_are_only_text(bare):
+    page = named(bare, HOSTILE)
     assert "<img" not in page
     elements = Elements(page)
     text = "".join(elements.text)
-    assert text.count(HOSTILE) + text.count(corpus) >= 5
-    assert corpus in text
+    assert text.count(HOSTILE) >= 5
+    assert HOSTILE.replace("/", "") in text
     assert len(elements.of("script")) == 2
 
 
@@ -151,3 +229,84 @@ def test_cells_without_a_value_say_why(tmp_path):
     assert "2 cells have no value" in text
     cells = numbers.tables[0].cells
     assert not any(cell.passes for cell in cells if cell.ar_pct is None)
+
+
+# -- pages of large runs ------------------------------------------------------------------------
+
+
+def test_a_page_of_many_cells_shows_some_and_says_so(workspace, page, monkeypatch):
+    module = sys.modules[summarise.__module__]
+    monkeypatch.setattr(module, "_MOST_CELLS", 10)  # two pairs at five depths
+    monkeypatch.setattr(module, "_MOST_CURVES", 3)
+    numbers = summarise(workspace)
+    small = render(numbers, "run")
+    elements = Elements(small)
+    text = "".join(elements.text)
+    assert "Shown are the first 2 of 6 pairs" in text
+    assert text.count("Its curves are left out") == 7
+    assert sum("data-cell" in attributes for _, attributes in elements.found) == 10
+    assert len(small) < len(page)
+    told = {(c.task_a, c.task_b, c.shared_depth) for c in numbers.tables[0].cells if c.curves}
+    assert ("gc", "ac", 8) in told  # what the tree rests on comes first
+
+
+def test_drawings_that_are_too_large_are_told_in_words(numbers, monkeypatch):
+    monkeypatch.setattr("synergy.report.html._MOST_BARS", 30)
+    monkeypatch.setattr("synergy.report.html._MOST_NODES", 3)
+    monkeypatch.setattr("synergy.report.html._MOST_POINTS", 2)
+    small = render(numbers, "run")
+    assert small.count('class="tree"') == 1  # that of the run
+    assert small.count(": too large to be drawn here") == len(numbers.trees.distinct)
+    assert 'class="graph"' not in small
+    assert len(re.findall("<ol class=.numbers.*?</ol>", small, re.DOTALL)[0].split("<li>")) == 3
+
+
+def test_thresholds_that_were_left_out_are_counted(workspace, monkeypatch):
+    monkeypatch.setattr("synergy.report.trees._EFFORT", 0)
+    monkeypatch.setattr("synergy.synthesis.effort._FEWEST", 5)
+    numbers = summarise(workspace)
+    assert numbers.trees.left_out > 0
+    assert numbers.trees.distinct[numbers.trees.stops[numbers.trees.start].tree].notation == (
+        numbers.final.notation
+    )
+    text = "".join(Elements(render(numbers, "run")).text)
+    assert f"{numbers.trees.left_out} others were left out" in text
+
+
+# -- what is replaced, and what is not ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["device", "FIFO", "folder", "link", "text", "page", "no folder"])
+def test_what_is_no_report_is_not_replaced(bare, tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("synergy.report.writing.summarise", None)  # nothing is made before
+    file = tmp_path / "out.html"
+    if kind == "device":
+        file = Path("/dev/null")
+    elif kind == "FIFO":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    elif kind == "link":
+        (tmp_path / "report.html").write_text("")
+        file.symlink_to(tmp_path / "report.html")
+    elif kind == "no folder":
+        file = tmp_path / "none" / "out.html"
+    else:
+        file.write_text("words" if kind == "text" else "<!doctype html><title>mine</title>")
+    before = sorted((path.name, path.lstat().st_mode) for path in tmp_path.iterdir())
+    with pytest.raises(ConfigError, match="name another file") as caught:
+        write_report(bare, file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted((path.name, path.lstat().st_mode) for path in tmp_path.iterdir()) == before
+    if kind in ("text", "page"):
+        assert file.stat().st_size < 100
+
+
+def test_a_report_and_an_empty_file_are_replaced(bare, tmp_path):
+    file = tmp_path / "out.html"
+    file.touch()
+    first = write_report(bare, file).file.read_bytes()
+    file.write_bytes(first.replace(b"AR", b"older"))
+    assert write_report(bare, file).file.read_bytes() == first
+    assert list(tmp_path.iterdir()) == [file]

@@ -184,3 +184,28 @@ def test_impossible_questions():
         stability(Question(), samples, COSTS, level=1.0)
     with pytest.raises(ConfigError, match="x-y"):
         stability(Question(caps={frozenset("xy"): 1}), samples, COSTS)
+
+
+def test_of_many_tasks_the_first_tables_are_solved(monkeypatch):
+    samples = noisy_samples(paper_table(), 2.0, 300, 0)
+    whole = stability(Question(2.0), samples, COSTS)
+    assert whole.samples == 300
+    monkeypatch.setattr("synergy.synthesis.stability._EFFORT", 0)
+    some = stability(Question(2.0), samples, COSTS)
+    assert 20 <= some.samples < 300
+    first = TableSamples(samples.table, samples.ar[: some.samples])
+    monkeypatch.undo()
+    same = stability(Question(2.0), first, COSTS)
+    assert replace(some, repeat=()) == replace(same, repeat=())
+    assert {cell.key for cell in some.repeat} < {cell.key for cell in same.repeat}
+    assert some.repeat
+    assert stability(Question(2.0), samples, COSTS, level=None) == replace(whole, repeat=())
+
+
+def test_pairs_of_very_many_depths_are_told_apart():
+    depths = range(1, 80)
+    table = ARTable.from_cells(Cell("a", "b", depth, 1.0) for depth in depths)
+    ar = np.ones((2, len(depths)))
+    ar[1, 3:] = 5.0  # one of the two passes at 3 at most
+    found = stability(Question(2.0), TableSamples(table, ar), costs_of([1] * 79))
+    assert dict(found.trees) == {"{a,b}@79": 0.5, "{a,b}@3": 0.5}

@@ -8,6 +8,8 @@ suffer from the same unlucky baseline.
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,12 +112,12 @@ class TableSamples:
                     f"{path}: line {number}: expected the {len(keys)} cells of the AR table in its "
                     "order, found another one; resample this table again"
                 )
-            values = [decimal_number(text) if text else math.nan for text in row[3:]]
-            if len(values) != count or None in values:
-                odd = row[3 + values.index(None)] if None in values else ",".join(row)
+            values = _numbers(row[3:])
+            if values is None or len(values) != count:
+                odd = [text for text in row[3:] if text and decimal_number(text) is None]
                 raise TableError(
-                    f"{path}: line {number}: expected {count} numbers, found {quoted(odd)}; "
-                    "resample the table again"
+                    f"{path}: line {number}: expected {count} numbers, found "
+                    f"{quoted(odd[0] if odd else ','.join(row))}; resample the table again"
                 )
             of_cells.append(np.array(values))
         if len(of_cells) != len(keys):
@@ -151,6 +153,19 @@ def tail_of(level: float) -> float:
     if not 0 < level < 1:
         raise ConfigError(f"expected a level above 0 and below 1, found {level}")
     return (1 - level) / 2
+
+
+def _numbers(texts: Sequence[str]) -> list[float] | None:
+    """Numbers as `decimal_number` reads them, NaN where there is none; None if one is no number.
+
+    All characters are looked at at once: a file has millions of numbers.
+    """
+    if not re.fullmatch("[0-9.eE+-]*", "".join(texts)):
+        return None
+    try:
+        return [float(text) if text else math.nan for text in texts]
+    except ValueError:
+        return None
 
 
 def _header(count: int) -> tuple[str, ...]:

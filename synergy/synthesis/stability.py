@@ -137,15 +137,18 @@ def stability(
         for cell, (i, j) in zip(table.cells, np.ndindex(shares.shape), strict=True)
         if level is not None and tail < shares[i, j] < 1 - tail and usable[i, j]
     ]
+    # Small problems are looked at as a whole, of large ones a few tables for the first cells.
+    for_each = max(5, 4 * most // max(1, len(uncertain)))
+    some = dict(itertools.islice(weighted.items(), for_each))
     repeat: list[Repeat] = []
     for cell, i, share in sorted(uncertain, key=lambda each: abs(each[2] - 0.5)):
         if trees.searched >= 2 * most:
             break
         deciding = sum(
-            times for rows, times in weighted.items() if trees.depends(rows, i, cell.shared_depth)
+            times for rows, times in some.items() if trees.depends(rows, i, cell.shared_depth)
         )
         if deciding or trees.depends(own, i, cell.shared_depth):
-            repeat.append(Repeat(cell.key, cell.seeds, share, deciding / count))
+            repeat.append(Repeat(cell.key, cell.seeds, share, deciding / sum(some.values())))
     # Where a depth or a larger one passes.
     reached = np.logical_or.accumulate((passes & usable)[..., ::-1], axis=-1)[..., ::-1]
     admissible: dict[Pair, dict[int, float]] = {pair: {} for pair in pairs}
