@@ -21,8 +21,8 @@ NAME = 64
 LABEL = 200
 """Characters of a class, a column or a label: they come from data, where some are phrases."""
 
-TASKS = 100
-"""4,950 pairs, each trained at every depth."""
+TASKS = 200
+"""19,900 pairs; the recursion finds their tree in seconds."""
 
 CORPORA = 100
 """Each is read as a whole before anything starts."""

@@ -15,7 +15,7 @@ from filelock import FileLock
 from synergy.datasets import demo_speech
 from synergy.datasets.base import Corpus
 from synergy.datasets.demo_speech import DemoSpeechConfig, load_demo_speech
-from synergy.errors import DataError
+from synergy.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("espeakng_loader") is None, reason="the extra demo is not installed"
@@ -165,5 +165,5 @@ def test_a_full_disk_is_told_as_one(tmp_path, monkeypatch):
 def test_a_cache_that_cannot_be_made_is_told(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "file"))
-    with pytest.raises(DataError, match=r"corpus demo cannot be rendered into .*set SYNERGY_CACHE"):
+    with pytest.raises(ConfigError, match="SYNERGY_CACHE: expected a folder, found the file"):
         load()

@@ -19,7 +19,7 @@ from synergy.audio.reading import read_waveform
 from synergy.datasets import extraction
 from synergy.datasets.feature_store import normalisation, open_store
 from synergy.datasets.manifest import ManifestConfig, load_manifest
-from synergy.errors import DataError
+from synergy.errors import ConfigError, DataError
 
 CONFIG = FeatureConfig(mels=16)
 FILES = ("features.f16", "index.csv", "meta.json")
@@ -196,7 +196,7 @@ def test_an_exception_leaves_nothing(corpus, cache):
 def test_cache_that_cannot_be_written(corpus, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "file"))
-    with pytest.raises(DataError, match="set SYNERGY_CACHE"):
+    with pytest.raises(ConfigError, match="SYNERGY_CACHE: expected a folder, found the file"):
         open_store(corpus, CONFIG)
 
 

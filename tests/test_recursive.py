@@ -274,5 +274,5 @@ def test_a_table_of_other_tasks_or_depths():
 def test_no_task_and_unusable_names():
     with pytest.raises(TableError, match="at least one task"):
         TaskGraph((), ())
-    with pytest.raises(TreeError, match="task name '1st'"):
+    with pytest.raises(TreeError, match="task '1st'"):
         recursive_tree(graph_of(["1st", "b"], 4), ONES)

@@ -116,7 +116,7 @@ def test_a_terminal_that_goes_away_does_not_end_the_training(tmp_path):
     ) as running:
         os.close(terminal)
         seen = b""
-        while b"single-task models" not in seen:
+        while not (b"single-task models" in seen and b"\x1b[" in seen):
             seen += os.read(master, 1000)
         os.close(master)
         out, _ = running.communicate(timeout=120)

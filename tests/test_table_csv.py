@@ -241,8 +241,8 @@ LARGE = {
         "expected at most 100,000 cells, found 6000 tasks at 1 depth, which have 17,997,000",
     ),
     "many tasks": (
-        lambda: LONG + "".join(f"t{n},t{m},1,1\n" for n in range(101) for m in range(n)),
-        "expected at most 100 tasks, found 101",
+        lambda: LONG + "".join(f"t{n},t{m},1,1\n" for n in range(201) for m in range(n)),
+        "expected at most 200 tasks, found 201",
     ),
     "many gaps": (
         lambda: LONG + "".join(f"t0,t{n},4,1\n" for n in range(1, 100)),

@@ -299,8 +299,8 @@ def test_a_tree_that_is_made_here_keeps_the_same_bounds():
         branch = Branch(None, ("gc",), (branch,))
     with pytest.raises(TreeError, match="at most 100 branches inside each other"):
         SharingTree(branch, 8)
-    with pytest.raises(TreeError, match="at most 100 tasks, found 101"):
-        SharingTree.flat([f"t{n}" for n in range(101)], 4, 8)
+    with pytest.raises(TreeError, match="at most 200 tasks, found 201"):
+        SharingTree.flat([f"t{n}" for n in range(201)], 4, 8)
     for depth in (1001, 10**5000):
         with pytest.raises(TreeError, match="at least one block and at most 1000, found"):
             SharingTree.single("gc", depth)
@@ -314,7 +314,7 @@ def test_twenty_thousand_tasks_are_counted_and_not_listed():
         lambda: SharingTree.from_json({"depth": 8, "root": root}),
         lambda: SharingTree.parse(f"{{{','.join(names)}}}@4", 8),
     ):
-        with pytest.raises(TreeError, match="at most 100 tasks, found 20,000") as caught:
+        with pytest.raises(TreeError, match="at most 200 tasks, found 20,000") as caught:
             read()
         assert len(str(caught.value)) < 200
 

@@ -100,7 +100,7 @@ def test_refine_decides_by_the_search_that_is_asked_for(
 
     def nothing_uncertain(question, samples, costs):
         asked.append((question.solver, question.strict, question.max_ar))
-        return Stability(1.0, (), {}, {}, (), 0)
+        return Stability(1, 1.0, (), {}, {}, (), 0)
 
     monkeypatch.setattr("synergy.stages.pairwise.stability", nothing_uncertain)
     arguments = ("pairwise", "--workspace", workspace, "--refine", 1, "--max-ar", 7, *options)
