@@ -34,7 +34,7 @@ class Trouble:
 
 _ROOM = "free some space there"
 _FAILED = Trouble("the device, or the way to it, has failed", "look into the log of the system")
-_LIMITED_MEMORY = "raise that limit (ulimit -v) or use fewer --workers"
+_LIMITED_MEMORY = "raise that limit (ulimit -v)"
 _TROUBLES: dict[int, Trouble] = {
     errno.ENOSPC: Trouble("no space is left on that device", _ROOM),
     errno.EDQUOT: Trouble("the disk quota is used up", _ROOM),
