@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, Validat
 from pydantic_core import CoreSchema
 
 from synergy.errors import WorkspaceError
+from synergy.machine import blameless, naming
 from synergy.wording import cut, printable
 
 PARTIAL = ".partial"
@@ -96,9 +97,12 @@ def open_regular(path: Path) -> int:
         If it is not there or cannot be opened.
     UnfitFileError
         If it is a folder, a device, a FIFO or a socket.
+    MachineError
+        If the machine opens no further file.
     """
     _refuse_irregular(path.stat().st_mode)
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with blameless():
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         _refuse_irregular(os.fstat(handle).st_mode)
     except UnfitFileError:
@@ -240,7 +244,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     _remove_leftovers(path)
     partial = partial_path(path)
     try:
-        with partial.open("xb") as file:
+        with naming(path), partial.open("xb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # its writer lives
             file.write(data)
             file.flush()

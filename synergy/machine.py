@@ -34,7 +34,7 @@ class Trouble:
 
 _ROOM = "free some space there"
 _FAILED = Trouble("the device, or the way to it, has failed", "look into the log of the system")
-_LIMITED_MEMORY = "raise that limit (ulimit -v) or use fewer --workers"
+_LIMITED_MEMORY = "raise that limit (ulimit -v)"
 _TROUBLES: dict[int, Trouble] = {
     errno.ENOSPC: Trouble("no space is left on that device", _ROOM),
     errno.EDQUOT: Trouble("the disk quota is used up", _ROOM),
@@ -127,11 +127,28 @@ def refusal(error: OSError, place: Path, elsewhere: str) -> str:
     if found is None:
         return f"{error.strerror or error}; {elsewhere}"
     file = error.filename
-    if not found.local or (file and not Path(os.fsdecode(file)).is_relative_to(place.parent)):
+    if file and not Path(os.fsdecode(file)).is_relative_to(place.parent):
         return f"{_named(error)}{found.cause}; {found.remedy}"
+    if not found.local:
+        return f"{found.cause}; {found.remedy}"
     if _has_own_words(error):
         return f"{found.cause}; {elsewhere}"
     return f"{found.cause}; {found.remedy}, or {elsewhere}"
+
+
+@contextmanager
+def blameless() -> Iterator[None]:
+    """An OSError inside for which no file is to blame, such as too many open ones: a MachineError.
+
+    Whoever takes what cannot be read for damaged does not see it.
+    """
+    try:
+        yield
+    except OSError as error:
+        found = trouble(error)
+        if found is not None and not found.local:
+            raise MachineError(told(error) or "") from error
+        raise
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from synergy.errors import ConfigError, TableError, WorkspaceError
 from synergy.files import is_partial, write_atomically
+from synergy.machine import refusal
 from synergy.records import HolderFile
 from synergy.seals import Seals
 from synergy.synthesis.ar_table import ARTable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LOCK = ".synergy.lock"
+_OTHER = "name another folder with --workspace"
 _HOLDER = ".synergy.holder.json"
 
 
@@ -160,8 +162,7 @@ class Workspace:
                 self.trials.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WorkspaceError(
-                f"the workspace {self.folder} cannot be used ({error.strerror}); "
-                "name another one with --workspace"
+                f"the workspace {self.folder} cannot be used: {refusal(error, self.folder, _OTHER)}"
             ) from error
         if not self.trials.folder.is_dir():
             raise WorkspaceError(
@@ -323,8 +324,7 @@ class Workspace:
             ) from error
         except OSError as error:
             raise WorkspaceError(
-                f"{self.folder} cannot be locked ({error.strerror}); "
-                "name a folder that can be written with --workspace"
+                f"{self.folder} cannot be locked: {refusal(error, self.folder, _OTHER)}"
             ) from error
         with acquired:
             self._clean()

@@ -15,7 +15,7 @@ from filelock import FileLock
 from synergy.datasets import demo_speech
 from synergy.datasets.base import Corpus
 from synergy.datasets.demo_speech import DemoSpeechConfig, load_demo_speech
-from synergy.errors import ConfigError, DataError
+from synergy.errors import DataError
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("espeakng_loader") is None, reason="the extra demo is not installed"
@@ -157,13 +157,13 @@ def test_a_full_disk_is_told_as_one(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(DataError, match=r"demo_speech \(No space left on device\); make room"):
+    with pytest.raises(DataError, match="demo_speech: no space is left on that device; free"):
         load()
     assert [path.suffix for path in (tmp_path / "cache" / "demo_speech").iterdir()] == [".lock"]
 
 
 def test_a_cache_that_cannot_be_made_is_told(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "file"))
-    with pytest.raises(ConfigError, match="SYNERGY_CACHE: expected a folder, found the file"):
+    monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DataError, match=r"corpus demo cannot be rendered into .*set SYNERGY_CACHE"):
         load()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -19,7 +20,8 @@ from synergy.audio.reading import read_waveform
 from synergy.datasets import extraction
 from synergy.datasets.feature_store import normalisation, open_store
 from synergy.datasets.manifest import ManifestConfig, load_manifest
-from synergy.errors import ConfigError, DataError
+from synergy.errors import DataError
+from synergy.machine import MachineError
 
 CONFIG = FeatureConfig(mels=16)
 FILES = ("features.f16", "index.csv", "meta.json")
@@ -195,8 +197,19 @@ def test_an_exception_leaves_nothing(corpus, cache):
 
 def test_cache_that_cannot_be_written(corpus, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "file"))
-    with pytest.raises(ConfigError, match="SYNERGY_CACHE: expected a folder, found the file"):
+    monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "file" / "cache"))
+    told = r"cannot be kept in .*: a part of that path is no folder; .*, or set SYNERGY_CACHE to an"
+    with pytest.raises(DataError, match=told):
+        open_store(corpus, CONFIG)
+
+
+def test_too_many_open_files_are_not_blamed_on_the_cache(corpus, monkeypatch):
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    open_store(corpus, CONFIG)
+    monkeypatch.setattr("os.open", none_left)
+    with pytest.raises(MachineError, match="too many files open; raise the limit"):
         open_store(corpus, CONFIG)
 
 

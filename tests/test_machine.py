@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 from small_cli import synergy
 
 from synergy.errors import DataError, SynergyError
-from synergy.files import write_atomically
+from synergy.files import checksum, damaged, read_bytes, write_atomically
 from synergy.machine import MachineError, naming, refusal, told, trouble
 
 ELSEWHERE = "name another one with --workspace"
@@ -164,6 +164,17 @@ def test_an_error_on_writing_gets_the_name_of_the_file(tmp_path):
     with pytest.raises(OSError, match="No space") as error, naming(file), file.open("w") as stream:
         stream.write("x")
     assert told(error.value) == (f"{file}: no space is left on that device; free some space there")
+
+
+def test_what_no_file_is_to_blame_for_is_not_taken_for_damage(tmp_path):
+    file = tmp_path / "kept.json"
+    file.write_text("{}")
+    with limited(resource.RLIMIT_NOFILE, free_descriptor()):
+        with pytest.raises(MachineError, match="too many files open"):
+            read_bytes(file)
+        with pytest.raises(MachineError, match="too many files open"):
+            damaged(tmp_path, {"kept.json": checksum(b"{}")})
+    assert damaged(tmp_path, {"kept.json": checksum(b"{}")}) == {}
 
 
 # -- commands -------------------------------------------------------------------------------------

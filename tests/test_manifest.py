@@ -103,9 +103,8 @@ def test_a_damaged_cache_is_an_empty_one(tmp_path, damage):
 
 
 def test_an_unusable_cache_only_costs_time(tmp_path, monkeypatch):
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "content").write_text("")  # where a folder is wanted
-    monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "file" / "cache"))
     assert load(write_manifest(tmp_path / "corpus", gender_rows())).clips
 
 

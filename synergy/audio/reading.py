@@ -14,6 +14,7 @@ import soxr
 from synergy.audio.sound_chunks import missing_bytes
 from synergy.errors import DataError
 from synergy.files import UnfitFileError, open_regular
+from synergy.machine import MachineError
 
 SAMPLE_RATE_HZ = 16_000
 
@@ -133,7 +134,7 @@ def _decoder(path: str | Path, longest_s: float) -> Iterator[soundfile.SoundFile
         raise DataError(f"{path}: expected an audio file, found no such file") from error
     except UnfitFileError as error:
         raise DataError(f"{path}: {error}") from error
-    except DataError:
+    except (DataError, MachineError):
         raise
     except Exception as error:  # of whatever class: it comes from what lies in the file
         # its own words, without the path that the message has already

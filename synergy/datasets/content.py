@@ -166,7 +166,9 @@ def file_facts(
         except DataError as error:
             unreadable[path] = str(error).replace(printable(str(file)), shown(path))
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with contextlib.ExitStack() as stack:
+        pool = ThreadPoolExecutor(max_workers=2)
+        stack.callback(pool.shutdown, cancel_futures=True)  # an interrupt waits for two files only
         for done, _ in enumerate(pool.map(look, paths), start=1):
             if progress is not None and done % 1000 == 0:
                 progress(done, len(paths))

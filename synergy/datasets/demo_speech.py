@@ -43,6 +43,7 @@ from synergy.files import (
     read_bytes,
     shortly,
 )
+from synergy.machine import refusal
 from synergy.seeding import digest
 from synergy.wording import SPLITS
 
@@ -99,8 +100,8 @@ def load_demo_speech(
                     found = _rendered(name, folder, config, identity, progress)
     except OSError as error:
         raise DataError(
-            f"corpus {name} cannot be rendered into {folder.parent} ({error.strerror or error}); "
-            "make room, or set SYNERGY_CACHE to another folder"
+            f"corpus {name} cannot be rendered into {folder.parent}: "
+            f"{refusal(error, folder.parent, 'set SYNERGY_CACHE to another folder')}"
         ) from error
     low, high = config.snr_db
     note = (

@@ -20,6 +20,7 @@ import numpy as np
 
 from synergy.audio.reading import RATES_HZ
 from synergy.errors import DataError, MissingExtraError
+from synergy.machine import refusal
 
 PATIENCE_S = 60.0
 """Seconds that eSpeak NG gets for an answer; a word takes it some hundredths."""
@@ -57,7 +58,8 @@ class EspeakVoice:
             )
         except OSError as error:
             raise DataError(
-                f"demo_speech: the process that runs eSpeak NG cannot be started ({error.strerror})"
+                "demo_speech: the process that runs eSpeak NG cannot be started: "
+                f"{refusal(error, DRIVER, 'name a corpus of your own')}"
             ) from error
 
     def __enter__(self) -> Self:

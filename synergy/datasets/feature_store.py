@@ -33,8 +33,9 @@ from synergy.audio.features import FeatureConfig, Normalisation
 from synergy.cache import cache_folder
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.extraction import extract
-from synergy.errors import DataError, SynergyError
+from synergy.errors import DataError, WorkspaceError
 from synergy.files import Artefact, StrictModel, UnfitFileError, checksums, damaged, read_bytes
+from synergy.machine import refusal
 from synergy.wording import problem_message
 
 FORMAT_VERSION = 1
@@ -114,14 +115,14 @@ def open_store(
     try:
         if (found := _load(folder)) is not None:
             return found
-    except (SynergyError, ValueError) as error:
+    except (WorkspaceError, ValueError) as error:
         _log.warning(
             "the features of corpus %s are damaged (%s) and are computed again", corpus.name, error
         )
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            with suppress(SynergyError, ValueError):
+            with suppress(WorkspaceError, ValueError):
                 if (found := _load(folder)) is not None:  # built while this one waited
                     return found
             _remove_abandoned(folder)
@@ -131,8 +132,8 @@ def open_store(
             return built
     except OSError as error:
         raise DataError(
-            f"the features of corpus {corpus.name} cannot be kept in {parent} "
-            f"({error.strerror or error}); set SYNERGY_CACHE to a folder that can be written"
+            f"the features of corpus {corpus.name} cannot be kept in {parent}: "
+            f"{refusal(error, parent, 'set SYNERGY_CACHE to another folder')}"
         ) from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from synergy.errors import ModelError
 from synergy.files import UnfitFileError, partial_path, read_bytes, shortly
+from synergy.machine import refusal
 
 MODEL_FILES = ("model.py", "weights.safetensors", "spec.json", "spec.schema.json", "README.md")
 
@@ -54,7 +55,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise ModelError(
-            f"the model folder {folder} cannot be written ({error.strerror}); name another one"
+            f"the model folder {folder} cannot be written: "
+            f"{refusal(error, folder, 'name another one')}"
         ) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)

@@ -68,12 +68,16 @@ def _check_place(file: Path) -> None:
     except FileNotFoundError:
         if not file.parent.is_dir():
             raise ConfigError(
-                f"the report cannot be written to {file} (no such folder); name another file"
+                f"the report cannot be written to {file}: no such folder; name another file"
             ) from None
         return
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise ConfigError(
-            f"the report cannot be written to {file} ({shortly(error)}); name another file"
+            f"the report cannot be written to {file}: {refusal(error, file, 'name another file')}"
+        ) from error
+    except ValueError as error:
+        raise ConfigError(
+            f"the report cannot be written to {file}: {shortly(error)}; name another file"
         ) from error
     if found and REPORT_MARK not in found:
         raise ConfigError(

@@ -34,6 +34,7 @@ from synergy.files import (
     sealed,
     shortly,
 )
+from synergy.machine import MachineError, refusal
 from synergy.trials.record import TrialRecord, TrialResult, TrialRun
 from synergy.wording import quoted
 
@@ -89,8 +90,8 @@ class TrialStore:
             return []
         except OSError as error:
             raise WorkspaceError(
-                f"expected the finished trainings in {self.folder}, which cannot be listed "
-                f"({error.strerror}); give yourself the right to read it"
+                f"expected the finished trainings in {self.folder}, which cannot be listed: "
+                f"{refusal(error, self.folder, 'name another workspace')}"
             ) from error
         digests = sorted(name for name in names if _DIGEST.fullmatch(name))
         return [digest for digest in digests if (self.folder / digest / RESULT).is_file()]
@@ -143,6 +144,8 @@ class TrialStore:
             except FileNotFoundError as error:
                 if name != "predictions.safetensors":
                     found[name] = shortly(error)
+            except (MachineError, MemoryError):
+                raise
             except Exception as error:  # safetensors raises a class of its own
                 found[name] = shortly(error)
         return found
@@ -205,6 +208,8 @@ class TrialStore:
             raise WorkspaceError(f"expected a finished trial in {folder}, found no {RESULT}")
         try:
             yield folder
+        except (MachineError, MemoryError):
+            raise
         except Exception as error:  # safetensors raises a class of its own
             raise WorkspaceError(
                 f"{folder / name} is missing or damaged ({shortly(error)}); "
