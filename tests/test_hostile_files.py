@@ -155,7 +155,9 @@ def draw(workspace: Workspace) -> None:
     state = show(workspace)
     state_text(state)
     document(state.to_json())
-    page = render(summarise(workspace), "run")
+    numbers = summarise(workspace)
+    document(numbers.to_json())
+    page = render(numbers, "run")
     assert "<img" not in page
     Elements(page)
     page.encode("utf-8")

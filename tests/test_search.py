@@ -83,3 +83,13 @@ def test_the_papers_frontier_shrinks_with_the_threshold():
     at_two = [r for r in rows if r["max_ar_from"] <= 2 and (r["max_ar_to"] or 99) > 2]
     assert [row["notation"] for row in at_two] == ["{{gc,ac}@8,{scr,vad}@8}@6"]
     assert rows[-1]["notation"] == "{gc,ac,scr,vad}@8"
+
+
+def test_thresholds_that_are_left_out_are_told(monkeypatch):
+    monkeypatch.setattr("synergy.synthesis.frontier.trees_within", lambda effort, tasks: 5)
+    table = ("--table", PAPER_TABLE)
+    told = synergy("search", *table, "--frontier", "--json").json
+    assert told["left_out"] > 0
+    assert len(told["frontier"]) <= 6
+    ran = synergy("search", *table, "--frontier")
+    assert f"note: {told['left_out']} thresholds were left out to save time" in ran.err

@@ -173,6 +173,14 @@ def test_impossible_goals(change, words):
         replace(goal, **change)
 
 
+def test_a_goal_of_more_cells_than_a_table_has_is_refused():
+    tasks = tuple(f"t{n}" for n in range(100))
+    costs, depths = costs_of([1] * 30), tuple(range(1, 22))
+    with pytest.raises(ConfigError, match="at most 100,000 cells to sweep, found 100 tasks at 21"):
+        SweepGoal(tasks, depths, Question(), costs)
+    assert len(SweepGoal(tasks, depths[:20], Question(), costs).cells()) == 99_000
+
+
 # -- full and scan ----------------------------------------------------------------------------
 
 

@@ -79,7 +79,8 @@ class Cell:
     @property
     def label(self) -> str:
         """The cell in words, such as ``gc-ac at depth 4``."""
-        return f"{shown(self.task_a)}-{shown(self.task_b)} at depth {self.shared_depth}"
+        a, b = (task if len(task) <= limits.NAME else shown(task) for task in self.key[:2])
+        return f"{a}-{b} at depth {self.shared_depth}"
 
     def passes(self, max_ar: float) -> bool:
         """True when the AR was measured and is at most ``max_ar`` percent."""

@@ -7,17 +7,19 @@ alone, so a stopped command goes on from what is on disk, and cells of an earlie
 from __future__ import annotations
 
 import itertools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from synergy import limits
 from synergy.costs import Costs
 from synergy.errors import ConfigError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.cells import Cell, CellKey
 from synergy.synthesis.question import Question
-from synergy.wording import short_list
+from synergy.wording import counted, short_list
 
 Known = Mapping[CellKey, Cell]
 """Cells that were trained, measured or failed; see `known_cells`."""
@@ -41,7 +43,7 @@ class SweepGoal:
     Raises
     ------
     ConfigError
-        If there are fewer than two tasks, or no or impossible depths.
+        If there are fewer than two tasks, no or impossible depths, or more than 100,000 cells.
     """
 
     tasks: tuple[str, ...]
@@ -60,6 +62,12 @@ class SweepGoal:
             raise ConfigError(
                 f"expected ascending depths of 1 to {most} to sweep, found "
                 f"{short_list(map(str, self.depths))}; correct the depths"
+            )
+        if (cells := math.comb(len(self.tasks), 2) * len(self.depths)) > limits.CELLS:
+            raise ConfigError(
+                f"expected at most {limits.CELLS:,} cells to sweep, found "
+                f"{counted(len(self.tasks), 'task')} at {counted(len(self.depths), 'depth')}, "
+                f"which have {cells:,}; leave some of them out"
             )
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
