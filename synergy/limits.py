@@ -24,7 +24,7 @@ LABEL = 200
 TASKS = 200
 """19,900 pairs; the recursion finds their tree in seconds."""
 
-CORPORA = 100
+CORPORA = 200
 """Each is read as a whole before anything starts."""
 
 CLASSES = 10_000
