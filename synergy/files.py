@@ -28,7 +28,7 @@ from pydantic_core import CoreSchema
 
 from synergy.errors import WorkspaceError
 from synergy.machine import blameless, naming
-from synergy.wording import cut, printable
+from synergy.wording import cut, printable, shown
 
 PARTIAL = ".partial"
 
@@ -70,8 +70,10 @@ def read_bytes(path: Path, longest: int = LONGEST_TEXT) -> bytes:
     with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size <= longest:
-            data = file.read(longest + 1)  # the size of some regular files is unknown
-            if len(data) <= longest:
+            # The size of some regular files is unknown; more than is asked for takes no memory.
+            most = min(longest, max(size, _CHUNK))
+            data = file.read(most + 1)
+            if len(data) <= most:
                 return data
         raise UnfitFileError(f"expected at most {longest:,} bytes, found {max(size, longest):,}")
 
@@ -375,7 +377,7 @@ def shortly(error: Exception) -> str:
     """What is wrong with a file, on one line of at most 200 characters."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
+        where = ".".join(map(shown, first["loc"]))
         text = f"{where}: {first['msg']}" if where else first["msg"]
     elif isinstance(error, OSError):
         text = error.strerror or str(error)

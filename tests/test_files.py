@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -75,6 +76,16 @@ def test_a_file_that_is_too_long_is_not_read(tmp_path):
         read_bytes(file, 1000)
     file.write_bytes(b"x" * 1000)
     assert len(read_bytes(file, 1000)) == 1000
+
+
+def test_reading_takes_as_much_memory_as_the_file_has(tmp_path):
+    (tmp_path / "x").write_bytes(b"x" * 1000)
+    tracemalloc.start()
+    try:
+        assert len(read_bytes(tmp_path / "x", 2**40)) == 1000
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_file_of_unknown_size_is_bounded_too():

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_files import values, vouch
+from small_files import edit, values, vouch
 from small_pages import Elements
 from small_reports import BLOCKS, SPLITS, result_workspace
 from small_tables import PAPER_TASKS, costs_of
@@ -231,6 +231,12 @@ def test_a_wrong_value_is_told_in_one_line_with_file_and_field(workspace, name):
         summarise(workspace)
     assert "\n" not in str(caught.value)
     assert "its content is not what was written" not in str(caught.value)
+
+
+def test_a_key_that_is_too_much_is_told_in_few_letters(workspace):
+    edit(workspace.tree, {"q" * 500: 1})
+    with pytest.raises(WorkspaceError, match=r"tree\.json is damaged .q{59}…: Extra inputs"):
+        show(workspace)
 
 
 @pytest.mark.parametrize("name", ["tree.json", "summary.json"])

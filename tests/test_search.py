@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import yaml
 from small_cli import synergy
 from small_tables import PAPER
@@ -10,7 +12,7 @@ from synergy.config import load_config
 from synergy.costs import Costs
 from synergy.experiment import settings_costs
 from synergy.stages.search import nothing_shared
-from synergy.synthesis import ARTable, Cell, Question, search
+from synergy.synthesis import ARTable, Cell, Question, frontier, search
 from synergy.tree import SharingTree
 
 SERIAL = ("--executor", "serial")
@@ -86,7 +88,8 @@ def test_the_papers_frontier_shrinks_with_the_threshold():
 
 
 def test_thresholds_that_are_left_out_are_told(monkeypatch):
-    monkeypatch.setattr("synergy.synthesis.frontier.trees_within", lambda effort, tasks: 5)
+    module = sys.modules[frontier.__module__]
+    monkeypatch.setattr(module, "trees_within", lambda effort, tasks: 5)
     table = ("--table", PAPER_TABLE)
     told = synergy("search", *table, "--frontier", "--json").json
     assert told["left_out"] > 0

@@ -180,6 +180,9 @@ class WorkspaceTarget(Target):
         holder.write(self.folder / ".synergy.holder.json")
         self._read_by = self._readers(workspace)
 
+    def paths(self, case: Case) -> tuple[str, ...]:
+        return (str(self.folder),)  # which tree.json and summary.json name, too
+
     def _readers(self, workspace: Workspace) -> dict[str, Callable[[], object]]:
         """Each file with who reads it in the package; commands read most of them as well."""
         store, digest, root = workspace.trials, self._digest, self.folder
