@@ -247,7 +247,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     partial = partial_path(path)
     try:
         with naming(path), partial.open("xb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # its writer lives
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)  # its writer lives
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

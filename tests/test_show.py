@@ -40,7 +40,7 @@ def test_trainings_that_cannot_be_listed_are_an_error_and_not_none(workspace, mo
         ran = synergy(command, "--workspace", workspace.folder)
         assert ran.code == 2
         assert ran.out == ""
-        assert "trials, which cannot be listed (Permission denied); give" in ran.err
+        assert "trials, which cannot be listed: this user has no right to it" in ran.err
 
 
 def test_damaged_trainings_are_named_and_left_out(workspace):
