@@ -10,7 +10,7 @@ import sys
 import time
 from statistics import median
 
-HEAVY = ("torch", "torchaudio", "pandas", "networkx", "torchmetrics")
+HEAVY = ("torch", "torchaudio", "pandas", "networkx", "torchmetrics", "pydantic")
 SHOW_HELP = "import sys; sys.argv = ['synergy', '--help']; from synergy.cli import main; main()"
 LIST_IMPORTS = (
     "import contextlib, io, sys\n"

@@ -10,7 +10,6 @@ import typer
 from synergy.cli.options import Options
 from synergy.cli.output import document, say, write
 from synergy.errors import DataError, SynergyError
-from synergy.files import shortly
 
 
 def predict(
@@ -35,6 +34,7 @@ def predict(
     Example:
       synergy predict runs/default/model recording.wav
     """
+    from synergy.files import shortly  # help needs no pydantic
     from synergy.model import load_model
 
     loaded = load_model(model)
