@@ -276,7 +276,7 @@ def test_rule_lets_pass(rule, place, code):
         ("errors", {"torch", "torchaudio", "torchmetrics", "pandas"}),
         ("tree", {"torch", "torchaudio", "torchmetrics", "pandas"}),
         ("synthesis", {"torch", "torchaudio", "torchmetrics"}),
-        ("cli.commands", {"torch", "torchaudio", "torchmetrics", "pandas", "pydantic"}),
+        ("cli", {"torch", "torchaudio", "torchmetrics", "pandas", "pydantic"}),
     ],
 )
 def test_imports_quickly(layer, heavy):
