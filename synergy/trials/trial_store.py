@@ -285,4 +285,7 @@ def _rows(data: bytes) -> list[dict[str, float]]:
 
 
 def _number(text: str) -> float:
-    return int(text) if text.lstrip("-").isdigit() else float(text)
+    try:
+        return int(text) if text.lstrip("-").isdigit() else float(text)
+    except ValueError as error:
+        raise ValueError(f"expected a number, found {quoted(text)}") from error
