@@ -74,13 +74,15 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     experiment, workspace, before = session.experiment, session.workspace, session.trained
     check_tasks(found.table, experiment.tasks)
     costs = experiment.costs_at(question.width)
-    solve(question, found.table, costs)  # what it refuses, it refuses before anything is trained
+    # What the search refuses, it refuses before anything is trained.
+    synthesis = solve(question, found.table, costs)
     bench = Bench(session, found.table.tasks)
     ways = recipes(experiment, question)
     repair = Repair(bench, found, question)
     tried: list[tuple[Synthesis, Attempt]] = []
     for number in range(question.repair + 1):
-        synthesis = solve(repair.question, repair.found.table, costs)
+        if number:
+            synthesis = solve(repair.question, repair.found.table, costs)
         title = f"the tree, repair {number}" if number else "the tree"
         (row,) = bench.measure(title, [Planned(ways[-1][0], synthesis.tree, ways[-1][1])])
         keeps = question.has_budget or row.ar_pct["valid"] <= question.max_ar

@@ -19,7 +19,7 @@ from safetensors.numpy import load, save
 
 from synergy.encoders import read_encoder
 from synergy.errors import WorkspaceError
-from synergy.files import CHANGED, checksum, read_bytes, shortly, write_atomically
+from synergy.files import CHANGED, UnfitFileError, checksum, read_bytes, shortly, write_atomically
 from synergy.network import build_network
 from synergy.seeding import digest
 from synergy.tasks import TaskSpec
@@ -31,6 +31,8 @@ from synergy.trials.trial import Trial
 from synergy.trials.trial_store import LONGEST_ARRAYS, TrialStore
 
 _log = logging.getLogger(__name__)
+
+_DAMAGE = (SafetensorError, KeyError, OSError, ValueError)
 
 Piece = tuple[int, int, int]
 """What a teacher is asked about: a clip, and the first frame and number of frames in it."""
@@ -82,26 +84,33 @@ def load_soft_labels(
 
 def _kept(file: Path) -> np.ndarray | None:
     """Soft labels as they were kept; None where there are none, or they are damaged."""
-    if not file.exists():
+    try:
+        return _read(file)
+    except FileNotFoundError:
         return None
-    problem = soft_labels_problem(file)
-    if problem:
+    except _DAMAGE as error:
+        problem = shortly(error)
         _log.warning("the soft labels %s are damaged (%s) and are computed again", file, problem)
         return None
-    return load(read_bytes(file, LONGEST_ARRAYS))["logits"]
 
 
 def soft_labels_problem(file: Path) -> str:
     """What is wrong with a file of soft labels; empty if it is as it was written."""
     try:
-        data = read_bytes(file, LONGEST_ARRAYS)
-        with safe_open(file, framework="numpy") as header:
-            known = (header.metadata() or {}).get("checksum")
-        if known is None:
-            return "its checksum is missing"
-        return "" if known == _sum(load(data)["logits"]) else CHANGED
-    except (SafetensorError, KeyError, OSError, ValueError) as error:
+        _read(file)
+    except _DAMAGE as error:
         return shortly(error)
+    return ""
+
+
+def _read(file: Path) -> np.ndarray:
+    """Soft labels of a file; one of `_DAMAGE` is raised if they are not as they were written."""
+    logits = load(read_bytes(file, LONGEST_ARRAYS))["logits"]
+    with safe_open(file, framework="numpy") as header:
+        known = (header.metadata() or {}).get("checksum")
+    if known != _sum(logits):
+        raise UnfitFileError(CHANGED if known else "its checksum is missing")
+    return logits
 
 
 def _sum(logits: np.ndarray) -> str:
