@@ -327,6 +327,7 @@ class Artefact(StrictModel):
     """The command that writes the file anew."""
     WAY_OUT: ClassVar[str] = ""
     """What to do about a damaged file where that command reads it first."""
+    VERSION_KEY: ClassVar[str] = "version"
 
     version: int = Field(default=2, ge=1)
 
@@ -363,11 +364,13 @@ class Artefact(StrictModel):
     @classmethod
     def parsed(cls, data: Any) -> Self:
         """The content of a file from its JSON values, its checksum checked; ValueError if wrong."""
-        version = data.get("version", 1) if isinstance(data, dict) else 1
+        version = data.get(cls.VERSION_KEY, 1) if isinstance(data, dict) else 1
         if isinstance(version, int) and version > cls.VERSION:
             raise _LaterVersionError(version)
         rest = unsealed(data, needed=version != 1)
-        return cls.model_validate({"version": version, **rest} if isinstance(rest, dict) else rest)
+        return cls.model_validate(
+            {cls.VERSION_KEY: version, **rest} if isinstance(rest, dict) else rest
+        )
 
 
 class _LaterVersionError(ValueError):

@@ -185,6 +185,7 @@ class ModelFile(Artefact):
     """``model/spec.json`` as far as a look at a workspace needs it: without torch."""
 
     MADE_BY: ClassVar[str] = "synergy synthesize"
+    VERSION_KEY: ClassVar[str] = "spec_version"
     model_config = ConfigDict(extra="ignore")
 
     version: int = Field(default=1, validation_alias="spec_version")

@@ -30,6 +30,7 @@ from synergy.files import (
     unsealed,
     write_atomically,
 )
+from synergy.records import ModelFile
 
 NAMES = st.text(max_size=8)
 VALUES = st.recursive(
@@ -233,3 +234,10 @@ def test_a_later_version_is_told(small):
     small.write_text('{"value": 4, "version": 99}')
     with pytest.raises(WorkspaceError, match="is of version 99, expected 2 at most"):
         Small.read(small)
+
+
+def test_a_later_version_under_the_key_of_a_model_is_told(tmp_path):
+    spec = tmp_path / "spec.json"
+    spec.write_text('{"spec_version": 99}')
+    with pytest.raises(WorkspaceError, match="is of version 99, expected 2 at most"):
+        ModelFile.read(spec)

@@ -32,6 +32,8 @@ PACKAGE = Path(synergy.__file__).parent
 LONGEST_LINE = 500
 LONGEST_QUOTE = 60
 _STEP = LONGEST_QUOTE // 2
+# What follows a quote in the sentence (": ", say) can be what followed it in the input.
+_CHANCE = 4
 _UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
@@ -73,7 +75,7 @@ class Given:
             for first in range(0, len(line) - _STEP, _STEP):
                 if line[first : first + _STEP + 1] in self.text:
                     start, end = self._grown(line, first)
-                    if end - start > LONGEST_QUOTE:
+                    if end - start > LONGEST_QUOTE + _CHANCE:
                         return line[start:end]
         return ""
 
