@@ -78,6 +78,7 @@ def test_version():
         (["pairwis"], "No such command 'pairwis'. Did you mean 'pairwise'?"),
         (["pairwise", "--sed", "3"], "No such option: --sed (Possible options: --seed, --seeds"),
         (["predict"], "Missing argument"),
+        (["show", "9" * 400], "unexpected extra argument(s) (" + "9" * 59 + "…)"),
     ],
 )
 def test_wrong_use(arguments, sentence):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,15 @@ def test_a_damaged_field_is_named(
     edit(store.path(DIGEST) / f"{read}.json", change)
     with pytest.raises(WorkspaceError, match=said):
         getattr(store, read)(DIGEST)
+
+
+def test_a_number_that_is_not_finite_is_damage(store: TrialStore) -> None:
+    write(store, DIGEST, **parts())
+    age_trial(store.path(DIGEST))
+    file = store.path(DIGEST) / "trial.json"
+    file.write_text(json.dumps(values(file) | {"encoder": {"channels": [inf]}}))
+    with pytest.raises(WorkspaceError, match=r"trial\.json is .* \(expected JSON, found Infinity"):
+        store.trial(DIGEST)
 
 
 def test_what_a_later_version_adds_is_read_over(store: TrialStore) -> None:

@@ -19,6 +19,7 @@ from synergy.cli.output import Notes, drop_unwritten, open_streams, say
 from synergy.cli.signals import Terminated, raise_if_interrupted
 from synergy.errors import SynergyError
 from synergy.machine import MachineError, told
+from synergy.wording import LONGEST_QUOTE, shown
 
 BUG = 70
 """As EX_SOFTWARE of sysexits.h."""
@@ -110,7 +111,7 @@ def _run(arguments: list[str] | None) -> int:
     except SystemExit as exit_:  # of the options on completion
         return int(exit_.code or 0)
     except typer.TyperException as error:
-        return _wrong_use(error)
+        return _wrong_use(error, sys.argv[1:] if arguments is None else arguments)
     except MachineError as error:
         say(f"error: {error}; {KEPT}")
         return error.exit_code
@@ -130,8 +131,12 @@ def _require_working_folder() -> None:
         ) from error
 
 
-def _wrong_use(error: typer.TyperException) -> int:
+def _wrong_use(error: typer.TyperException, arguments: list[str]) -> int:
     text, context = error.format_message(), getattr(error, "ctx", None)
+    for argument in arguments:
+        for quote in (argument, *argument.split("=", 1)):
+            if len(quote) > LONGEST_QUOTE:
+                text = text.replace(quote, shown(quote))
     is_help = type(error).__name__ == "NoArgsIsHelpError"  # it carries the help as its message
     say(text if is_help else f"error: {text}")
     if context is not None and not is_help:

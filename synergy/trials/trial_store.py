@@ -133,7 +133,7 @@ class TrialStore:
 
         found: dict[str, str] = {}
         readers = {
-            "trial.json": TrialRecord.model_validate_json,
+            "trial.json": _record,
             "history.csv": _rows,
             "weights.safetensors": load,
             "predictions.safetensors": load,
@@ -176,7 +176,7 @@ class TrialStore:
     def trial(self, digest: str) -> TrialRecord:
         """The fully resolved trial."""
         with self._reading(digest, "trial.json") as folder:
-            return TrialRecord.model_validate_json(_checked(folder, "trial.json"))
+            return _record(_checked(folder, "trial.json"))
 
     def history(self, digest: str) -> list[dict[str, float]]:
         """One row an epoch; a column without a value in a row is absent there."""
@@ -277,6 +277,10 @@ def _checked(folder: Path, name: str) -> bytes:
     if known and known.get(name) != checksum(data):
         raise UnfitFileError(CHANGED)
     return data
+
+
+def _record(data: bytes) -> TrialRecord:
+    return TrialRecord.model_validate(parse_json(data))
 
 
 def _rows(data: bytes) -> list[dict[str, float]]:
