@@ -50,6 +50,26 @@ def test_a_number_that_is_not_finite_is_damage(store: TrialStore) -> None:
         store.trial(DIGEST)
 
 
+@pytest.mark.parametrize("text", ["inf", "-Infinity", "nan", "1e999", "9" * 400, "x"])
+def test_a_history_of_no_finite_numbers_is_damage(store: TrialStore, text: str) -> None:
+    write(store, DIGEST, **parts())
+    age_trial(store.path(DIGEST))
+    (store.path(DIGEST) / "history.csv").write_text(f"step,loss\n1,{text}\n")
+    with pytest.raises(WorkspaceError, match=r"history\.csv is .* \(expected a number, found "):
+        store.history(DIGEST)
+
+
+def test_a_file_that_is_missing_is_named_without_what_a_terminal_obeys(
+    store: TrialStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(store, DIGEST, **parts())
+    result = store.path(DIGEST) / "result.json"
+    edit(result, {"files": {"\x1b[31mred": "0" * 32}})
+    assert store.done() == []
+    assert "red is damaged" in caplog.text
+    assert "\x1b" not in caplog.text
+
+
 def test_what_a_later_version_adds_is_read_over(store: TrialStore) -> None:
     write(store, DIGEST, **parts(1))
     edit(store.path(DIGEST) / "result.json", {"watts": 3})

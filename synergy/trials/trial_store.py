@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import csv
 import logging
+import math
 import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ from synergy.files import (
 )
 from synergy.machine import MachineError, refusal
 from synergy.trials.record import TrialRecord, TrialResult, TrialRun
-from synergy.wording import quoted
+from synergy.wording import quoted, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +75,7 @@ class TrialStore:
                 _log.warning(
                     "%s is damaged (%s), so its training counts as not done; the command that "
                     "trained it repeats it",
-                    self.path(digest) / name,
+                    self.path(digest) / shown(name),
                     problem,
                 )
         return [digest for digest, found in damage.items() if not found]
@@ -289,7 +290,7 @@ def _rows(data: bytes) -> list[dict[str, float]]:
 
 
 def _number(text: str) -> float:
-    try:
-        return int(text) if text.lstrip("-").isdigit() else float(text)
-    except ValueError as error:
-        raise ValueError(f"expected a number, found {quoted(text)}") from error
+    with suppress(ValueError, OverflowError):
+        if math.isfinite(number := int(text) if text.lstrip("-").isdigit() else float(text)):
+            return number
+    raise ValueError(f"expected a number, found {quoted(text)}")

@@ -22,6 +22,8 @@ from synergy.synthesis.table_csv import COLUMNS
 TASKS = ("gc", "ac", "scr", "vad", "age-3", "a_b", "T1", "x")
 HEADERS = ("", " ", "ar_4_pct", "ar_04_pct", "ar_-1_pct", "ar_0_pct", "ar_9_pct", "ar_x_pct", "AR")
 LONG_HEADERS = (f"ar_{'9' * 5000}_pct", "c" * 3000)
+# Of more, the trees of all thresholds may take minutes, as their function says.
+_MOST_TASKS = 10
 Rows = list[list[str]]
 
 
@@ -68,7 +70,8 @@ class TableTarget(Target):
         heads = dict.fromkeys(table.tasks, 100)
         costs = Costs((100, 200, 300, 400, 500, 600, 700, 800), (1,) * 8, heads, heads)
         found = search(Question(**terms), table, costs)
-        trees = frontier(Question(**terms), table, costs) if all_trees else ()
+        few = len(table.tasks) <= _MOST_TASKS
+        trees = frontier(Question(**terms), table, costs) if all_trees and few else ()
         shared = [found.tree.shared_depth(*pair) for pair in table.pairs()]
         return found, shared, [(tree.low, tree.high, tree.synthesis) for tree in trees]
 
