@@ -262,6 +262,8 @@ class _Watch:
         """The path relative to the folder that is watched, or nothing if it lies elsewhere."""
         if isinstance(path, int):
             file = _descriptors(path).readlink()
+        elif not isinstance(path, str | bytes | os.PathLike):  # a stream in memory
+            return ""
         else:
             base = Path.cwd() if above in (None, -1) else _descriptors(above).readlink()
             file = base / os.fsdecode(path)  # which may be absolute
