@@ -36,7 +36,7 @@ $(DEMO): pyproject.toml
 
 $(DEV): pyproject.toml
 	$(venv)
-	$(PIP) install $(QUIET) --editable '.[demo,dev]'
+	$(PIP) install $(QUIET) --editable '.[demo,ray,dev]'
 	@touch $(DEMO) $@
 
 demo: $(DEMO) ## the three stages on the embedded corpus of synthetic speech, into runs/demo

@@ -19,6 +19,7 @@ import os
 from pathlib import Path
 
 from synergy.config import RunConfig, load_config
+from synergy.executors import ProcessExecutor
 from synergy.experiment import prepare
 from synergy.measuring.bench import train_singles
 from synergy.measuring.outcome import Outcome
@@ -30,7 +31,8 @@ from synergy.workspace import Workspace
 
 def singles(config: RunConfig, workspace: Workspace, workers: int) -> Outcome:
     """Train what is missing of the single-task models."""
-    session = Session(prepare(config, workers), workspace, "process", workers, Progress())
+    executor = ProcessExecutor(workers)
+    session = Session(prepare(config, executor), workspace, executor, Progress())
     return train_singles(session, session.experiment.tasks)
 
 

@@ -15,6 +15,7 @@ from synergy.datasets.content import read_again
 from synergy.datasets.feature_store import open_store
 from synergy.encoders import Cnn8, Encoder, encoder_at
 from synergy.errors import DataError
+from synergy.executors import Executor
 from synergy.export.source import check_exportable
 from synergy.export.spec import CorpusEntry, check_describable
 from synergy.export.torch_model import meta_network
@@ -161,15 +162,15 @@ def settings_costs(
 
 def prepare(
     config: RunConfig,
-    workers: int = 1,
+    executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     again: bool = False,
 ) -> Experiment:
     """Read the corpora, select each task's clips, compute missing features.
 
-    Features are computed by so many processes as there are ``workers``. ``progress`` is called with
-    a description, the number done and the number in total. With ``again`` every file of the corpora
-    is read, whatever is known of it.
+    Features are computed by the ``executor``, without one in this process. ``progress`` is called
+    with a description, the number done and the number in total. With ``again`` every file of the
+    corpora is read, whatever is known of it.
 
     Raises
     ------
@@ -209,7 +210,7 @@ def prepare(
         ],
     )
     stores = {
-        name: open_store(corpus, config.features, workers, tell(f"features of {name}"))
+        name: open_store(corpus, config.features, executor, tell(f"features of {name}"))
         for name, corpus in corpora.items()
     }
     bank = build_bank(corpora, stores, config.features.hop_s)

@@ -54,8 +54,11 @@ SEED = 2**31 - 1
 DEMO_CLIPS = 100_000
 """Of a split of synthetic speech: 28 hours, 3 GB; their names have five digits."""
 
-WORKERS = 1_000
-"""Processes at the same time; each takes some 300 MB."""
+WORKERS = 10_000
+"""Trainings at the same time, on a cluster; a process takes some 300 MB."""
+
+GPUS = 64
+"""Of one training, which uses the first one; Ray counts shares of one in steps of 0.0001."""
 
 REPAIRS = 1_000
 """Each trains a tree; after as many as pairs have depths nothing is left to lower."""

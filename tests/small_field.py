@@ -10,6 +10,7 @@ from small_corpora import write_tone_project
 
 from synergy.comparisons import Field
 from synergy.config import load_config
+from synergy.executors import SerialExecutor
 from synergy.experiment import prepare
 from synergy.measuring.bench import Bench
 from synergy.running.progress import Progress
@@ -39,7 +40,7 @@ def tone_session(folder: Path, **options: Any) -> Session:
     config = config.with_options(training=quick.model_dump(), **{"seeds": 2, **options})
     workspace = Workspace(folder / "workspace")
     workspace.claim(config)
-    return Session(prepare(config), workspace, "serial", 1, Progress())
+    return Session(prepare(config), workspace, SerialExecutor(), Progress())
 
 
 def tone_table(session: Session) -> ARTable:

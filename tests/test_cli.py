@@ -143,9 +143,9 @@ def test_a_tree_over_the_threshold_is_exit_code_1_with_everything_written(worksp
 
 
 def test_a_failed_training_is_a_failed_cell(workspace, monkeypatch):
-    from synergy.running import session
+    from synergy.running import jobs
 
-    real, wanted = session.run_trial, "{gc,vad}@8"
+    real, wanted = jobs.run_trial, "{gc,vad}@8"
     for result in (workspace / "trials").glob("*/result.json"):
         if json.loads(result.read_text())["notation"] == wanted:
             shutil.rmtree(result.parent)
@@ -155,7 +155,7 @@ def test_a_failed_training_is_a_failed_cell(workspace, monkeypatch):
             raise TrainingError("the loss of gc became nan at step 3 of 8")
         return real(trial, *rest)
 
-    monkeypatch.setattr(session, "run_trial", fails)
+    monkeypatch.setattr(jobs, "run_trial", fails)
     ran = synergy("pairwise", "--workspace", workspace, *SERIAL)
     assert ran.code == 0
     assert re.search(r"gc, vad +[\d.]+ \[\d+, \d+\] +failed", ran.out)

@@ -152,11 +152,13 @@ def test_the_script_for_the_shell_is_shown(monkeypatch):
 # -- conflicts --------------------------------------------------------------------------------
 
 VALUES = {
+    "--gpus-per-trial": "0.5",
     "--max-ar": "2",
     "--max-params": "50000",
     "--max-macs": "50000000",
     "--solver": "exact",
     "--train-frontier": "1",
+    "--ray-address": "auto",
     "--repair": "2",
     "--final-epochs": "3",
     "--seed": "1",
@@ -195,7 +197,7 @@ def test_options_that_contradict_each_other_are_refused(rule, one, other, tmp_pa
 
 @pytest.mark.parametrize(("command", "option", "needed"), NEEDS)
 def test_an_option_that_means_nothing_alone_is_refused(command, option, needed):
-    ran = synergy(command, *words_of(option))
+    ran = synergy(command or "run", *words_of(option))
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
         f"error: {option}: expected {needed} beside it, found none; add it or leave {option} out\n"

@@ -18,7 +18,8 @@ from synergy.comparisons import COMPARISONS
 from synergy.errors import ConfigError, TrainingError
 from synergy.experiment import Recipe
 from synergy.records import ComparedRow, ComparisonsFile
-from synergy.running import session as running
+from synergy.running.jobs import TrialJob
+from synergy.running.probes import Probe
 from synergy.running.session import Session
 from synergy.stages.compare import check_methods, compare
 from synergy.synthesis import ARTable, accuracy_reduction
@@ -254,15 +255,14 @@ def test_methods_come_in_the_order_of_the_registry() -> None:
 def test_a_contender_that_fails_is_a_line_with_its_reason(
     session: Session, trained: tuple[Session, ARTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_one = running.run_one
+    run = TrialJob.run
 
-    def fail(payload: Any, report: Any) -> None:
-        (trial,) = payload.job.trials
-        if trial.distillation is not None and len(trial.tree.tasks) > 1:
+    def fail(job: TrialJob, inputs: Any, report: Any) -> Any:
+        if job.trial.distillation is not None and len(job.trial.tree.tasks) > 1:
             raise TrainingError("the loss of gc became nan")
-        run_one(payload, report)
+        return run(job, inputs, report)
 
-    monkeypatch.setattr(running, "run_one", fail)
+    monkeypatch.setattr(TrialJob, "run", fail)
     for digest in session.workspace.trials.done():
         if session.workspace.trials.trial(digest).distillation:
             shutil.rmtree(session.workspace.trials.path(digest))
@@ -283,11 +283,11 @@ def test_a_contender_that_fails_is_a_line_with_its_reason(
 def test_a_probe_that_fails_is_the_end_of_its_method_only(
     session: Session, trained: tuple[Session, ARTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(payload: Any, report: Any) -> None:
-        raise TrainingError(f"{payload.job.label} diverged")
+    def fail(probe: Probe, inputs: Any, report: Any) -> None:
+        raise TrainingError(f"{probe.label} diverged")
 
     shutil.rmtree(session.workspace.folder / "probes", ignore_errors=True)
-    monkeypatch.setattr(running, "run_one", fail)
+    monkeypatch.setattr(Probe, "run", fail)
     rows = rows_of(session, trained[1], "tag", "recursive", "rsa")
     assert rows["tag"].error == "affinities of tasks: tag diverged"
     assert rows["tag"].params is None

@@ -36,6 +36,7 @@ from synergy.comparisons.tag import (
 from synergy.encoders import Cnn8
 from synergy.errors import TrainingError
 from synergy.network import TreeNetwork, build_network
+from synergy.running.jobs import Inputs
 from synergy.running.probes import Probe
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
@@ -160,7 +161,8 @@ def test_similarity_of_finished_trials(tmp_path: Path) -> None:
         outputs.append(seen[:8])
     reported: list[int] = []
     probe = Probe("rsa", trials, {"clips": 8}, measure_similarity, 2)
-    found = measure_similarity(probe, EXPERIMENT, store, reported.append)["similarity"]
+    inputs = Inputs(EXPERIMENT, {digest: store.weights(digest) for digest in probe.needs})
+    found = measure_similarity(probe, inputs, reported.append)["similarity"]
     assert reported == [1, 2]
     assert np.shape(found) == (8, 2, 2)
     for block in range(8):
@@ -259,7 +261,7 @@ def test_measuring_affinities_averages_looks_and_leaves_the_training_alone(
     probe = Probe("tag", (trial,), {"every": 2}, measure_affinities, QUICK.steps)
     monkeypatch.setattr("synergy.comparisons.tag.look_ahead", kept)
     reported: list[int] = []
-    found = measure_affinities(probe, EXPERIMENT, TrialStore(Path("unused")), reported.append)
+    found = measure_affinities(probe, Inputs(EXPERIMENT, {}), reported.append)
     assert reported == [1, 2, 3, 4]
     assert found["looks"] == len(looks) == 2
     np.testing.assert_allclose(found["affinity"], np.mean(looks, axis=0))
@@ -276,7 +278,7 @@ def test_a_training_that_diverges_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("synergy.comparisons.tag.training_step", lambda *_: losses)
     probe = Probe("tag", (trial_of(FLAT),), {"every": 3}, measure_affinities, QUICK.steps)
     with pytest.raises(TrainingError, match="the loss of busy became nan at step 1 of 4"):
-        measure_affinities(probe, EXPERIMENT, TrialStore(Path("unused")), lambda _: None)
+        measure_affinities(probe, Inputs(EXPERIMENT, {}), lambda _: None)
 
 
 def test_division_score() -> None:

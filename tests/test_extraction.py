@@ -10,6 +10,7 @@ from small_corpora import corpus_of, noise
 from synergy.audio.features import FeatureConfig
 from synergy.datasets.base import Corpus
 from synergy.datasets.extraction import extract
+from synergy.executors import SerialExecutor
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_samples_that_overflow_are_told_with_file_and_peak(corpus, peak):
     samples = noise(0.2, 1)
     samples[1000] = peak
     one = rewrite(corpus, 1, samples)
-    first, second, third = extract(corpus, FeatureConfig(), workers=1)
+    first, second, third = extract(corpus, FeatureConfig(), SerialExecutor())
     for file, said in ((everywhere, first), (one, second)):
         assert said == (
             f"{file}: expected samples between about -1 and 1, found a peak of {peak:g}, "
@@ -46,7 +47,7 @@ def test_samples_that_overflow_are_told_with_file_and_peak(corpus, peak):
 @pytest.mark.parametrize("peak", [1e-30, 1.0, 32768.0, 1e9])
 def test_what_is_finite_fits_into_float16(corpus, peak):
     rewrite(corpus, 0, noise(0.2, 1) * np.float32(10 * peak))
-    (features, *_) = extract(corpus, FeatureConfig(), workers=1)
+    (features, *_) = extract(corpus, FeatureConfig(), SerialExecutor())
     assert isinstance(features, np.ndarray)
     assert features.dtype == np.float16
     assert np.isfinite(features).all()
@@ -63,6 +64,6 @@ def test_a_file_is_named_once_whatever_its_name(corpus):
             else:
                 with file.open("wb") as stream:
                     soundfile.write(stream, noise(0.001, 1), 16_000, format="WAV")
-            (said, *_) = extract(corpus, FeatureConfig(), workers=1)
+            (said, *_) = extract(corpus, FeatureConfig(), SerialExecutor())
             assert isinstance(said, str)
             assert said.count(".wav: ") == 1

@@ -21,6 +21,7 @@ from synergy.datasets import extraction
 from synergy.datasets.feature_store import normalisation, open_store
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.errors import DataError
+from synergy.executors import ProcessExecutor
 from synergy.machine import MachineError
 
 CONFIG = FeatureConfig(mels=16)
@@ -90,12 +91,12 @@ def test_features_and_content_have_stores_of_their_own(corpus):
 
 def test_rebuilt_bit_for_bit_by_one_process_and_by_several(tmp_path, monkeypatch):
     corpus = load(write_manifest(tmp_path / "corpus", gender_rows(per_speaker=7)))
-    store = open_store(corpus, CONFIG, workers=1)
+    store = open_store(corpus, CONFIG)
     first = contents(store)
     for inline_s in (extraction.INLINE_AUDIO_S, 0.0):
         shutil.rmtree(store.folder)
         monkeypatch.setattr(extraction, "INLINE_AUDIO_S", inline_s)
-        assert contents(open_store(corpus, CONFIG, workers=2)) == first
+        assert contents(open_store(corpus, CONFIG, ProcessExecutor(2))) == first
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -128,7 +129,7 @@ def test_too_short_audio_is_named(tmp_path):
         open_store(corpus, CONFIG)
 
 
-def die(chunk, report):
+def die(config, recordings, report):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -137,7 +138,7 @@ def test_a_worker_that_dies_is_one_sentence_and_nothing_stays(tmp_path, cache, m
     monkeypatch.setattr(extraction, "INLINE_AUDIO_S", 0.0)
     monkeypatch.setattr(extraction, "_features", die)
     with pytest.raises(DataError, match="corpus mine: a worker process died while computing"):
-        open_store(corpus, CONFIG, workers=2)
+        open_store(corpus, CONFIG, ProcessExecutor(2))
     assert entries(cache) == []
 
 
@@ -147,14 +148,14 @@ def test_workers_name_unreadable_files_too(tmp_path, cache, monkeypatch):
     for clip in (corpus.clips[1], corpus.clips[40]):
         corpus.audio_path(clip).write_bytes(b"RIFF")
     with pytest.raises(DataError, match="2 audio files cannot be used") as caught:
-        open_store(corpus, CONFIG, workers=2)
+        open_store(corpus, CONFIG, ProcessExecutor(2))
     first, last = (str(caught.value).index(corpus.clips[n].path) for n in (1, 40))
     assert first < last
 
 
-def late(chunk, report):
+def late(config, recordings, report):
     """The first chunk comes last, and counts the others that are done."""
-    files, _ = chunk
+    files = [recording.file for recording in recordings]
     first = Path(files[0])
     if first.name != "0":
         first.touch()
@@ -171,7 +172,7 @@ def test_results_come_in_order_and_few_wait_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(extraction, "INLINE_AUDIO_S", 0.0)
     monkeypatch.setattr(extraction, "_features", late)
     monkeypatch.setattr(extraction, "_CHUNKS_AHEAD", 2)
-    found = list(extraction.extract(corpus, CONFIG, 2))
+    found = list(extraction.extract(corpus, CONFIG, ProcessExecutor(2)))
     assert found[:32] == ["3"] * 32
     assert found[32:] == [str(corpus.audio_path(clip)) for clip in clips[32:]]
 
@@ -219,6 +220,7 @@ from synergy.audio.features import FeatureConfig
 from synergy.datasets import extraction
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.datasets.feature_store import open_store
+from synergy.executors import ProcessExecutor
 
 def crawl(done, total):
     if done == 5:
@@ -228,7 +230,7 @@ def crawl(done, total):
 if __name__ == "__main__":
     extraction.INLINE_AUDIO_S = float(sys.argv[3])
     corpus = load_manifest("mine", ManifestConfig(folder=sys.argv[1]))
-    open_store(corpus, FeatureConfig(mels=16), progress=crawl)
+    open_store(corpus, FeatureConfig(mels=16), ProcessExecutor(2), progress=crawl)
     print("done", flush=True)
 """
 

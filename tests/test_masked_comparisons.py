@@ -21,12 +21,13 @@ from synergy.comparisons.widened import dense_model
 from synergy.config import RunConfig
 from synergy.encoders import Cnn8
 from synergy.errors import ShortfallError
+from synergy.executors import ProcessExecutor, SerialExecutor
 from synergy.experiment import Experiment, prepare
 from synergy.network import build_network
 from synergy.records import ProbeFile
 from synergy.running.probes import Probe
 from synergy.running.progress import Progress
-from synergy.running.session import Payload, Results, Session, TrialJob, run_one
+from synergy.running.session import Results, Session
 from synergy.sparsity import maskable
 from synergy.synthesis import ARTable, Cell
 from synergy.training.config import TrainingConfig
@@ -99,7 +100,7 @@ class InventedSession(BankSession):
 def field_of(
     folder: Path, experiment: Experiment | None = None, kind: type[BankSession] = BankSession
 ) -> Field:
-    session = kind(experiment or experiment_of(), Workspace(folder), "serial", 1, Progress())
+    session = kind(experiment or experiment_of(), Workspace(folder), SerialExecutor(), Progress())
     pairs = (("high", "low"), ("busy", "high"), ("busy", "low"))
     bench: Any = SimpleNamespace(tasks=session.experiment.tasks)
     table = ARTable.from_cells([Cell(a, b, 5, 1.0) for a, b in pairs])
@@ -312,10 +313,11 @@ def test_a_worker_takes_masks_from_the_store(
     dense = experiment.trial(SharingTree.flat(["gc", "vad"], 8, 8), 0)
     parent = Parent(trial=dense.digest, keep=100)
     pruned = replace(dense, pruning=Pruning(parents={"gc": parent, "vad": parent}))
-    workspace = tmp_path / "run"
+    workspace = Workspace(tmp_path / "run")
+    session = Session(experiment, workspace, ProcessExecutor(1), Progress())
     for trial in (dense, pruned):
-        run_one(Payload(config.to_yaml(), workspace, TrialJob((trial,))), lambda message: None)
-    weights = Workspace(workspace).trials.weights(pruned.digest)
+        assert not session.train("", [trial]).errors
+    weights = workspace.trials.weights(pruned.digest)
     network = build_network(pruned.tree, pruned.encoder, pruned.tasks, 16, 0)
     assert sum(int((weights[name] != 0).sum()) for name in maskable(network)) == 100
 

@@ -11,8 +11,9 @@ from small_field import TREE, tone_session, tone_table
 
 from synergy.comparisons.tag import measure_affinities
 from synergy.errors import WorkspaceError
+from synergy.running.jobs import Payload, Supply, TrialJob, run_one
 from synergy.running.probes import Probe
-from synergy.running.session import Payload, Session, TrialJob, run_one
+from synergy.running.session import Session
 from synergy.stages.compare import compare
 from synergy.workspace import PairTable
 
@@ -32,12 +33,12 @@ def test_a_probe_that_trains_counts_as_a_training(session: Session) -> None:
 
 
 def test_a_worker_refuses_a_corpus_that_changed(session: Session) -> None:
-    experiment, folder = session.experiment, session.workspace.folder
-    config = experiment.config.to_yaml()
+    experiment = session.experiment
+    supply = Supply(experiment.config.to_yaml(), {})
     trial = replace(experiment.trial(TREE, 0), bank="another state of the corpora")
     probe = Probe("tag", (trial,), {"every": 2}, measure_affinities, 1)
     said: list[object] = []
-    for job in (TrialJob((trial,)), probe):
+    for job in (TrialJob(trial), probe):
         with pytest.raises(WorkspaceError, match="a corpus changed while the command ran"):
-            run_one(Payload(config, folder, job), said.append)
+            run_one(supply, Payload(job), said.append)
     assert said == []

@@ -9,17 +9,22 @@ import pytest
 import torch
 from small_bank import SPECS, small_bank, small_data
 
+from synergy.config import RunConfig
 from synergy.encoders import Cnn8
-from synergy.errors import WorkspaceError
+from synergy.executors import SerialExecutor
+from synergy.experiment import Experiment
 from synergy.network import build_network
+from synergy.running.progress import Progress
+from synergy.running.session import Session
 from synergy.training.batches import BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.loop import training_step
 from synergy.tree import SharingTree
-from synergy.trials.teachers import load_soft_labels
+from synergy.trials.teachers import labellings
 from synergy.trials.trial import Trial, run_trial
 from synergy.trials.trial_store import TrialStore
+from synergy.workspace import Workspace
 
 QUICK = TrainingConfig(epochs=1, steps_per_epoch=2, clips_per_task=4, crop_s=0.2)
 PAIR = SharingTree.flat(["low", "busy"], 4, 8)
@@ -43,7 +48,9 @@ def trial_of(tree: SharingTree, seed: int = 0) -> Trial:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> TrialStore:
     """Two single-task models of each task."""
-    found = TrialStore(tmp_path_factory.mktemp("workspace") / "trials")
+    workspace = Workspace(tmp_path_factory.mktemp("workspace") / "run")
+    workspace.config.touch()  # or it is none, once there are soft labels
+    found = workspace.trials
     for task in DATA:
         for seed in (0, 1):
             trial = trial_of(SharingTree.single(task, 8), seed)
@@ -61,10 +68,21 @@ def distilled(weight: float = 0.5) -> Trial:
     )
 
 
+def session_of(store: TrialStore) -> Session:
+    config = RunConfig.model_construct(tasks=dict.fromkeys(DATA))
+    experiment = Experiment(config=config, corpora={}, bank=BANK, data=DATA, notes=())
+    workspace = Workspace(store.folder.parent)
+    return Session(experiment, workspace, SerialExecutor(), Progress())
+
+
 def soft_labels_of(trial: Trial, store: TrialStore) -> SoftLabels:
-    found = load_soft_labels(trial, store, BANK, DATA)
-    assert found is not None
-    return found
+    """As a training gets them."""
+    labels, problems = session_of(store)._labels_for([trial])
+    assert not problems
+    assert trial.distillation is not None
+    asked = labellings(trial, BANK.hop_s)
+    hop = asked["low"][0].hop
+    return SoftLabels(trial.distillation, hop, {task: labels[each] for task, each in asked.items()})
 
 
 def test_every_training_clip_is_labelled_by_the_mean_of_the_teachers(store: TrialStore) -> None:
@@ -106,8 +124,9 @@ def test_soft_labels_are_kept_and_a_damaged_copy_is_made_anew(store: TrialStore)
 def test_a_teacher_of_another_task_is_refused(store: TrialStore) -> None:
     wrong = distilled()
     wrong = replace(wrong, teachers={**wrong.teachers, "low": wrong.teachers["busy"]})
-    with pytest.raises(WorkspaceError, match="expected a single-task model of low as a teacher"):
-        load_soft_labels(wrong, store, BANK, DATA)
+    errors = session_of(store).train("", [wrong]).errors
+    assert "expected a single-task model of low as a teacher" in errors[wrong.digest]
+    assert not (store.path(wrong.digest)).exists()
 
 
 def test_digest_tells_distilled_trials_apart() -> None:

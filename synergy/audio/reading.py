@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,10 +47,13 @@ _ESTIMATED_LENGTH = frozenset({"MP3", "MPEG"})
 _UNKNOWN_LENGTH = 2**63 - 1
 
 
-def read_waveform(path: str | Path, longest_s: float = LONGEST_S) -> np.ndarray:
+def read_waveform(
+    path: str | Path, longest_s: float = LONGEST_S, content: bytes | None = None
+) -> np.ndarray:
     """Read a WAV, FLAC, OGG or MP3 file; channels are averaged, other rates resampled.
 
-    Nothing is decoded of a file whose header announces more than ``longest_s`` seconds.
+    Nothing is decoded of a file whose header announces more than ``longest_s`` seconds. With its
+    ``content``, the path is only its name.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def read_waveform(path: str | Path, longest_s: float = LONGEST_S) -> np.ndarray:
         number of channels outside `RATES_HZ` and `MOST_CHANNELS`, or holds values that are not
         finite.
     """
-    with _decoder(path, longest_s) as file:
+    with _decoder(path, longest_s, content) as file:
         parts = list(_resampled(path, file))
     waveform = parts[0] if len(parts) == 1 else np.concatenate(parts)
     if not len(waveform):
@@ -113,10 +117,12 @@ def _resampled(path: str | Path, file: soundfile.SoundFile) -> Iterator[np.ndarr
 
 
 @contextmanager
-def _decoder(path: str | Path, longest_s: float) -> Iterator[soundfile.SoundFile]:
+def _decoder(
+    path: str | Path, longest_s: float, content: bytes | None = None
+) -> Iterator[soundfile.SoundFile]:
     """A file whose header says that it can be read; what the decoder raises is one sentence."""
     try:
-        handle = open_regular(Path(path))
+        handle = open_regular(Path(path)) if content is None else _nameless(content)
         try:
             if missing := missing_bytes(handle):
                 raise DataError(
@@ -141,6 +147,14 @@ def _decoder(path: str | Path, longest_s: float) -> Iterator[soundfile.SoundFile
         text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
         reason = " ".join(str(text).split()).rstrip(".") or type(error).__name__
         raise DataError(f"{path}: cannot be decoded as audio ({reason})") from error
+
+
+def _nameless(content: bytes) -> int:
+    """The descriptor of a file without a name that has this content."""
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        return os.dup(file.fileno())
 
 
 def _refuse_unusable(path: str | Path, file: soundfile.SoundFile, longest_s: float) -> None:

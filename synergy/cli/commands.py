@@ -64,7 +64,7 @@ def _synergy(
 
 
 _PLACE = "config workspace json"
-_TRAINS = f"{_PLACE} replace workers executor"
+_TRAINS = f"{_PLACE} replace workers executor ray_address gpus_per_trial"
 _SEEDS = "seed seeds"
 _FINAL = "repair final_epochs"
 _PAIRS = f"tasks depths max_ar solver strict distill {_SEEDS}"

@@ -52,8 +52,13 @@ CONFLICTS = (
     ),
 )
 
-# Command, option, and the one without which it means nothing.
-NEEDS = (("pairwise", "--solver", "--refine"), ("pairwise", "--strict", "--refine"))
+# Command or empty for all, option, and the one without which it means nothing.
+NEEDS = (
+    ("pairwise", "--solver", "--refine"),
+    ("pairwise", "--strict", "--refine"),
+    ("", "--ray-address", "--executor ray"),
+    ("", "--gpus-per-trial", "--executor ray"),
+)
 
 
 def refuse_conflicts(command: str, given: Mapping[str, Any]) -> None:
@@ -71,7 +76,7 @@ def refuse_conflicts(command: str, given: Mapping[str, Any]) -> None:
     problems += [
         f"{option}: expected {needed} beside it, found none; add it or leave {option} out"
         for only, option, needed in NEEDS
-        if only == command and option in told and needed not in told
+        if only in ("", command) and option in told and needed not in told
     ]
     if problems:
         raise ConfigError("\n".join(problems))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from synergy.cli.options import Options
 from synergy.cli.output import document, write
 from synergy.cli.reporter import Reporter
-from synergy.cli.setup import configured, prepared
+from synergy.cli.setup import configured, executor_of, prepared
 from synergy.cli.tables import Table, rendered
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def check(options: Options) -> None:
     config = configured(options)
     from synergy.stages.data_check import data_check
 
-    with Reporter() as reporter:
-        found = data_check(prepared(config, options, reporter)[0])
+    with executor_of(options) as executor, Reporter() as reporter:
+        found = data_check(prepared(config, options, executor, reporter))
     told = [rendered(*map(_clips, found.tasks, found.tasks.values())), "", *found.notes]
     write(document(found.to_json()) if options.json else "\n".join(told))
 

@@ -103,10 +103,17 @@ class Options:
         Train everything with K seeds, counted up from the first one, instead of the
         configuration's number; scores are averaged; kept in config.yaml.
     workers : N
-        Processes at the same time; by default one for each core of this process.
+        Trainings at the same time; by default one for each core of this process, or of the
+        cluster.
     executor : NAME
         process: worker processes with one thread each; serial: one training after the other in
-        this process.
+        this process; ray: tasks of Ray, on this machine or a cluster (docs/cluster.md).
+    ray_address : ADDRESS
+        Join the Ray cluster at HOST:PORT, or with auto the one of this machine, instead of
+        starting one; by default what RAY_ADDRESS says.
+    gpus_per_trial : F
+        Share of a GPU that each training on Ray gets, such as 0.25, or a whole number; by default
+        none, and the CPU is used.
     refine : N
         Spend N further trainings of pairs, one seed at a time, on the cells whose interval
         straddles --max-ar and whose outcome can change the tree. Needs a table; with --sweep,
@@ -149,7 +156,9 @@ class Options:
     seed: Whole = None
     seeds: Whole = None
     workers: Annotated[int | None, Bounds(1, limits.WORKERS)] = None
-    executor: Literal["process", "serial"] = "process"
+    executor: Literal["process", "serial", "ray"] = "process"
+    ray_address: str | None = None
+    gpus_per_trial: Annotated[float, Bounds(0, limits.GPUS)] = 0.0
     refine: Annotated[int, Bounds(0, limits.REFINEMENTS)] = 0
     train_frontier: str | None = None
     json: bool = False

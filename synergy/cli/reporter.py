@@ -36,6 +36,7 @@ class _Set:
     started: float
     ended: int = 0
     failed: int = 0
+    workers: int = 0
     last_speed: float = 0.0
     running: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -45,7 +46,7 @@ class _Set:
         return self.ended + sum(last["step"] / last["steps"] for last in self.running.values())
 
     def state(self, now: float) -> list[str]:
-        """Failures, the time that is left at the pace so far, speed; what is known of them."""
+        """Failures, time left at the pace so far, speed, workers; what is known of them."""
         remaining = self.total - self.done - self.worked
         left = (now - self.started) / self.worked * remaining if self.worked else 0.0
         speed = sum(last["clips_per_s"] for last in self.running.values()) or self.last_speed
@@ -53,6 +54,7 @@ class _Set:
             *([f"{self.failed} failed"] if self.failed else []),
             *([f"{duration(left)} left"] if left else []),
             *([f"{speed:,.0f} clips/s"] if speed else []),
+            *([counted(self.workers, "worker")] if self.workers > 1 else []),
         ]
 
 
@@ -114,6 +116,10 @@ class Reporter(Progress):
             before = f", {done} of them done before" if done else ""
             self._line(f"{title}: {counted(total, 'training')}{before}")
             self._draw(title, total, done)
+
+    def working(self, workers: int) -> None:
+        """So many workers live at the moment."""
+        self._set.workers = workers
 
     def training(self, label: str, message: Mapping[str, Any]) -> None:
         """A validation of a running trial."""

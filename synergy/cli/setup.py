@@ -6,7 +6,7 @@ All raise ConfigError, WorkspaceError or TableError for what cannot be used.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -19,6 +19,7 @@ from synergy.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from synergy.config import RunConfig
+    from synergy.executors import Executor
     from synergy.experiment import Experiment
     from synergy.running.session import Session
     from synergy.synthesis import Question
@@ -126,15 +127,25 @@ def locked(command: str, folder: Path) -> Iterator[Workspace]:
         yield workspace
 
 
-def prepared(config: RunConfig, options: Options, reporter: Reporter) -> tuple[Experiment, int]:
-    """The experiment with its data, and the number of workers."""
-    from synergy.executors import core_count
+@contextmanager
+def executor_of(options: Options) -> Iterator[Executor]:
+    """The executor that was asked for, closed at the end."""
+    from synergy.executors import EXECUTORS, Resources
+
+    resources = Resources(options.workers, options.ray_address or "", options.gpus_per_trial)
+    with closing(EXECUTORS[options.executor](resources)) as executor:
+        yield executor
+
+
+def prepared(
+    config: RunConfig, options: Options, executor: Executor, reporter: Reporter
+) -> Experiment:
+    """The experiment with its data."""
     from synergy.experiment import prepare
 
-    workers = options.workers or core_count()
-    experiment = prepare(config, workers, reporter.preparing, again=options.full)
+    experiment = prepare(config, executor, reporter.preparing, again=options.full)
     reporter.end()
-    return experiment, workers
+    return experiment
 
 
 @contextmanager
@@ -142,11 +153,15 @@ def session_of(command: str, config: RunConfig, options: Options) -> Iterator[Se
     """A session of the stages, with data prepared and the workspace claimed for ``config``."""
     from synergy.running.session import Session
 
-    with locked(command, options.workspace) as workspace, Reporter() as reporter:
-        experiment, workers = prepared(config, options, reporter)
+    with (
+        executor_of(options) as executor,
+        locked(command, options.workspace) as workspace,
+        Reporter() as reporter,
+    ):
+        experiment = prepared(config, options, executor, reporter)
         for note in experiment.notes:
             reporter.note(note)
         workspace.claim(config, options.replace)
-        yield Session(experiment, workspace, options.executor, workers, reporter)
+        yield Session(experiment, workspace, executor, reporter)
         if message := reporter.nothing_trained():
             say(message)

@@ -12,13 +12,12 @@ import torch
 
 from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.comparisons.layouts import BlockCost, Partition
-from synergy.experiment import Experiment
 from synergy.network import build_network
+from synergy.running.jobs import Inputs, Weights
 from synergy.running.probes import Probe
 from synergy.seeding import hash64, uniform
 from synergy.tasks.clips import ClipBank, TaskData
 from synergy.trials.trial import Trial
-from synergy.trials.trial_store import TrialStore
 
 CLIPS = 500
 """K, or all there are."""
@@ -61,17 +60,18 @@ def contenders(field: Field) -> list[Contender]:
 
 
 def measure_similarity(
-    probe: Probe, experiment: Experiment, store: TrialStore, report: Callable[[int], None]
+    probe: Probe, inputs: Inputs, report: Callable[[int], None]
 ) -> dict[str, Any]:
     """Similarity of single-task models of one seed: ``[D][T][T]``, in the order of the trials."""
-    bank = experiment.bank
-    tasks = [experiment.data[trial.tasks[0].name] for trial in probe.trials]
+    bank = inputs.experiment.bank
+    tasks = [inputs.experiment.data[trial.tasks[0].name] for trial in probe.trials]
     clips = common_clips(bank, tasks, int(probe.settings["clips"]))
     frames = max(1, round(probe.trials[0].training.crop_s / bank.hop_s))
     x = torch.from_numpy(middle_crops(bank, clips, frames)).transpose(1, 2).unsqueeze(1)
     triangles: list[list[np.ndarray]] = []
     for done, trial in enumerate(probe.trials, 1):
-        triangles.append([dissimilarities(f) for f in block_outputs(trial, store, bank.mels, x)])
+        outputs = block_outputs(trial, inputs.weights[trial.digest], bank.mels, x)
+        triangles.append([dissimilarities(features) for features in outputs])
         report(done)
     return {"similarity": [similarities(block).tolist() for block in zip(*triangles, strict=True)]}
 
@@ -94,10 +94,10 @@ def middle_crops(bank: ClipBank, clips: np.ndarray, frames: int) -> np.ndarray:
     return bank.crops(clips, (lengths - frames) // 2, frames)
 
 
-def block_outputs(trial: Trial, store: TrialStore, mels: int, x: torch.Tensor) -> list[np.ndarray]:
+def block_outputs(trial: Trial, weights: Weights, mels: int, x: torch.Tensor) -> list[np.ndarray]:
     """Outputs of all blocks of a finished single-task trial; for each block float32 [K, p]."""
     network = build_network(trial.tree, trial.encoder, trial.tasks, mels, trial.seed).eval()
-    network.load_state_dict(store.weights(trial.digest))
+    network.load_state_dict(weights)
     blocks = network.blocks_of(network.tree.root).values()
     outputs: list[list[np.ndarray]] = [[] for _ in range(trial.tree.depth)]
     with torch.inference_mode():

@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.comparisons.layouts import Partition, partitions, split_tree
 from synergy.errors import TrainingError
-from synergy.experiment import Experiment
 from synergy.network import TreeNetwork, build_network, head_name
+from synergy.running.jobs import Inputs
 from synergy.running.probes import Probe
 from synergy.training.batches import Batch, BatchSource
 from synergy.training.loop import build_optimizer, lay_out, training_step
-from synergy.trials.trial_store import TrialStore
 
 EVERY = 10
 """Steps from one look-ahead to the next."""
@@ -73,7 +72,7 @@ def contenders(field: Field) -> list[Contender]:
 
 
 def measure_affinities(
-    probe: Probe, experiment: Experiment, _store: TrialStore, report: Callable[[int], None]
+    probe: Probe, inputs: Inputs, report: Callable[[int], None]
 ) -> dict[str, Any]:
     """Train a flat model and look ahead: ``affinity[i][j]`` of task i onto j, by the tree's tasks.
 
@@ -82,7 +81,7 @@ def measure_affinities(
     TrainingError
         When a loss is not finite.
     """
-    (trial,) = probe.trials
+    (trial,), experiment = probe.trials, inputs.experiment
     config, every = trial.training, int(probe.settings["every"])
     tasks = [experiment.data[spec.name] for spec in trial.tasks]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

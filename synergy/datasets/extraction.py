@@ -1,9 +1,12 @@
-"""Features of the clips of a corpus, in order, computed by this process or by several."""
+"""Features of the clips of a corpus, in order, computed by this process or by an executor."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -11,17 +14,32 @@ from synergy.audio.features import FeatureConfig, log_mel
 from synergy.audio.reading import read_waveform
 from synergy.datasets.base import Corpus
 from synergy.errors import DataError
-from synergy.executors import Job, ProcessExecutor, Report
+from synergy.executors import Executor, Job, Report, SerialExecutor
+from synergy.files import read_bytes
 
 # Below this much audio, workers would take longer to start than the features to compute.
 INLINE_AUDIO_S = 3600.0
 _CHUNK_CLIPS = 32
+# Bytes of a recording that travels: hours of it, uncompressed.
+_LONGEST_FILE = 2**30
 # Chunks for each worker that may be done before their turn and wait in memory.
 _CHUNKS_AHEAD = 8
 
 
-def extract(corpus: Corpus, config: FeatureConfig, workers: int) -> Iterator[np.ndarray | str]:
+@dataclass(frozen=True)
+class Recording:
+    """A file of a corpus, with its content where it must travel."""
+
+    file: str
+    content: bytes | None = None
+
+
+def extract(
+    corpus: Corpus, config: FeatureConfig, executor: Executor
+) -> Iterator[np.ndarray | str]:
     """Features of every clip of a corpus, in its order.
+
+    Recordings travel with their jobs where the executor shares no files with this process.
 
     Yields
     ------
@@ -31,21 +49,24 @@ def extract(corpus: Corpus, config: FeatureConfig, workers: int) -> Iterator[np.
     Raises
     ------
     DataError
-        If a worker process dies.
+        If a worker dies.
     """
     files = [str(corpus.audio_path(clip)) for clip in corpus.clips]
-    starts = range(0, len(files), _CHUNK_CLIPS)
-    jobs = [Job(files[i], (files[i : i + _CHUNK_CLIPS], config)) for i in starts]
+    work = partial(_features, config)
     audio_s = sum(clip.duration_s for clip in corpus.clips)
-    if workers <= 1 or len(jobs) < 2 or audio_s < INLINE_AUDIO_S:
-        for job in jobs:
-            yield from _features(job.payload)
-        return
-    executor = ProcessExecutor(workers, ahead=_CHUNKS_AHEAD * workers)
+    if len(files) <= _CHUNK_CLIPS or audio_s < INLINE_AUDIO_S or executor.workers == 1:
+        executor = SerialExecutor()
+    starts = range(0, len(files), _CHUNK_CLIPS)
+    travel = executor.shares == "nothing"
+    jobs = (
+        Job(str(i), [_recording(file, travel) for file in files[i : i + _CHUNK_CLIPS]])
+        for i in starts
+    )
+    ahead = _CHUNKS_AHEAD * executor.workers
     early: dict[str, list[np.ndarray | str]] = {}
-    with closing(executor.run(_features, jobs, lambda key, message: None)) as outcomes:
-        for job in jobs:
-            while job.key not in early:
+    with closing(executor.run(work, jobs, lambda key, message: None, ahead)) as outcomes:
+        for start in starts:
+            while str(start) not in early:
                 outcome = next(outcomes)
                 if outcome.detail:  # a mistake in here: no file raises anything
                     raise RuntimeError(outcome.detail)
@@ -55,29 +76,35 @@ def extract(corpus: Corpus, config: FeatureConfig, workers: int) -> Iterator[np.
                         "most likely for lack of memory; try fewer workers"
                     )
                 early[outcome.key] = outcome.value
-            yield from early.pop(job.key)
+            yield from early.pop(str(start))
+
+
+def _recording(file: str, travels: bool) -> Recording:
+    if travels:
+        with suppress(OSError, ValueError):  # told by the worker, in its words
+            return Recording(file, read_bytes(Path(file), _LONGEST_FILE))
+    return Recording(file)
 
 
 def _features(
-    chunk: tuple[list[str], FeatureConfig], report: Report | None = None
+    config: FeatureConfig, recordings: Sequence[Recording], _report: Report
 ) -> list[np.ndarray | str]:
     import torch
 
-    files, config = chunk
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # everywhere: more would hardly change the speed, but the last bit
     try:
-        return [_features_or_reason(file, config) for file in files]
+        return [_features_or_reason(recording, config) for recording in recordings]
     finally:
         torch.set_num_threads(threads)
 
 
-def _features_or_reason(file: str, config: FeatureConfig) -> np.ndarray | str:
+def _features_or_reason(recording: Recording, config: FeatureConfig) -> np.ndarray | str:
     try:
-        waveform = read_waveform(file)
+        waveform = read_waveform(recording.file, content=recording.content)
     except DataError as error:  # names the file
         return str(error)
     try:
         return log_mel(waveform, config).half().numpy()
     except DataError as error:
-        return f"{file}: {error}"
+        return f"{recording.file}: {error}"

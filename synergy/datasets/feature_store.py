@@ -34,6 +34,7 @@ from synergy.cache import cache_folder
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.extraction import extract
 from synergy.errors import DataError, WorkspaceError
+from synergy.executors import Executor, SerialExecutor
 from synergy.files import Artefact, StrictModel, UnfitFileError, checksums, damaged, read_bytes
 from synergy.machine import refusal
 from synergy.wording import problem_message
@@ -95,12 +96,12 @@ class FeatureStore:
 def open_store(
     corpus: Corpus,
     features: FeatureConfig,
-    workers: int = 2,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> FeatureStore:
     """Open the features of a corpus, and compute them first where they are missing.
 
-    ``workers`` processes, at least 1, compute; a small corpus is computed in this one.
+    Those of a small corpus are computed in this process, and without an ``executor`` all are.
     ``progress`` is called with the number of clips done and of all clips, only while computing.
 
     Raises
@@ -126,7 +127,7 @@ def open_store(
                 if (found := _load(folder)) is not None:  # built while this one waited
                     return found
             _remove_abandoned(folder)
-            _build(folder, corpus, features, workers, progress)
+            _build(folder, corpus, features, executor or SerialExecutor(), progress)
             built = _load(folder)
             assert built is not None
             return built
@@ -163,7 +164,11 @@ def normalisation(stores: Mapping[str, FeatureStore], corpora: Iterable[str]) ->
 
 
 def _build(
-    folder: Path, corpus: Corpus, config: FeatureConfig, workers: int, progress: Progress | None
+    folder: Path,
+    corpus: Corpus,
+    config: FeatureConfig,
+    executor: Executor,
+    progress: Progress | None,
 ) -> None:
     """Write a store beside ``folder`` and move it there; call with the lock held."""
     building = folder.with_name(folder.name + _BUILDING)
@@ -175,7 +180,7 @@ def _build(
     total, squares = np.zeros((2, config.mels))
     train_frames = frames = 0
     try:
-        results = zip(corpus.clips, extract(corpus, config, workers), strict=True)
+        results = zip(corpus.clips, extract(corpus, config, executor), strict=True)
         with (building / _FEATURES).open("wb") as stream:
             for done, (clip, result) in enumerate(results, 1):
                 if isinstance(result, str):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import traceback
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from synergy.errors import SynergyError
 from synergy.machine import MachineError, told
@@ -15,18 +16,48 @@ Report = Callable[[Any], None]
 """Sends a message from a running job to the process that started it."""
 
 Work = Callable[[Any, Report], Any]
-"""A function at the top level of a module: ``work(payload, report) -> value``."""
+"""``work(payload, report) -> value``: a function at the top level of a module, or a
+`functools.partial` of one.
+
+It is handed over once to each worker or node, a payload once for its job: what all jobs have in
+common belongs to the partial.
+"""
+
+Sharing = Literal["memory", "files", "nothing"]
+"""What jobs have in common with the process that started them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What an executor may use.
+
+    Attributes
+    ----------
+    workers : int, optional
+        Jobs at the same time, at least 1; by default as many as there are cores.
+    address : str
+        Of a cluster, ``HOST:PORT`` or ``auto``; empty for this machine.
+    gpus : float
+        Share of a GPU for each job that trains, or a whole number of them.
+    """
+
+    workers: int | None = None
+    address: str = ""
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One call of the work function, with a payload that can be pickled.
 
-    The ``key`` comes back with reports and the outcome.
+    The ``key`` comes back with reports and the outcome, the ``label`` is for messages. A job that
+    ``trains`` may have a share of a GPU.
     """
 
     key: str
     payload: Any
+    label: str = ""
+    trains: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +70,39 @@ class Ended:
     """
 
     key: str
-    value: Any | None = None
+    value: Any = None
     error: str | None = None
     detail: str = ""
     by_machine: bool = False
 
 
 class Executor(Protocol):
-    """Runs jobs, in this process or elsewhere."""
+    """Runs jobs, in this process or elsewhere.
+
+    Attributes
+    ----------
+    shares : Sharing
+        What jobs have in common with this process: ``files`` are those of one machine.
+    """
+
+    shares: Sharing
+
+    @property
+    def workers(self) -> int:
+        """Jobs at the same time, at least 1."""
+        ...
+
+    @property
+    def alive(self) -> int:
+        """Workers that live at the moment."""
+        ...
 
     def run(
-        self, work: Work, jobs: Iterable[Job], on_report: Callable[[str, Any], None]
+        self,
+        work: Work,
+        jobs: Iterable[Job],
+        on_report: Callable[[str, Any], None],
+        ahead: float = math.inf,
     ) -> Generator[Ended, None, None]:
         """Start the jobs in the given order and yield outcomes as they finish.
 
@@ -57,7 +110,8 @@ class Executor(Protocol):
         An exception inside a job becomes an outcome with an error; KeyboardInterrupt in the
         calling process goes through. ``on_report`` is called in this process with the key of a
         job and each message that it reports, in the order of the reports and before the job's
-        outcome.
+        outcome. A job starts only when every job that stands ``ahead`` places before it, or more,
+        has ended; at least 1.
 
         Raises
         ------
@@ -66,6 +120,10 @@ class Executor(Protocol):
         MachineError
             If a job failed by the machine: as it would have without an executor.
         """
+        ...
+
+    def close(self) -> None:
+        """End what lives between runs; nothing can be run any more."""
         ...
 
 

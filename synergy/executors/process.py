@@ -1,8 +1,4 @@
-"""Spawned worker processes that take jobs over pipes, one torch thread each.
-
-Plain `pickle` packs what travels: the pickler of multiprocessing would hand tensors over in shared
-memory, which dies with the worker.
-"""
+"""Spawned worker processes that take jobs over pipes, one torch thread each."""
 
 from __future__ import annotations
 
@@ -27,11 +23,18 @@ from synergy.executors.base import (
     Ended,
     Job,
     Report,
+    Sharing,
     Work,
     attempt,
     core_count,
     failed,
     unless_by_machine,
+)
+from synergy.executors.packing import (
+    packed_job,
+    packed_message,
+    packed_work,
+    work_on,
 )
 from synergy.machine import MachineError, told
 
@@ -57,9 +60,6 @@ class ProcessExecutor:
     ----------
     workers : int, optional
         Number of processes, at least 1; by default one for each core that this process may use.
-    ahead : float
-        A job starts only when every job that stands this many places before it, or more, has
-        ended; at least 1. By default none waits for another one.
 
     Raises
     ------
@@ -67,18 +67,27 @@ class ProcessExecutor:
         If ``workers`` is below 1.
     """
 
-    def __init__(self, workers: int | None = None, ahead: float = math.inf) -> None:
+    shares: Sharing = "files"
+
+    def __init__(self, workers: int | None = None) -> None:
         if workers is not None and workers < 1:
             raise ConfigError(f"workers: expected at least 1, found {workers}")
         self.workers = workers or core_count()
-        self.ahead = ahead
+        self.alive = 0
+
+    def close(self) -> None:
+        """Nothing lives between runs."""
 
     def run(
-        self, work: Work, jobs: Iterable[Job], on_report: Callable[[str, Any], None]
+        self,
+        work: Work,
+        jobs: Iterable[Job],
+        on_report: Callable[[str, Any], None],
+        ahead: float = math.inf,
     ) -> Generator[Ended, None, None]:
         """Yield outcomes as they finish; see `Executor.run`.
 
-        All jobs are pickled before the first one starts.
+        Work and jobs are pickled before the first one starts.
 
         Raises
         ------
@@ -87,21 +96,23 @@ class ProcessExecutor:
         MachineError
             If a job failed by the machine.
         """
-        waiting = deque(enumerate([_packed(work, job) for job in jobs]))
-        with_main = any(b"__main__" in job.payload for _, job in waiting)
+        packed = packed_work(work)
+        waiting = deque(enumerate([packed_job(job) for job in jobs]))
+        with_main = any(b"__main__" in data for data in (packed, *(j.payload for _, j in waiting)))
         busy: list[_Worker] = []
         idle: list[_Worker] = []
 
         def deal() -> None:
             while waiting and len(busy) < self.workers:
                 place, job = waiting[0]
-                if place >= min((worker.place for worker in busy), default=place) + self.ahead:
+                if place >= min((worker.place for worker in busy), default=place) + ahead:
                     return
                 with _starting():
                     resource_tracker.ensure_running()  # its own start would let interrupts in
                     with _interrupts_held():  # none must fall between start and bookkeeping
-                        busy.append(idle.pop() if idle else _Worker(with_main))
+                        busy.append(idle.pop() if idle else _Worker(packed, with_main))
                 waiting.popleft()
+                self.alive = len(busy) + len(idle)
                 busy[-1].give(place, job)
 
         try:
@@ -119,6 +130,7 @@ class ProcessExecutor:
                         message = worker.obituary()
                     else:
                         idle.append(worker)
+                    self.alive = len(busy) + len(idle)
                     unless_by_machine(message)
                     deal()  # before the outcome is yielded: no worker waits for the caller
                     yield message
@@ -126,6 +138,7 @@ class ProcessExecutor:
             with _interrupts_held():
                 for worker in busy + idle:
                     worker.end()
+                self.alive = 0
 
 
 class _Worker:
@@ -135,12 +148,13 @@ class _Worker:
     key = ""
     started = False
 
-    def __init__(self, with_main: bool) -> None:
+    def __init__(self, work: bytes, with_main: bool) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(
             target=_serve, args=(theirs,), name="synergy-worker", daemon=True
         )
+        self._untold: bytes | None = work
         main = sys.modules["__main__"]
         if not with_main:
             sys.modules["__main__"] = ModuleType("__main__")  # what is spawned would import it
@@ -156,13 +170,16 @@ class _Worker:
     def give(self, place: int, job: Job) -> None:
         self.place, self.key = place, job.key
         with suppress(OSError):  # it died in the meantime: `hear` finds out
+            if self._untold is not None:
+                self.connection.send_bytes(self._untold)
+                self._untold = None
             self.connection.send(job)
 
     def hear(self) -> tuple[Any, ...] | Ended | None:
         """Reports, an outcome, or None when the worker is dead and left nothing unread."""
         with suppress(EOFError, OSError):
             if self.connection.poll():
-                message = self.connection.recv()
+                message = pickle.loads(self.connection.recv_bytes())
                 self.started = True
                 return message
             # Its end of the pipe may outlive it in a process that the job forked.
@@ -196,16 +213,6 @@ class _Worker:
         self.process.join()
         self.process.close()
         self.connection.close()
-
-
-def _packed(work: Work, job: Job) -> Job:
-    try:
-        return Job(job.key, pickle.dumps((work, job.payload)))
-    except Exception as error:
-        raise SynergyError(
-            f"job {job.key}: expected a work function at the top level of a module and a payload "
-            f"that can be pickled, found {error}; use the serial executor or change them"
-        ) from error
 
 
 @contextmanager
@@ -245,7 +252,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _serve(connection: Connection) -> None:
-    """Answer each `Job`, its payload a pickled ``(work, payload)``, with reports and an `Ended`.
+    """Take the packed work, then answer each packed `Job` with reports and an `Ended`.
 
     A report is sent as ``(message,)``, the sign of life at the start as ``()``. Returns when the
     other end closes the connection.
@@ -258,32 +265,26 @@ def _serve(connection: Connection) -> None:
     logging.getLogger("synergy").addHandler(logging.NullHandler())
 
     def send(message: tuple[Any, ...] | Ended) -> None:
-        connection.send_bytes(pickle.dumps(message))
+        connection.send_bytes(packed_message(message))
 
     try:
         threading.Thread(target=_end_with_parent, daemon=True).start()
         send(())
+        packed = connection.recv_bytes()
+        opened: list[Work] = []
+
+        def open_and_work(payload: bytes, report: Report) -> Any:
+            if not opened:
+                opened.append(pickle.loads(packed))
+            return work_on(opened[0], payload, report)
+
         while True:
             job: Job = connection.recv()
-            outcome = attempt(_unpack_and_work, job, lambda message: send((message,)))
-            try:
-                send(outcome)
-            except OSError:
-                raise
-            except Exception as error:
-                send(Ended(job.key, error=f"the result of the work cannot be pickled: {error}"))
+            send(attempt(open_and_work, job, lambda message: send((message,))))
     except (EOFError, OSError):  # the parent has no more jobs, or is gone
         return
     except RuntimeError as error:  # no thread can be started
         send(failed("", error))
-
-
-def _unpack_and_work(packed: bytes, report: Report) -> Any:
-    work, payload = pickle.loads(packed)  # imports the module of the work
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(1)
-    return work(payload, report)
 
 
 def _end_with_parent() -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
-from synergy.executors.base import Ended, Job, Work, attempt, unless_by_machine
+from synergy.executors.base import Ended, Job, Sharing, Work, attempt, unless_by_machine
 
 
 class SerialExecutor:
-    """Runs jobs in this process, with the threads that it has; ``workers`` plays no part."""
+    """Runs jobs in this process, with the threads that it has."""
 
-    def __init__(self, workers: int | None = None) -> None:
-        self.workers = 1
+    shares: Sharing = "memory"
+    workers = 1
+    alive = 1
+
+    def close(self) -> None:
+        """Nothing lives between runs."""
 
     def run(
-        self, work: Work, jobs: Iterable[Job], on_report: Callable[[str, Any], None]
+        self,
+        work: Work,
+        jobs: Iterable[Job],
+        on_report: Callable[[str, Any], None],
+        ahead: float = math.inf,
     ) -> Generator[Ended, None, None]:
         """Yield the outcome of each job, in order; see `Executor.run`."""
         failures: list[Exception] = []

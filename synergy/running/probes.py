@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from synergy.experiment import Experiment
 from synergy.records import ProbeFile
+from synergy.running.jobs import Inputs
 from synergy.seeding import digest
 from synergy.trials.trial import Trial
-from synergy.trials.trial_store import TrialStore
 
-ProbeWork = Callable[["Probe", Experiment, TrialStore, Callable[[int], None]], dict[str, Any]]
+ProbeWork = Callable[["Probe", Inputs, Callable[[int], None]], dict[str, Any]]
 """A function at the top level of a module that measures a probe; it runs in a worker.
 
 Its last argument takes the number of units that are done. Returns JSON values.
@@ -57,12 +56,15 @@ class Probe:
         """Name of the file that keeps the result."""
         return f"{self.label}-{self.digest}.json"
 
-    def run(
-        self, experiment: Experiment, store: TrialStore, report: Callable[[Any], None]
-    ) -> ProbeFile:
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Digests of the trials whose weights it measures on."""
+        return () if self.trains else tuple(trial.digest for trial in self.trials)
+
+    def run(self, inputs: Inputs, report: Callable[[Any], None]) -> ProbeFile:
         """Measure it; in a worker."""
         started = time.perf_counter()
-        result = self.work(self, experiment, store, report)
+        result = self.work(self, inputs, report)
         return ProbeFile(
             probe=self.label,
             settings=dict(self.settings),

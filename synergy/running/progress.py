@@ -24,6 +24,9 @@ class Progress:
     def begin(self, title: str, total: int, done: int) -> None:
         """A set of ``total`` trials begins, of which ``done`` were found done."""
 
+    def working(self, workers: int) -> None:
+        """So many workers live at the moment."""
+
     def training(self, label: str, message: Mapping[str, Any]) -> None:
         """A validation of a running trial: step, steps, clips_per_s, ``<task>_score``."""
 

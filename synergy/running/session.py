@@ -7,25 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import torch
-import yaml
+import numpy as np
 
-from synergy.config import RunConfig
-from synergy.errors import ShortfallError, WorkspaceError
-from synergy.executors import EXECUTORS, Ended, Job
-from synergy.experiment import Experiment, prepare
-from synergy.extensions import imports_allowed
+from synergy.errors import ShortfallError, SynergyError, WorkspaceError
+from synergy.executors import Ended, Executor, Job
+from synergy.executors.base import Work
+from synergy.experiment import Experiment
 from synergy.records import ProbeFile
+from synergy.running.jobs import (
+    LabelJob,
+    Labels,
+    Payload,
+    SessionJob,
+    Supply,
+    TrialJob,
+    run_one,
+)
 from synergy.running.probes import Probe
 from synergy.running.progress import Progress
+from synergy.training.distillation import ClipLabels
 from synergy.trials.record import TrialResult
-from synergy.trials.teachers import load_soft_labels
-from synergy.trials.trial import Trial, run_trial
+from synergy.trials.teachers import (
+    Labelling,
+    keep_soft_labels,
+    kept_soft_labels,
+    labellings,
+    training_clips,
+)
+from synergy.trials.trial import Trial
 from synergy.trials.trial_store import TrialStore
 from synergy.workspace import Workspace
 
@@ -59,10 +72,8 @@ class Session:
     experiment : Experiment
     workspace : Workspace
         Locked by the caller.
-    executor : str
-        Key in ``EXECUTORS``.
-    workers : int
-        Jobs at the same time, at least 1.
+    executor : Executor
+        Closed by the caller.
     progress : Progress
     trained : int
         Trainings so far, those of probes included.
@@ -70,10 +81,12 @@ class Session:
 
     experiment: Experiment
     workspace: Workspace
-    executor: str
-    workers: int
+    executor: Executor
     progress: Progress
     trained: int = 0
+    _labels: dict[tuple[Labelling, ...], ClipLabels] = field(default_factory=dict, repr=False)
+    # By what it has labels of: what is the same is handed over once.
+    _works: dict[frozenset[tuple[Labelling, ...]], Work] = field(default_factory=dict, repr=False)
 
     def train(self, title: str, trials: Sequence[Trial]) -> Results:
         """Make sure that every trial is done, in the given order.
@@ -82,21 +95,23 @@ class Session:
         ``errors/`` in the workspace.
         """
         store, progress = self.workspace.trials, self.progress
-        jobs = {trial.digest: TrialJob((trial,)) for trial in trials}
+        jobs = {trial.digest: TrialJob(trial) for trial in trials}
         done = {**Results.kept(store, trials).done}
         missing = {digest: job for digest, job in jobs.items() if digest not in done}
         errors: dict[str, str] = {}
         for digest, job in missing.items():
             for name, problem in store.damage(digest).items():
                 progress.note(f"{job.label} is trained again: {digest}/{name}: {problem}")
+        labels, unlabelled = self._labels_for([job.trial for job in missing.values()])
         progress.begin(title, len(jobs), len(done))
 
         def on_report(digest: str, message: Mapping[str, Any]) -> None:
             progress.training(jobs[digest].label, message)
 
-        for outcome in self._run(missing, on_report):
+        for outcome in self._run(missing, on_report, labels, unlabelled):
             digest = outcome.key
             if outcome.error is None:
+                store.write(jobs[digest].trial.to_json(), outcome.value)
                 done[digest] = store.result(digest)
                 self.trained += 1
             else:
@@ -147,75 +162,110 @@ class Session:
             raise ShortfallError("; ".join(dict.fromkeys(errors)))
         return tuple(known[probe.digest] for probe in probes)
 
+    def _labels_for(self, trials: Sequence[Trial]) -> tuple[Labels, dict[str, str]]:
+        """What the teachers of some trials say; those that were not asked are asked, and kept.
+
+        The second is why a teacher has no answer, by the digests of the trials that learn from it.
+        """
+        bank = self.experiment.bank
+        asked_by = {
+            trial.digest: set(labellings(trial, bank.hop_s).values())
+            for trial in trials
+            if trial.distillation is not None
+        }
+        wanted = set[tuple[Labelling, ...]]().union(*asked_by.values())
+        problems: dict[Labelling, str] = {}
+        if unknown := wanted - self._labels.keys():
+            clips = training_clips(self.experiment.data)
+            teachers = sorted({each for asked in unknown for each in asked}, key=str)
+            answers, problems = self._ask(teachers, clips)
+            for asked in unknown:
+                if answers.keys() >= set(asked):
+                    votes = [answers[each] for each in asked]
+                    self._labels[asked] = asked[0].by_clip(votes, bank, clips)
+        why = {
+            digest: problems[each]
+            for digest, several in asked_by.items()
+            for asked in several
+            for each in asked
+            if each in problems
+        }
+        return {asked: self._labels[asked] for asked in wanted & self._labels.keys()}, why
+
+    def _ask(
+        self, teachers: Sequence[Labelling], clips: Sequence[int]
+    ) -> tuple[dict[Labelling, np.ndarray], dict[Labelling, str]]:
+        """What each teacher says of all training clips, or why it says nothing."""
+        store, bank = self.workspace.trials, self.experiment.bank
+        folder = store.folder.parent / "soft_labels"
+        answers: dict[Labelling, np.ndarray] = {}
+        problems: dict[Labelling, str] = {}
+        missing: dict[str, LabelJob] = {}
+        for teacher in teachers:
+            file = teacher.file(folder, bank, clips)
+            if (kept := kept_soft_labels(file)) is not None:
+                answers[teacher] = kept
+                continue
+            try:
+                missing[file.name] = LabelJob(teacher, store.trial(teacher.teacher))
+            except SynergyError as error:
+                problems[teacher] = str(error)
+        for done, outcome in enumerate(self._run(missing, lambda key, message: None), 1):
+            job = missing[outcome.key]
+            if outcome.error is None:
+                answers[job.labelling] = outcome.value
+                keep_soft_labels(folder / outcome.key, outcome.value)
+            else:
+                problems[job.labelling] = outcome.error
+            self.progress.preparing("soft labels", done, len(missing))
+        if missing:
+            self.progress.end()
+        return answers, problems
+
     def _run(
-        self, jobs: Mapping[str, TrialJob | Probe], on_report: Callable[[str, Any], None]
+        self,
+        jobs: Mapping[str, SessionJob],
+        on_report: Callable[[str, Any], None],
+        labels: Labels | None = None,
+        problems: Mapping[str, str] | None = None,
     ) -> Iterator[Ended]:
-        """Outcomes as they come; what is known of a failure is kept in ``errors/``."""
+        """Outcomes as they come; what is known of a failure is kept in ``errors/``.
+
+        A job with one of the ``problems`` fails by it.
+        """
+        lacking = {**(problems or {})}
+
+        def packed() -> Iterator[Job]:
+            weights_of = self.workspace.trials.weights
+            for key, job in jobs.items():
+                if key not in lacking:
+                    try:
+                        weights = {digest: weights_of(digest) for digest in job.needs}
+                    except WorkspaceError as error:
+                        lacking[key] = str(error)
+                    else:
+                        yield Job(key, Payload(job, weights), job.label, job.trains)
+
+        def reported(key: str, message: Any) -> None:
+            self.progress.working(self.executor.alive)
+            on_report(key, message)
+
         if not jobs:
             return
-        config = self.experiment.config.to_yaml()
-        executor = EXECUTORS[self.executor](min(self.workers, len(jobs)))
-        packed = [
-            Job(key, Payload(config, self.workspace.folder, job)) for key, job in jobs.items()
-        ]
-        with closing(executor.run(run_one, packed, on_report)) as outcomes:
+        with closing(self.executor.run(self._work(labels or {}), packed(), reported)) as outcomes:
             for outcome in outcomes:
                 if outcome.detail:
                     text = f"{jobs[outcome.key].label}\n{outcome.detail}"
                     self.workspace.keep_error(outcome.key, text)
                 yield outcome
+        for key, problem in lacking.items():
+            yield Ended(key, error=problem)
 
-
-# -- inside a worker --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class TrialJob:
-    """A trial to be trained and stored."""
-
-    trials: tuple[Trial]
-
-    @property
-    def label(self) -> str:
-        """Tree and seed."""
-        (trial,) = self.trials
-        return f"{trial.tree.notation()} seed {trial.seed}"
-
-    def run(self, experiment: Experiment, store: TrialStore, report: Callable[[Any], None]) -> None:
-        """Train and store it."""
-        (trial,) = self.trials
-        soft_labels = load_soft_labels(trial, store, experiment.bank, experiment.data)
-        digests = trial.pruning.digests if trial.pruning else ()
-        parents = {digest: store.weights(digest) for digest in digests}
-        done = run_trial(trial, experiment.bank, experiment.data, report, soft_labels, parents)
-        store.write(trial.to_json(), done)
-
-
-@dataclass(frozen=True)
-class Payload:
-    """What a worker gets: it prepares the experiment itself, once."""
-
-    config: str
-    workspace: Path
-    job: TrialJob | Probe
-
-
-def run_one(payload: Payload, report: Callable[[Any], None]) -> Any:
-    """Run one job of a session.
-
-    Raises
-    ------
-    WorkspaceError
-        If the data is no longer what the job was planned for.
-    """
-    torch.set_num_threads(1)
-    experiment = _prepared(payload.config)
-    if any(trial.bank != experiment.bank.fingerprint for trial in payload.job.trials):
-        raise WorkspaceError("a corpus changed while the command ran; start the command again")
-    return payload.job.run(experiment, Workspace(payload.workspace).trials, report)
-
-
-@lru_cache(maxsize=1)
-def _prepared(config: str) -> Experiment:
-    with imports_allowed():  # whoever made the session could import them
-        return prepare(RunConfig.model_validate(yaml.safe_load(config)))
+    def _work(self, labels: Labels) -> Work:
+        """What the executor is given: the same object as long as the labels are the same."""
+        key = frozenset(labels)
+        if key not in self._works:
+            by_file = self.executor.shares == "files"
+            source = self.experiment.config.to_yaml() if by_file else self.experiment
+            self._works[key] = partial(run_one, Supply(source, labels))
+        return self._works[key]

@@ -113,7 +113,7 @@ def pairwise(
         if done := sum(len(trainer.trials(cell.key)) for cell in known):
             session.progress.begin("pairs", done, done)
             session.progress.end()
-        batch = max(1, -(-session.workers // experiment.config.seeds))
+        batch = max(1, -(-session.executor.workers // experiment.config.seeds))
         table = run_sweep(strategy, goal, trainer.train, known, batch)
         notes = strategy.notes(goal, table)
     else:

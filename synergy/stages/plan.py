@@ -15,6 +15,7 @@ import torch
 
 from synergy.costs import Costs
 from synergy.errors import WorkspaceError
+from synergy.executors import SerialExecutor
 from synergy.experiment import Experiment, Recipe
 from synergy.measuring.outcome import Outcome
 from synergy.measuring.pairs import PairTrainer
@@ -250,7 +251,7 @@ def _cells_done(experiment: Experiment, workspace: Path, goal: SweepGoal) -> lis
     alone = Results.kept(store, trials)
     if len(alone.done) < len(trials):
         return []
-    session = Session(experiment, Workspace(workspace, create=False), "serial", 1, Progress())
+    session = Session(experiment, Workspace(workspace, create=False), SerialExecutor(), Progress())
     return PairTrainer(session, Outcome.of(alone, trials), goal.question.table_kind).known(
         goal.cells()
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,13 @@ class ClipBank:
     hop_s: float
     fingerprint: str
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels with the features of all clips as one array, [all frames, M]."""
+        lengths = [len(features) for features in self.features]
+        frames = np.concatenate([np.asarray(features) for features in self.features])
+        rest = (self.hashes, self.normalisation, self.hop_s, self.fingerprint)
+        return _arrived, (self.keys, frames, lengths, *rest)
+
     @property
     def mels(self) -> int:
         """Number of mel bands, M."""
@@ -58,6 +66,20 @@ class ClipBank:
         for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
             crops[row] = crop_frames(self.features[clip], start, frames)
         return self.normalisation(crops)
+
+
+def _arrived(
+    keys: tuple[str, ...],
+    frames: np.ndarray,
+    lengths: list[int],
+    hashes: np.ndarray,
+    normalisation: Normalisation,
+    hop_s: float,
+    fingerprint: str,
+) -> ClipBank:
+    """A bank that travelled; the features are views of ``frames``."""
+    features = tuple(np.split(frames, np.cumsum(lengths)[:-1]))
+    return ClipBank(keys, hashes, features, normalisation, hop_s, fingerprint)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ class DistillationConfig(StrictModel):
     hop_s: Annotated[float, Field(ge=0.001, le=60)] = 0.25
 
 
+ClipLabels = Mapping[int, np.ndarray]
+"""Soft labels of one task by clip number, float32."""
+
+
 @dataclass(frozen=True)
 class SoftLabels:
     """What the teachers say about training clips.
@@ -42,11 +46,11 @@ class SoftLabels:
     ----------
     hop : int
         Frames from one window to the next.
-    logits : dict of task to dict of clip number to float32 array
+    logits : dict of task to ClipLabels
         Mean over the teachers of the task, of the `synergy.tasks.TaskKind.pieces` of a clip:
         [W, K] for its windows, or [F] for an activity.
     """
 
     settings: DistillationConfig
     hop: int
-    logits: Mapping[str, Mapping[int, np.ndarray]]
+    logits: Mapping[str, ClipLabels]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import ValidationError
@@ -24,11 +25,15 @@ from synergy.network import build_network
 from synergy.seeding import digest
 from synergy.tasks import TaskSpec
 from synergy.tasks.clips import ClipBank, TaskData
-from synergy.training.distillation import SoftLabels
+from synergy.training.distillation import ClipLabels
 from synergy.training.evaluation import predict
 from synergy.tree import SharingTree
+from synergy.trials.record import TrialRecord
 from synergy.trials.trial import Trial
-from synergy.trials.trial_store import LONGEST_ARRAYS, TrialStore
+from synergy.trials.trial_store import LONGEST_ARRAYS
+
+if TYPE_CHECKING:
+    import torch
 
 _log = logging.getLogger(__name__)
 
@@ -38,51 +43,110 @@ Piece = tuple[int, int, int]
 """What a teacher is asked about: a clip, and the first frame and number of frames in it."""
 
 
-def load_soft_labels(
-    trial: Trial, store: TrialStore, bank: ClipBank, data: Mapping[str, TaskData]
-) -> SoftLabels | None:
-    """What the teachers of ``trial`` say about the training clips of all tasks in ``data``.
+@dataclass(frozen=True)
+class Labelling:
+    """What one teacher is asked: its task, in windows of all training clips.
 
-    None for a trial without teachers. Labels that are not there yet are computed and kept.
-
-    Raises
-    ------
-    WorkspaceError
-        If a teacher is not finished or its weights are damaged.
+    Attributes
+    ----------
+    teacher : str
+        Digest of a finished trial, a single-task model of ``spec``.
+    spec : TaskSpec
+    length, hop : int
+        Frames of a window, and from one to the next.
     """
-    if trial.distillation is None:
-        return None
-    clips = np.unique(np.concatenate([task.clips["train"] for task in data.values()])).tolist()
-    length = max(1, round(trial.training.crop_s / bank.hop_s))
-    hop = max(1, round(trial.distillation.hop_s / bank.hop_s))
-    logits: dict[str, dict[int, np.ndarray]] = {}
-    for spec in trial.tasks:
-        kind = spec.rules
-        pieces = [
+
+    teacher: str
+    spec: TaskSpec
+    length: int
+    hop: int
+
+    def pieces(self, bank: ClipBank, clips: Sequence[int]) -> list[Piece]:
+        """The windows of some clips, in their order."""
+        pieces = self.spec.rules.pieces
+        return [
             (clip, *piece)
             for clip in clips
-            for piece in kind.pieces(len(bank.features[clip]), length, hop)
+            for piece in pieces(len(bank.features[clip]), self.length, self.hop)
         ]
-        votes: list[np.ndarray] = []
-        for teacher in trial.teachers[spec.name]:
-            key = digest([bank.fingerprint, spec.to_json(), pieces])
-            file = store.folder.parent / "soft_labels" / f"{teacher}-{key}.safetensors"
-            kept = _kept(file)
-            if kept is None:
-                kept = kind.join(_ask(teacher, spec, trial, store, bank, pieces))
-                file.parent.mkdir(exist_ok=True)
-                write_atomically(file, save({"logits": kept}, {"checksum": _sum(kept)}))
-            votes.append(kept)
-        by_clip: dict[int, list[np.ndarray]] = defaultdict(list)
-        lengths = [frames for _, _, frames in pieces]
-        means = kind.split(np.mean(votes, axis=0), lengths)
+
+    def file(self, folder: Path, bank: ClipBank, clips: Sequence[int]) -> Path:
+        """Where the answer is kept, in the folder of soft labels."""
+        key = digest([bank.fingerprint, self.spec.to_json(), self.pieces(bank, clips)])
+        return folder / f"{self.teacher}-{key}.safetensors"
+
+    def ask(
+        self,
+        teacher: TrialRecord,
+        weights: Mapping[str, torch.Tensor],
+        bank: ClipBank,
+        clips: Sequence[int],
+    ) -> np.ndarray:
+        """Logits of the teacher for each window of some clips, joined; float32.
+
+        Raises
+        ------
+        WorkspaceError
+            If that trial is no single-task model of the task, or the weights are not its own.
+        """
+        tree = SharingTree.single(self.spec.name, teacher.sharing_tree.depth)
+        if teacher.sharing_tree != tree or [task.spec for task in teacher.tasks] != [self.spec]:
+            raise WorkspaceError(
+                f"trial {self.teacher}: expected a single-task model of {self.spec.name} as a "
+                f"teacher, found {teacher.notation}"
+            )
+        try:
+            # its own: a student may be narrower
+            encoder = read_encoder(teacher.encoder)
+            network = build_network(tree, encoder, [self.spec], bank.mels, teacher.seed)
+            network.load_state_dict(weights)
+        except (RuntimeError, KeyError, ValidationError) as error:
+            raise WorkspaceError(
+                f"trial {self.teacher} holds the weights of another network; delete its folder "
+                "and run the same command again to repeat it"
+            ) from error
+        # views: the pieces take no memory
+        pieces = self.pieces(bank, clips)
+        asked = tuple(bank.features[clip][first : first + n] for clip, first, n in pieces)
+        numbers = {self.spec.name: np.arange(len(asked))}
+        answers = predict(network, replace(bank, features=asked), numbers)
+        return self.spec.rules.join(answers[self.spec.name])
+
+    def by_clip(
+        self, votes: Sequence[np.ndarray], bank: ClipBank, clips: Sequence[int]
+    ) -> ClipLabels:
+        """The mean of what several teachers of the task answered, clip by clip."""
+        kind, pieces = self.spec.rules, self.pieces(bank, clips)
+        means = kind.split(np.mean(votes, axis=0), [frames for _, _, frames in pieces])
+        rows: dict[int, list[np.ndarray]] = defaultdict(list)
         for (clip, _, _), mean in zip(pieces, means, strict=True):
-            by_clip[clip].append(mean)
-        logits[spec.name] = {clip: kind.join(rows) for clip, rows in by_clip.items()}
-    return SoftLabels(trial.distillation, hop, logits)
+            rows[clip].append(mean)
+        return {clip: kind.join(each) for clip, each in rows.items()}
 
 
-def _kept(file: Path) -> np.ndarray | None:
+def training_clips(data: Mapping[str, TaskData]) -> list[int]:
+    """The training clips of all tasks, each once, in order."""
+    return np.unique(np.concatenate([task.clips["train"] for task in data.values()])).tolist()
+
+
+def labellings(trial: Trial, hop_s: float) -> dict[str, tuple[Labelling, ...]]:
+    """What the teachers of a distilled trial are asked, by task; of frames of ``hop_s`` seconds."""
+    assert trial.distillation is not None
+    length = max(1, round(trial.training.crop_s / hop_s))
+    hop = max(1, round(trial.distillation.hop_s / hop_s))
+    return {
+        spec.name: tuple(Labelling(t, spec, length, hop) for t in trial.teachers[spec.name])
+        for spec in trial.tasks
+    }
+
+
+def keep_soft_labels(file: Path, logits: np.ndarray) -> None:
+    """Write what `Labelling.ask` gave."""
+    file.parent.mkdir(exist_ok=True)
+    write_atomically(file, save({"logits": logits}, {"checksum": _sum(logits)}))
+
+
+def kept_soft_labels(file: Path) -> np.ndarray | None:
     """Soft labels as they were kept; None where there are none, or they are damaged."""
     try:
         return _read(file)
@@ -115,35 +179,3 @@ def _read(file: Path) -> np.ndarray:
 
 def _sum(logits: np.ndarray) -> str:
     return checksum(f"{logits.dtype}{logits.shape}".encode() + logits.tobytes())
-
-
-def _ask(
-    teacher: str,
-    spec: TaskSpec,
-    trial: Trial,
-    store: TrialStore,
-    bank: ClipBank,
-    pieces: Sequence[Piece],
-) -> list[np.ndarray]:
-    """Logits of the finished single-task model ``teacher`` of ``spec`` for each piece."""
-    known, folder = store.trial(teacher), store.path(teacher)
-    tree = SharingTree.single(spec.name, trial.tree.depth)
-    if known.sharing_tree != tree or [task.spec for task in known.tasks] != [spec]:
-        raise WorkspaceError(
-            f"{folder}: expected a single-task model of {spec.name} as a teacher, "
-            f"found {known.notation}"
-        )
-    try:
-        # its own: a student may be narrower
-        encoder = read_encoder(known.encoder)
-        network = build_network(tree, encoder, [spec], bank.mels, trial.seed)
-        network.load_state_dict(store.weights(teacher))
-    except (RuntimeError, KeyError, ValidationError) as error:
-        raise WorkspaceError(
-            f"{folder} holds the weights of another network; delete the folder and run the "
-            "same command again to repeat this trial"
-        ) from error
-    # views: the pieces take no memory
-    asked = tuple(bank.features[clip][first : first + n] for clip, first, n in pieces)
-    clips = {spec.name: np.arange(len(asked))}
-    return predict(network, replace(bank, features=asked), clips)[spec.name]

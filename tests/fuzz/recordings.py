@@ -199,7 +199,7 @@ class CacheTarget(Target):
         config = ManifestConfig(folder=str(self._corpus_folder))
         with patch.dict(os.environ, SYNERGY_CACHE=str(self.folder)):
             corpus = load_manifest("tones", config)
-            return _all_of(corpus, open_store(corpus, FEATURES, workers=1))
+            return _all_of(corpus, open_store(corpus, FEATURES))
 
     def case(self, rng: Random) -> Case:
         names = [name for name in self.files.names if not name.endswith(".lock")]
