@@ -41,10 +41,22 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         yield cache
 
 
+_CONNECT, _GETADDRINFO = socket.socket.connect, socket.getaddrinfo
+
+
+@pytest.fixture(scope="module")
+def this_machine(no_network: None) -> Iterator[None]:
+    """Sockets between processes of this machine by its address, for those that know no other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _CONNECT)
+        patch.setattr(socket, "getaddrinfo", _GETADDRINFO)
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """Refuse connections to other machines; sockets between processes of this one stay."""
-    connect = socket.socket.connect
+    connect = _CONNECT
 
     def refuse(*arguments: object) -> NoReturn:
         raise AssertionError(f"a test asked for the network: {arguments}")

@@ -10,7 +10,7 @@ from small_corpora import write_tone_project
 
 from synergy.comparisons import Field
 from synergy.config import load_config
-from synergy.executors import SerialExecutor
+from synergy.executors import Executor, SerialExecutor
 from synergy.experiment import prepare
 from synergy.measuring.bench import Bench
 from synergy.running.progress import Progress
@@ -33,14 +33,19 @@ REDUCTIONS = {
 }
 
 
-def tone_session(folder: Path, **options: Any) -> Session:
+def tone_session(
+    folder: Path,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Session:
     """A session with trainings of a few steps, two seeds by default."""
     config = load_config(write_tone_project(folder))
     quick = TrainingConfig(epochs=1, steps_per_epoch=3, clips_per_task=4, crop_s=0.5)
     config = config.with_options(training=quick.model_dump(), **{"seeds": 2, **options})
     workspace = Workspace(folder / "workspace")
     workspace.claim(config)
-    return Session(prepare(config), workspace, SerialExecutor(), Progress())
+    return Session(prepare(config), workspace, executor or SerialExecutor(), progress or Progress())
 
 
 def tone_table(session: Session) -> ARTable:

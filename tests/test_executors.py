@@ -9,83 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from executor_contract import PATIENCE_S, Contract, ContractOfWorkers, act, run
 
-from synergy.errors import ConfigError, DataError, SynergyError
-from synergy.executors import EXECUTORS, Ended, Executor, Job, ProcessExecutor, Resources
+from synergy.errors import ConfigError, SynergyError
+from synergy.executors import EXECUTORS, Ended, Job, ProcessExecutor, Resources
 from synergy.executors.base import Report
-
-PATIENCE_S = 60.0
-
-
-# -- work, at the top level so that workers can import it ---------------------------------
-
-
-def double(payload: int, report: Report) -> int:
-    report(f"doubling {payload}")
-    report({"half": payload})
-    return 2 * payload
-
-
-def act(payload: tuple[str, Any], report: Report) -> Any:
-    """Do what the payload says."""
-    what, argument = payload
-    report(("pid", os.getpid()))
-    match what:
-        case "return":
-            return argument
-        case "data error":
-            raise DataError(argument)
-        case "value error":
-            raise ValueError(argument)
-        case "exit":
-            sys.exit(argument)
-        case "os exit":
-            os._exit(argument)
-        case "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "wait for file":
-            wait_until(Path(argument).exists)
-            return argument
-        case "fork and die":  # the child keeps the pipe of the worker open
-            if os.fork() == 0:
-                try:
-                    wait_until(Path(argument).exists)
-                finally:
-                    os._exit(0)
-            os._exit(7)
-        case "unpicklable":
-            return lambda: None
-        case "environment":
-            return os.environ.get("OMP_NUM_THREADS"), os.environ.get("MKL_NUM_THREADS")
-        case "threads":
-            import torch
-
-            return torch.get_num_threads()
-        case "pid":
-            return os.getpid()
-        case "main":
-            return getattr(sys.modules["__main__"], "__file__", None)
-    raise AssertionError(what)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
-def run(executor: Executor, *payloads: Any, work: Any = act) -> dict[str, Ended]:
-    jobs = [Job(str(i), payload) for i, payload in enumerate(payloads)]
-    outcomes = list(executor.run(work, jobs, lambda key, message: None))
-    assert len({outcome.key for outcome in outcomes}) == len(outcomes)
-    return {outcome.key: outcome for outcome in outcomes}
 
 
 @pytest.fixture(autouse=True)
@@ -113,61 +46,12 @@ def open_descriptors() -> int:
 # -- the contract -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["process", "serial"])
-class TestContract:
-    @pytest.fixture
-    def executor(self, name: str) -> Executor:
-        return EXECUTORS[name](Resources(1))
+class TestProcess(ContractOfWorkers):
+    name = "process"
 
-    def test_outcomes_and_reports_in_the_given_order(self, executor: Executor) -> None:
-        seen: list[tuple[str, Any]] = []
-        jobs = [Job(f"job {n}", n) for n in (3, 1, 2)]
-        outcomes = []
-        for outcome in executor.run(double, jobs, lambda *report: seen.append(report)):
-            assert seen[-1][0] == outcome.key  # reports come before the outcome
-            outcomes.append(outcome)
-        assert outcomes == [Ended("job 3", 6), Ended("job 1", 2), Ended("job 2", 4)]
-        assert seen == [
-            (f"job {n}", message) for n in (3, 1, 2) for message in (f"doubling {n}", {"half": n})
-        ]
 
-    def test_no_jobs(self, executor: Executor) -> None:
-        assert run(executor) == {}
-
-    def test_failures_do_not_touch_the_others(self, executor: Executor) -> None:
-        outcomes = run(
-            executor,
-            ("data error", "clip a.wav: expected audio, found none"),
-            ("value error", "one\nsecond line"),
-            ("value error", ""),
-            ("exit", 5),
-            ("return", None),
-            ("return", [1, "two"]),
-        )
-        assert [outcomes[str(i)].error for i in range(6)] == [
-            "clip a.wav: expected audio, found none",
-            "ValueError: one",
-            "ValueError",
-            "SystemExit: 5",
-            None,
-            None,
-        ]
-        assert "second line" in outcomes["1"].detail
-        assert "in act" in outcomes["1"].detail
-        assert outcomes["5"] == Ended("5", [1, "two"])
-
-    def test_closing_early_starts_nothing_more(self, executor: Executor, tmp_path: Path) -> None:
-        never = tmp_path / "never"
-        jobs = [Job("a", ("return", 1)), *(Job(k, ("wait for file", never)) for k in "bcd")]
-        with closing(executor.run(act, jobs, lambda *_: None)) as outcomes:
-            assert next(outcomes) == Ended("a", 1)
-
-    def test_an_error_of_the_caller_is_not_one_of_the_job(self, executor: Executor) -> None:
-        def refuse(key: str, message: Any) -> None:
-            raise RuntimeError("the display is gone")
-
-        with pytest.raises(RuntimeError, match="the display is gone"):
-            list(executor.run(double, [Job("a", 1), Job("b", 2)], refuse))
+class TestSerial(Contract):
+    name = "serial"
 
 
 def test_serial_lets_an_interrupt_through() -> None:
@@ -217,7 +101,7 @@ def test_jobs_run_at_the_same_time_and_outcomes_come_as_they_finish(tmp_path: Pa
         (("os exit", 3), "ended with exit code 3"),
     ],
 )
-def test_a_worker_that_dies_fails_its_own_job_alone(death: Any, error: str) -> None:
+def test_a_worker_that_dies_is_told_with_the_cause(death: Any, error: str) -> None:
     outcomes = run(ProcessExecutor(1), ("return", 0), death, ("return", 2), death, ("return", 4))
     assert [outcomes[key].value for key in "024"] == [0, 2, 4]
     for key in "13":
@@ -257,23 +141,11 @@ def test_a_dead_worker_is_noticed_though_its_pipe_is_still_open(tmp_path: Path) 
     assert outcomes["1"].value == 1
 
 
-def test_a_result_that_cannot_be_pickled() -> None:
-    outcomes = run(ProcessExecutor(1), ("unpicklable", None), ("return", 1))
-    assert "cannot be pickled" in (outcomes["0"].error or "")
-    assert outcomes["1"].value == 1
-
-
 def test_what_cannot_be_pickled_is_refused_before_anything_starts() -> None:
     with pytest.raises(SynergyError, match=r"job 1: expected .* can be pickled"):
         run(ProcessExecutor(1), 1, threading.Lock())
     with pytest.raises(SynergyError, match="top level of a module"):
         run(ProcessExecutor(1), 1, work=lambda p, r: p)
-
-
-def test_large_messages_both_ways() -> None:
-    block = bytes(3_000_000)
-    outcomes = run(ProcessExecutor(1), ("return", block), ("return", block))
-    assert [outcome.value == block for outcome in outcomes.values()] == [True, True]
 
 
 def test_works_from_a_thread() -> None:
@@ -291,7 +163,7 @@ def test_works_from_a_thread() -> None:
 PROGRAM = """
 import os, sys
 from synergy.executors import Job, ProcessExecutor
-from test_executors import act
+from executor_contract import act
 
 def say(*words):
     print(*words, flush=True)

@@ -7,12 +7,10 @@ import logging
 import os
 import resource
 import signal
-from contextlib import closing
-from typing import Any
 
 import pytest
 
-from synergy.executors import EXECUTORS, Job, ProcessExecutor, Report, Resources
+from synergy.executors import Job, ProcessExecutor, Report
 from synergy.executors.process import _interrupts_held
 from synergy.machine import MachineError
 
@@ -30,29 +28,6 @@ def fail(what: str, report: Report) -> str:
         case "note":
             logging.getLogger("synergy.anything").warning("noted before")
     return what
-
-
-@pytest.mark.parametrize("executor", ["process", "serial"])
-@pytest.mark.parametrize(
-    ("what", "sentence"),
-    [
-        ("disk", "trials/x: no space is left on that device; free some space there"),
-        ("memory", "there is not enough memory; use fewer --workers"),
-    ],
-)
-def test_a_job_that_the_machine_fails_ends_all(executor: str, what: str, sentence: str) -> None:
-    began: list[str] = []
-
-    def on_report(key: str, _: Any) -> None:
-        began.append(key)
-
-    jobs = [Job("a", "fine"), Job("b", what), Job("c", "fine")]
-    with closing(EXECUTORS[executor](Resources(1)).run(fail, jobs, on_report)) as outcomes:
-        assert next(outcomes).value == "fine"
-        with pytest.raises(MachineError) as caught:
-            next(outcomes)
-    assert str(caught.value) == sentence
-    assert began == ["a", "b"]
 
 
 def test_too_few_descriptors_for_a_worker_are_named() -> None:

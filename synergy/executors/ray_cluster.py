@@ -88,9 +88,8 @@ class RayCluster:
             If there is none, it has another version, or no node has what a job needs.
         """
         if self._ray is None:
-            known = sys.modules.get("ray")
             try:
-                if known is None or not known.is_initialized():
+                if not _is_joined():
                     self._enter()
                 self._ray = sys.modules["ray"]
                 self._require_resources(self._ray)
@@ -123,7 +122,7 @@ class RayCluster:
     def _enter(self) -> None:
         here = self._address in ("", "local")
         options: dict[str, Any] = {"address": self._address}
-        environment = {}
+        environment: Mapping[str, str] = {}
         if here:
             self._own = tempfile.TemporaryDirectory(
                 prefix="synergy-ray-", dir=_short_folder(), ignore_cleanup_errors=True
@@ -134,8 +133,8 @@ class RayCluster:
                 "include_dashboard": False,
                 "_temp_dir": self._own.name,
             }
-            # Whoever connects needs it; newer versions would leave one in the home.
-            environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}
+            # What can be imported here can be imported there.
+            environment = {**own_token(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         elif self._address != "auto":
             _require_answer(self._address)
         self._joined_here = True
@@ -180,6 +179,12 @@ class RayCluster:
 def one_line(error: BaseException) -> str:
     """What an error of Ray says, on one line of a length that people read."""
     return cut(" ".join(str(error).split()).rstrip(".:"), _LONGEST_WORDS) or type(error).__name__
+
+
+def _is_joined() -> bool:
+    """Whether this process is part of a cluster; Ray is not imported for that."""
+    ray = sys.modules.get("ray")
+    return ray is not None and ray.is_initialized()
 
 
 def _nodes(ray: ModuleType) -> list[Mapping[str, float]]:
@@ -227,9 +232,13 @@ def _require_answer(address: str) -> None:
 
 
 @lru_cache(maxsize=1)
-def _token() -> str:
-    """Of the clusters of this process: Ray reads it once."""
-    return secrets.token_hex(32)
+def own_token() -> Mapping[str, str]:
+    """Environment by which only this process and its children can join; read once by Ray.
+
+    Newer versions ask for a token by themselves, and would leave one in the home.
+    """
+    mode = {} if "ray" in sys.modules else {"RAY_AUTH_MODE": "token"}
+    return {**mode, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 @contextmanager

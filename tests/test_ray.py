@@ -1,0 +1,331 @@
+"""Jobs on Ray: the contract of executors, deaths, interrupts, what cannot be joined, same bits."""
+
+from __future__ import annotations
+
+import gc
+import http.server
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from executor_contract import PATIENCE_S, ContractOfWorkers, run
+from small_cli import content, synergy
+from small_corpora import write_tone_project
+from small_files import values
+
+from synergy.datasets import extraction
+from synergy.errors import ConfigError, SynergyError
+from synergy.executors import Job, Report, Resources, ray_cluster
+from synergy.executors import ray as ray_executor
+from synergy.executors.ray import REPEATS, RayExecutor
+
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="needs pip install 'synergy[ray]'"
+    ),
+    pytest.mark.usefixtures("this_machine"),
+    # of Ray's own files and processes
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def ray(this_machine: None) -> Iterator[RayExecutor]:
+    """A Ray of two workers, which the executors of this module find joined."""
+    with closing(RayExecutor(Resources(2))) as executor:
+        assert executor.workers == executor.alive == 2
+        yield executor
+    with warnings.catch_warnings():  # of processes that Ray started and did not wait for
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.mark.usefixtures("ray")
+class TestRay(ContractOfWorkers):
+    name = "ray"
+
+
+# -- deaths -------------------------------------------------------------------------------
+
+
+def die_at_first(payload: tuple[str, int], report: Report) -> str:
+    """Leave a mark each time; die until there are so many."""
+    file, lives = Path(payload[0]), payload[1]
+    file.write_text(file.read_text() + "x" if file.exists() else "x")
+    report(len(file.read_text()))
+    if len(file.read_text()) <= lives:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if lives < 0:
+        raise ValueError("an error of its own")
+    return file.read_text()
+
+
+def test_a_job_whose_worker_dies_is_repeated_and_that_is_told(
+    ray: RayExecutor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    began: list[Any] = []
+    job = Job("k", (str(tmp_path / "marks"), REPEATS), "gc, ac seed 0")
+    (ended,) = ray.run(die_at_first, [job], lambda _, mark: began.append(mark))
+    assert (ended.value, ended.error) == ("xxx", None)
+    assert began[-1] == 3  # what is said before a sudden death may be lost
+    assert [record.getMessage() for record in caplog.records] == [
+        "gc, ac seed 0 is run again: its worker died (killed by hand or out of memory)"
+    ] * REPEATS
+
+
+def test_a_job_is_not_repeated_for_ever(ray: RayExecutor, tmp_path: Path) -> None:
+    (ended,) = ray.run(die_at_first, [Job("k", (str(tmp_path / "marks"), 99))], lambda *_: None)
+    assert (tmp_path / "marks").read_text() == "x" * (1 + REPEATS)
+    assert ended.error == (
+        "its worker died (killed by hand or out of memory) before the job was finished, 3 times "
+        "in a row"
+    )
+
+
+def test_an_error_of_its_own_is_not_repeated(ray: RayExecutor, tmp_path: Path) -> None:
+    (ended,) = ray.run(die_at_first, [Job("k", (str(tmp_path / "marks"), -1))], lambda *_: None)
+    assert ended.error == "ValueError: an error of its own"
+    assert (tmp_path / "marks").read_text() == "x"
+
+
+# -- what cannot be joined ----------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def web_server() -> Iterator[str]:
+    """Something that listens and is no Ray."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ray://10.0.0.1:10001", "expected HOST:PORT or auto, found 'ray://10.0.0.1:10001'; run"),
+        ("somewhere", "expected HOST:PORT or auto, found 'somewhere'"),
+        ("host:99999", "expected HOST:PORT or auto, found 'host:99999'"),
+        ("127.0.0.1:PORT", r"expected a Ray cluster at 127\.0\.0\.1:\d+, found none \(Connection"),
+        ("WEB", r"expected a Ray cluster at 127\.0\.0\.1:\d+, found none \(something else"),
+    ],
+)
+def test_a_wrong_address_is_told_at_once(
+    web_server: str, monkeypatch: pytest.MonkeyPatch, address: str, said: str
+) -> None:
+    monkeypatch.setattr(ray_cluster, "_is_joined", lambda: False)
+    address = address.replace("PORT", str(free_port())).replace("WEB", web_server)
+    with pytest.raises(SynergyError, match=said), closing(RayExecutor(Resources(1, address))) as e:
+        run(e, ("return", 1))
+
+
+def test_an_address_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "ray://10.0.0.1:10001")
+    with pytest.raises(ConfigError, match="found 'ray://10"):
+        RayExecutor()
+
+
+@pytest.mark.parametrize(
+    ("spec", "version", "said"),
+    [
+        (None, "2.60.0", r"expected Ray, which is not installed; run `pip install 'synergy\[ray\]"),
+        (object(), "2.9.3", r"expected Ray 2\.50 or newer, found 2\.9\.3; run `pip install"),
+    ],
+)
+def test_ray_must_be_there(
+    monkeypatch: pytest.MonkeyPatch, spec: object, version: str, said: str
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
+    monkeypatch.setattr(ray_cluster, "version", lambda name: version)
+    with pytest.raises(ConfigError, match=said):
+        RayExecutor()
+
+
+def test_a_node_of_another_version_is_named(
+    ray: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ray_executor._versions()
+    monkeypatch.setattr(ray_executor, "_versions", lambda: {**here, "torch": "9.9"})
+    with pytest.raises(SynergyError, match=r"node .* has torch 2\S+, this one has torch 9\.9; in"):
+        run(ray, ("return", 1))
+
+
+def test_a_cluster_of_another_version_is_refused(
+    ray: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Ray, which tells both versions; asked of the cluster that runs."""
+    program = (
+        "import ray._private.utils as utils\n"
+        "utils.compute_version_info = lambda: ('2.99.0', '3.11.0')\n"
+        "from synergy.errors import SynergyError\n"
+        "from synergy.executors.ray import RayExecutor, Resources\n"
+        "import sys\n"
+        "try:\n    RayExecutor(Resources(1, sys.argv[1])).workers\n"
+        "    RayExecutor(Resources(1, sys.argv[1])).alive\n"
+        "except SynergyError as error:\n    print(error)\n"
+    )
+    import ray as library
+
+    address = library.get_runtime_context().gcs_address
+    done = subprocess.run(
+        [sys.executable, "-c", program, address],
+        env={
+            **os.environ,
+            **ray_cluster.own_token(),
+            "PYTHONPATH": str(Path(__file__).parent.parent),
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.stdout.startswith(f"Ray cannot be joined at {address}: Version mismatch: "), done
+    assert "2.99.0" in done.stdout
+    assert done.stderr == ""
+
+
+def test_no_node_with_so_many_gpus(ray: RayExecutor, tmp_path: Path) -> None:
+    config = write_tone_project(tmp_path)
+    ran = synergy(
+        *("baseline", "--config", config, "--workspace", tmp_path / "ws"),
+        *("--executor", "ray", "--gpus-per-trial", 2),
+    )
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[-1] == (
+        "error: --gpus-per-trial 2: expected a node with as many GPUs, the largest has 0; ask for "
+        "less, or add a node"
+    )
+
+
+# -- the same bits ------------------------------------------------------------------------
+
+
+def test_a_run_on_ray_has_the_bits_of_one_on_processes(
+    ray: RayExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Features, soft labels, probes, table, tree, weights; only times and places differ."""
+    config = write_tone_project(tmp_path)
+    monkeypatch.setattr(extraction, "INLINE_AUDIO_S", 0.0)
+    found: dict[str, dict[str, bytes]] = {}
+    for name in ("process", "ray"):
+        monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / f"cache-{name}"))
+        workspace = tmp_path / name
+        options = ("--workspace", workspace, "--executor", name, "--workers", 2)
+        ran = synergy("run", "--config", config, "--depths", 8, *options)
+        assert ran.code in (0, 1), ran.err
+        ran = synergy("compare", "--methods", "rsa,tag", *options)
+        assert ran.code in (0, 1), ran.err
+        found[name] = {
+            **content(workspace),
+            **{
+                f"cache/{k}": v for k, v in content(tmp_path / f"cache-{name}" / "features").items()
+            },
+        }
+        for path in sorted((workspace / "probes").iterdir()):
+            found[name][f"probes/{path.name}"] = str(values(path)["result"]).encode()
+    timed = {"result.json", "meta.json", "summary.json", "tree.json", "comparisons.json"}
+    same = {
+        name for name in found["process"] if Path(name).name not in timed and ".lock" not in name
+    }
+    assert {name for name in found["ray"] if name in same} == same
+    assert any(name.startswith("soft_labels/") for name in same)
+    assert any(name.startswith("probes/") for name in same)
+    assert {"ar_table.csv", "model/weights.safetensors", "cache/features.f16"} <= {
+        name if not name.startswith("cache/") else f"cache/{Path(name).name}" for name in same
+    }
+    wrong = [name for name in sorted(same) if found["ray"][name] != found["process"][name]]
+    assert not wrong
+
+
+# -- a program of its own -----------------------------------------------------------------
+
+PROGRAM = """
+import os, signal, sys, tempfile
+from synergy.executors import EXECUTORS, Job, Resources
+from executor_contract import act
+
+def say(*words):
+    print(*words, flush=True)
+
+if __name__ == "__main__":
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    executor = EXECUTORS["ray"](Resources(2))
+    jobs = [Job("a", ("return", 1)), Job("b", ("return", 2))]
+    jobs += [Job(key, ("wait for file", "never")) for key in "cd"]
+    try:
+        for outcome in executor.run(act, jobs, lambda key, report: say("start", key)):
+            say("done", outcome.key, outcome.value)
+    except KeyboardInterrupt:
+        say("interrupted")
+    finally:
+        executor.close()
+        say(before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)))
+        say({"RAY_AUTH_TOKEN", "RAY_AUTH_MODE"} & set(os.environ))
+    sys.exit(130)
+"""
+
+
+def processes_with(word: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if word in (folder / "cmdline").read_bytes().decode(errors="replace"):
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_ctrl_c_ends_the_work_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "program.py").write_text(PROGRAM)
+    tests = Path(__file__).parent
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
+        "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)]),
+        "HOME": str(tmp_path / "home"),
+    }
+    before = set(Path("/tmp").glob("synergy-ray-*"))
+    with subprocess.Popen(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        while not {"start c", "start d", "done a 1", "done b 2"} <= set(lines):
+            line = process.stdout.readline()
+            assert line, f"ended early: {lines}, {process.stderr and process.stderr.read()}"
+            lines.append(line.strip())
+        (own,) = set(Path("/tmp").glob("synergy-ray-*")) - before
+        os.killpg(process.pid, signal.SIGINT)
+        out, complaints = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, complaints) == (130, "")
+    assert out.splitlines() == ["interrupted", "True", "set()"]
+    assert not own.exists()
+    assert processes_with(own.name) == []
+    assert list((tmp_path / "home").iterdir()) == []
