@@ -279,7 +279,11 @@ COMMANDS = (
     ("a depth twice", f"{PAIRWISE} --depths 4-8,5", r"--depths: expected distinct depths"),
     ("a negative seed", f"{BASELINE} --seed -1", r"--seed: .*found -1"),
     ("no seeds", f"{BASELINE} --seeds 0", r"--seeds: .*found 0"),
-    ("no executor", f"{BASELINE} --executor x", r"--executor: expected process or serial, found"),
+    (
+        "no executor",
+        f"{BASELINE} --executor x",
+        r"--executor: expected process or serial or ray, found",
+    ),
     ("a threshold of NaN", "run --config tones.yaml --max-ar nan", r"--max-ar: .*nan"),
     ("a negative threshold", "run --config tones.yaml --max-ar -1", r"--max-ar: .*found -1"),
     ("a negative table threshold", f"{FROM_TABLE} --max-ar -1", r"largest AR .*found -1"),

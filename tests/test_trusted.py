@@ -110,11 +110,11 @@ def test_refine_decides_by_the_search_that_is_asked_for(
 
 @pytest.mark.parametrize("shape", ["single", "pair"])
 def test_a_refinement_that_fails_leaves_the_cell_as_it_was(workspace, monkeypatch, shape):
-    from synergy.running import session
+    from synergy.running import jobs
 
     before = ARTable.from_csv(workspace / "ar_table.csv")
     at = max(cell.ar_pct or 0.0 for cell in before.cells) / 2
-    real = session.run_trial
+    real = jobs.run_trial
     failed = []
 
     def fails(trial, *rest):
@@ -123,7 +123,7 @@ def test_a_refinement_that_fails_leaves_the_cell_as_it_was(workspace, monkeypatc
             raise TrainingError("the loss became nan at step 3 of 8")
         return real(trial, *rest)
 
-    monkeypatch.setattr(session, "run_trial", fails)
+    monkeypatch.setattr(jobs, "run_trial", fails)
     arguments = ("pairwise", "--workspace", workspace, "--max-ar", at, "--json", *SERIAL)
     ran = synergy(*arguments, "--refine", 1)
     assert ran.code == 0, ran.err
