@@ -217,6 +217,34 @@ def test_no_node_with_so_many_gpus(ray: RayExecutor, tmp_path: Path) -> None:
     )
 
 
+# -- joining and leaving ------------------------------------------------------------------
+
+
+def test_signals_are_answered_as_before_even_while_ray_starts() -> None:
+    taken: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: taken.append(number))
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit), ray_cluster._own_signals():
+            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
+            signal.raise_signal(signal.SIGTERM)
+        assert taken == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) is ours
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_what_a_killed_command_left_is_removed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    names = [f"synergy-ray-{ended.pid}-a", f"synergy-ray-{os.getpid()}-b", "synergy-ray-x", "other"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    ray_cluster._remove_abandoned(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+
+
 # -- the same bits ------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -18,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -43,7 +44,8 @@ _LONGEST_WORDS = 300
 # Between looks at what the cluster has: nodes come and go.
 _LOOK_S = 5.0
 # Sockets lie in Ray's folder, below names of 70 bytes; the system allows 107 in all.
-_LONGEST_FOLDER = 30
+_LONGEST_FOLDER = 24
+_PREFIX = "synergy-ray-"
 
 _log = logging.getLogger(__name__)
 
@@ -124,8 +126,10 @@ class RayCluster:
         options: dict[str, Any] = {"address": self._address}
         environment: Mapping[str, str] = {}
         if here:
+            folder = _short_folder()
+            _remove_abandoned(folder)
             self._own = tempfile.TemporaryDirectory(
-                prefix="synergy-ray-", dir=_short_folder(), ignore_cleanup_errors=True
+                prefix=f"{_PREFIX}{os.getpid()}-", dir=folder, ignore_cleanup_errors=True
             )
             options = {
                 "address": "local",
@@ -205,10 +209,20 @@ def _require_ray() -> None:
         )
 
 
-def _short_folder() -> str | None:
-    """Where a folder with sockets can lie; None for the usual place."""
-    usual = tempfile.gettempdir()
-    return None if len(usual) <= _LONGEST_FOLDER or not Path("/tmp").is_dir() else "/tmp"
+def _short_folder() -> Path:
+    """Where a folder with sockets can lie."""
+    usual, short = Path(tempfile.gettempdir()), Path("/tmp")
+    return usual if len(str(usual)) <= _LONGEST_FOLDER or not short.is_dir() else short
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove what clusters of this user left whose process was killed; theirs died with it."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        process = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        with suppress(OSError):
+            ours = folder.stat(follow_symlinks=False).st_uid == os.getuid()
+            if ours and process.isdecimal() and not Path(f"/proc/{process}").exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _require_answer(address: str) -> None:
@@ -271,9 +285,15 @@ def _own_signals() -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    exits: list[SystemExit] = []
     try:
         yield
+    except SystemExit as exit_:  # how Ray answers SIGTERM
+        exits.append(exit_)
     finally:
         for number, handler in before.items():
             if handler is not None and signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+    for exit_ in exits:
+        signal.raise_signal(signal.SIGTERM)
+        raise exit_
