@@ -222,12 +222,16 @@ def test_no_node_with_so_many_gpus(ray: RayExecutor, tmp_path: Path) -> None:
 
 def test_signals_are_answered_as_before_even_while_ray_starts() -> None:
     taken: list[int] = []
+
+    def terminated() -> None:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
+        signal.raise_signal(signal.SIGTERM)
+
     before = signal.signal(signal.SIGTERM, lambda number, _: taken.append(number))
     ours = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit), ray_cluster._own_signals():
-            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
-            signal.raise_signal(signal.SIGTERM)
+            terminated()
         assert taken == [signal.SIGTERM]
         assert signal.getsignal(signal.SIGTERM) is ours
     finally:
@@ -248,41 +252,45 @@ def test_what_a_killed_command_left_is_removed(tmp_path: Path) -> None:
 # -- the same bits ------------------------------------------------------------------------
 
 
-def test_a_run_on_ray_has_the_bits_of_one_on_processes(
+TIMED = {"result.json", "meta.json", "summary.json", "tree.json", "comparisons.json"}
+
+
+def files_of(workspace: Path, cache: Path) -> dict[str, bytes]:
+    """All that a run left but what tells times and places; features under ``cache/``."""
+    found = {f"cache/{Path(name).name}": data for name, data in content(cache / "features").items()}
+    found |= content(workspace)
+    for path in sorted((workspace / "probes").glob("*.json")):
+        found[f"probes/{path.name}"] = str(values(path)["result"]).encode()
+    return {
+        name: data
+        for name, data in found.items()
+        if Path(name).name not in TIMED and not name.endswith(".lock")
+    }
+
+
+def test_a_run_on_ray_has_the_bits_of_one_elsewhere(
     ray: RayExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Features, soft labels, probes, table, tree, weights; only times and places differ."""
+    """Features, soft labels, probes, table, tree, weights; of processes the first stage only."""
     config = write_tone_project(tmp_path)
     monkeypatch.setattr(extraction, "INLINE_AUDIO_S", 0.0)
+    commands = (("run", "--depths", 8), ("compare", "--methods", "rsa,tag"))
     found: dict[str, dict[str, bytes]] = {}
-    for name in ("process", "ray"):
+    for name, wanted in (("serial", commands), ("ray", commands), ("process", (("baseline",),))):
         monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / f"cache-{name}"))
-        workspace = tmp_path / name
-        options = ("--workspace", workspace, "--executor", name, "--workers", 2)
-        ran = synergy("run", "--config", config, "--depths", 8, *options)
-        assert ran.code in (0, 1), ran.err
-        ran = synergy("compare", "--methods", "rsa,tag", *options)
-        assert ran.code in (0, 1), ran.err
-        found[name] = {
-            **content(workspace),
-            **{
-                f"cache/{k}": v for k, v in content(tmp_path / f"cache-{name}" / "features").items()
-            },
-        }
-        for path in sorted((workspace / "probes").iterdir()):
-            found[name][f"probes/{path.name}"] = str(values(path)["result"]).encode()
-    timed = {"result.json", "meta.json", "summary.json", "tree.json", "comparisons.json"}
-    same = {
-        name for name in found["process"] if Path(name).name not in timed and ".lock" not in name
-    }
-    assert {name for name in found["ray"] if name in same} == same
-    assert any(name.startswith("soft_labels/") for name in same)
-    assert any(name.startswith("probes/") for name in same)
-    assert {"ar_table.csv", "model/weights.safetensors", "cache/features.f16"} <= {
-        name if not name.startswith("cache/") else f"cache/{Path(name).name}" for name in same
-    }
-    wrong = [name for name in sorted(same) if found["ray"][name] != found["process"][name]]
-    assert not wrong
+        options = ("--workspace", tmp_path / name, "--executor", name, "--workers", 2)
+        for command in wanted:
+            given = () if command[0] == "compare" else ("--config", config)
+            ran = synergy(*command, *given, *options)
+            assert ran.code in (0, 1), ran.err
+        found[name] = files_of(tmp_path / name, tmp_path / f"cache-{name}")
+    for part in ("soft_labels/", "probes/", "ar_table.csv", "model/weights", "cache/features"):
+        assert any(name.startswith(part) for name in found["ray"]), part
+    assert found["ray"].keys() == found["serial"].keys()
+    assert [name for name, data in found["serial"].items() if found["ray"][name] != data] == []
+    trained = {name for name in found["process"] if name.startswith(("trials/", "cache/"))}
+    assert len([name for name in trained if name.endswith("weights.safetensors")]) == 3
+    assert [name for name in trained if found["ray"][name] != found["process"][name]] == []
 
 
 # -- a program of its own -----------------------------------------------------------------
