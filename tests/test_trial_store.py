@@ -171,7 +171,7 @@ def test_odd_tensors_and_arrays(store: TrialStore) -> None:
     st.lists(
         st.dictionaries(
             st.sampled_from(["epoch", "loss", "valid/gc"]),
-            st.integers(-(10**9), 10**9) | st.floats(allow_nan=False),
+            st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False),
             min_size=1,
         ),
         max_size=4,
@@ -256,11 +256,15 @@ def test_no_path_leaves_the_folder(store: TrialStore, digest: str) -> None:
         store.is_done(digest)
 
 
-@pytest.mark.parametrize("part", ["trial", "result"])
+@pytest.mark.parametrize("part", ["trial", "result", "history"])
 def test_nothing_is_kept_of_a_trial_with_nan(store: TrialStore, part: str) -> None:
     scores = {"valid": {"gc": float("nan")}}
-    bad = {"trial": scores, "result": parts()["result"].model_copy(update={"scores": scores})}
-    with pytest.raises(ValueError, match="not JSON compliant"):
+    bad: dict[str, Any] = {
+        "trial": scores,
+        "result": parts()["result"].model_copy(update={"scores": scores}),
+    }
+    bad["history"] = [{"step": 1.0, "loss": float("inf")}]
+    with pytest.raises(ValueError, match="not JSON compliant|expected a history of finite"):
         write(store, DIGEST, **{**parts(), part: bad[part]})
     assert not store.is_done(DIGEST)
     assert list(store.folder.iterdir()) == []

@@ -225,12 +225,14 @@ class TrialStore:
         Raises
         ------
         ValueError
-            If a number of ``trial`` or the result is not finite; nothing is kept then.
+            If a number of ``trial``, the result or the history is not finite; nothing is kept then.
         """
         import numpy as np
         from safetensors.numpy import save_file as save_arrays
         from safetensors.torch import save_file as save_tensors
 
+        if not all(math.isfinite(value) for row in run.history for value in row.values()):
+            raise ValueError("expected a history of finite numbers, found others")
         folder = self.path(run.result.digest)
         partial = partial_path(folder)
         partial.mkdir(parents=True)
