@@ -258,16 +258,12 @@ def test_no_path_leaves_the_folder(store: TrialStore, digest: str) -> None:
 
 @pytest.mark.parametrize("part", ["trial", "result", "history"])
 def test_nothing_is_kept_of_a_trial_with_nan(store: TrialStore, part: str) -> None:
-    scores = {"valid": {"gc": float("nan")}}
-    bad: dict[str, Any] = {
-        "trial": scores,
-        "result": parts()["result"].model_copy(update={"scores": scores}),
-    }
-    bad["history"] = [{"step": 1.0, "loss": float("inf")}]
-    with pytest.raises(ValueError, match="not JSON compliant|expected a history of finite"):
-        write(store, DIGEST, **{**parts(), part: bad[part]})
-    assert not store.is_done(DIGEST)
-    assert list(store.folder.iterdir()) == []
+    good, scores = parts(), {"valid": {"gc": float("nan")}}
+    result = good["result"].model_copy(update={"scores": scores})
+    bad = {"trial": scores, "result": result, "history": [{"loss": float("inf")}]}
+    with pytest.raises(ValueError, match=r"not JSON compliant|finite numbers"):
+        write(store, DIGEST, **{**good, part: bad[part]})
+    assert list(store.folder.glob("*")) == []
 
 
 # -- writers that collide or die ----------------------------------------------------------
