@@ -157,10 +157,7 @@ def bytes_on_the_network() -> None:
     sizes: dict[str, int | str] = {}
     seconds = sum(clip.duration_s for clip in corpus.clips)
     sizes["clips of the corpus"] = f"{len(corpus.clips)}, {seconds / 60:.0f} min"
-    chunk = [
-        extraction._recording(str(corpus.audio_path(clip)), travels=True)
-        for clip in corpus.clips[:32]
-    ]
+    chunk = [extraction._travelling(str(corpus.audio_path(clip))) for clip in corpus.clips[:32]]
     found = extraction._features(config.features, chunk, lambda _: None)
     sizes["32 recordings to a node"] = len(packed_job(Job("0", chunk)).payload)
     sizes["their features back"] = len(packed_message((found,)))
@@ -170,7 +167,7 @@ def bytes_on_the_network() -> None:
     every = experiment.flat(experiment.tasks, experiment.depth)
     distilled = experiment.trial(every, 0, Recipe(distilled=True))
     asked = labellings(distilled, bank.hop_s)
-    supply = Supply(experiment, {})
+    supply = Supply(experiment, bank.fingerprint)
     for trial in experiment.trials(map(experiment.alone, experiment.tasks), seeds=[0]):
         payload = Payload(TrialJob(trial))
         done = run_one(supply, payload, lambda message: reports.append(packed_message((message,))))

@@ -26,7 +26,7 @@ import torch
 
 from synergy.config import RunConfig, load_config
 from synergy.executors import Job, ProcessExecutor, Report
-from synergy.experiment import Experiment
+from synergy.experiment import Experiment, prepare
 from synergy.network import build_network
 from synergy.running.jobs import Supply
 from synergy.sparsity import Network
@@ -96,7 +96,7 @@ def trained(config: RunConfig, seeds: int, workers: int, into: Path) -> dict[str
             found[key] = json.loads(file.read_text())
         else:
             jobs.append(Job(key, (names, seed)))
-    work = partial(measure, Supply(config.to_yaml(), {}))
+    work = partial(measure, Supply(config.to_yaml(), prepare(config).bank.fingerprint))
     with closing(ProcessExecutor(workers).run(work, jobs, lambda *_: None)) as outcomes:
         for ended in outcomes:
             assert ended.error is None, ended.detail or ended.error

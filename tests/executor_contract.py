@@ -89,6 +89,15 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
 def run(executor: Executor, *payloads: Any, work: Any = act) -> dict[str, Ended]:
     jobs = [Job(str(i), payload) for i, payload in enumerate(payloads)]
     outcomes = list(executor.run(work, jobs, lambda key, message: None))
@@ -163,11 +172,6 @@ class Contract:
         outcomes = run(executor, 1, 2, work=partial(add, bytes(300_000)))
         assert [outcomes[key].value for key in "01"] == [300_001, 300_002]
 
-    def test_few_jobs_start_ahead_of_one_that_takes_long(self, executor: Executor) -> None:
-        jobs = [Job(str(n), n) for n in range(5)]
-        outcomes = executor.run(double, jobs, lambda *_: None, ahead=1)
-        assert [outcome.key for outcome in outcomes] == list("01234")
-
     @pytest.mark.parametrize(
         ("what", "sentence"),
         [
@@ -190,6 +194,27 @@ class Contract:
 
 class ContractOfWorkers(Contract):
     """Of executors whose jobs run in other processes."""
+
+    def test_few_jobs_start_ahead_of_one_that_takes_long(self, tmp_path: Path) -> None:
+        gate, began = tmp_path / "gate", list[str]()
+        jobs = [Job("0", ("wait for file", gate)), *(Job(str(n), ("return", n)) for n in (1, 2, 3))]
+        with closing(EXECUTORS[self.name](Resources(2))) as executor:
+            for ended in executor.run(act, jobs, lambda key, _: began.append(key), ahead=2):
+                if ended.key == "1":
+                    assert "2" not in began  # two places after the first, which goes on
+                    gate.touch()
+        assert sorted(began) == list("0123")
+
+    def test_closing_early_ends_what_runs(self, executor: Executor, tmp_path: Path) -> None:
+        pids: list[int] = []
+
+        def stop(key: str, message: tuple[str, int]) -> None:
+            pids.append(message[1])
+            raise RuntimeError("enough")
+
+        with pytest.raises(RuntimeError, match="enough"):
+            list(executor.run(act, [Job("a", ("wait for file", tmp_path / "never"))], stop))
+        wait_until(lambda: not alive(pids[0]))
 
     def test_a_worker_that_dies_fails_its_own_job_alone(self, executor: Executor) -> None:
         deaths = (("kill", None), ("os exit", 3))

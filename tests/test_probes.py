@@ -34,7 +34,7 @@ def test_a_probe_that_trains_counts_as_a_training(session: Session) -> None:
 
 def test_a_worker_refuses_a_corpus_that_changed(session: Session) -> None:
     experiment = session.experiment
-    supply = Supply(experiment.config.to_yaml(), {})
+    supply = Supply(experiment.config.to_yaml(), "another state of the corpora")
     trial = replace(experiment.trial(TREE, 0), bank="another state of the corpora")
     probe = Probe("tag", (trial,), {"every": 2}, measure_affinities, 1)
     said: list[object] = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import http.server
 import importlib.util
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +16,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +47,9 @@ pytestmark = [
 def ray(this_machine: None) -> Iterator[RayExecutor]:
     """A Ray of two workers, which the executors of this module find joined."""
     with closing(RayExecutor(Resources(2))) as executor:
-        assert executor.workers == executor.alive == 2
+        assert (executor.workers, executor.alive) == (2, 0)  # nothing is joined for a question
+        assert run(executor, ("return", 1))["0"].value == 1
+        assert executor.alive == 2
         yield executor
     with warnings.catch_warnings():  # of processes that Ray started and did not wait for
         warnings.simplefilter("ignore", ResourceWarning)
@@ -124,6 +129,7 @@ def web_server() -> Iterator[str]:
     ("address", "said"),
     [
         ("ray://10.0.0.1:10001", "expected HOST:PORT or auto, found 'ray://10.0.0.1:10001'; run"),
+        ("a..b:6379", r"expected a Ray cluster at a\.\.b:6379, found none"),
         ("somewhere", "expected HOST:PORT or auto, found 'somewhere'"),
         ("host:99999", "expected HOST:PORT or auto, found 'host:99999'"),
         ("127.0.0.1:PORT", r"expected a Ray cluster at 127\.0\.0\.1:\d+, found none \(Connection"),
@@ -146,19 +152,27 @@ def test_an_address_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("spec", "version", "said"),
+    ("found", "said"),
     [
-        (None, "2.60.0", r"expected Ray, which is not installed; run `pip install 'synergy\[ray\]"),
-        (object(), "2.9.3", r"expected Ray 2\.50 or newer, found 2\.9\.3; run `pip install"),
+        ("", r"expected Ray, which is not installed; run `pip install 'synergy\[ray\]"),
+        ("2.9.3", r"expected Ray 2\.50 or newer, found 2\.9\.3; run `pip install"),
     ],
 )
-def test_ray_must_be_there(
-    monkeypatch: pytest.MonkeyPatch, spec: object, version: str, said: str
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
-    monkeypatch.setattr(ray_cluster, "version", lambda name: version)
+def test_ray_must_be_there(monkeypatch: pytest.MonkeyPatch, found: str, said: str) -> None:
+    def version(name: str) -> str:
+        if not found:
+            raise PackageNotFoundError(name)
+        return found
+
+    monkeypatch.setattr(ray_cluster, "version", version)
     with pytest.raises(ConfigError, match=said):
         RayExecutor()
+
+
+@pytest.mark.parametrize("gpus", [1.5, 0.00001])
+def test_no_part_of_a_gpu_that_ray_knows(gpus: float) -> None:
+    with pytest.raises(ConfigError, match=r"of at least 0\.0001 or a whole number, found"):
+        RayExecutor(Resources(gpus=gpus))
 
 
 def test_a_node_of_another_version_is_named(
@@ -180,8 +194,7 @@ def test_a_cluster_of_another_version_is_refused(
         "from synergy.errors import SynergyError\n"
         "from synergy.executors.ray import RayExecutor, Resources\n"
         "import sys\n"
-        "try:\n    RayExecutor(Resources(1, sys.argv[1])).workers\n"
-        "    RayExecutor(Resources(1, sys.argv[1])).alive\n"
+        "try:\n    RayExecutor(Resources(address=sys.argv[1])).workers\n"
         "except SynergyError as error:\n    print(error)\n"
     )
     import ray as library
@@ -192,6 +205,7 @@ def test_a_cluster_of_another_version_is_refused(
         env={
             **os.environ,
             **ray_cluster.own_token(),
+            "RAY_AUTH_MODE": "token",
             "PYTHONPATH": str(Path(__file__).parent.parent),
         },
         capture_output=True,
@@ -208,12 +222,13 @@ def test_no_node_with_so_many_gpus(ray: RayExecutor, tmp_path: Path) -> None:
     config = write_tone_project(tmp_path)
     ran = synergy(
         *("baseline", "--config", config, "--workspace", tmp_path / "ws"),
-        *("--executor", "ray", "--gpus-per-trial", 2),
+        *("--executor", "ray", "--gpus-per-trial", 64),
     )
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.splitlines()[-1] == (
-        "error: --gpus-per-trial 2: expected a node with as many GPUs, the largest has 0; ask for "
-        "less, or add a node"
+    assert re.fullmatch(
+        r"error: --gpus-per-trial 64: expected a node with as many GPUs, the largest has \d+; ask "
+        "for less, or add a node",
+        ran.err.splitlines()[-1],
     )
 
 
@@ -239,14 +254,17 @@ def test_signals_are_answered_as_before_even_while_ray_starts() -> None:
 
 
 def test_what_a_killed_command_left_is_removed(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        ended.wait()
-    names = [f"synergy-ray-{ended.pid}-a", f"synergy-ray-{os.getpid()}-b", "synergy-ray-x", "other"]
+    names = ["other", "synergy-ray-fresh", "synergy-ray-locked", "synergy-ray-old"]
     for name in names:
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").touch()
+        if not name.endswith("fresh"):
+            os.utime(tmp_path / name, (0, 0))
+    lock = os.open(tmp_path / "synergy-ray-locked", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     ray_cluster._remove_abandoned(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+    os.close(lock)
+    assert sorted(path.name for path in tmp_path.iterdir()) == names[:3]
 
 
 # -- the same bits ------------------------------------------------------------------------
@@ -311,6 +329,8 @@ if __name__ == "__main__":
     try:
         for outcome in executor.run(act, jobs, lambda key, report: say("start", key)):
             say("done", outcome.key, outcome.value)
+            if outcome.key == "a":
+                say("folder", executor._cluster._own.name)
     except KeyboardInterrupt:
         say("interrupted")
     finally:
@@ -341,7 +361,6 @@ def test_ctrl_c_ends_the_work_and_nothing_is_left(tmp_path: Path) -> None:
         "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)]),
         "HOME": str(tmp_path / "home"),
     }
-    before = set(Path("/tmp").glob("synergy-ray-*"))
     with subprocess.Popen(
         [sys.executable, "program.py"],
         cwd=tmp_path,
@@ -357,7 +376,7 @@ def test_ctrl_c_ends_the_work_and_nothing_is_left(tmp_path: Path) -> None:
             line = process.stdout.readline()
             assert line, f"ended early: {lines}, {process.stderr and process.stderr.read()}"
             lines.append(line.strip())
-        (own,) = set(Path("/tmp").glob("synergy-ray-*")) - before
+        (own,) = [Path(line.split()[1]) for line in lines if line.startswith("folder ")]
         os.killpg(process.pid, signal.SIGINT)
         out, complaints = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, complaints) == (130, "")

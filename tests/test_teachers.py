@@ -121,6 +121,17 @@ def test_soft_labels_are_kept_and_a_damaged_copy_is_made_anew(store: TrialStore)
             np.testing.assert_array_equal(again.logits[task][clip], logits)
 
 
+def test_what_jobs_have_in_common_is_handed_over_once(store: TrialStore) -> None:
+    session = session_of(store)
+    plain = session._work({})
+    labels, _ = session._labels_for([distilled()])
+    assert len(labels) == 2
+    soft = session._work(labels)
+    assert soft is not plain
+    assert session._work({}) is plain
+    assert session._work(dict(list(labels.items())[:1])) is soft
+
+
 def test_a_teacher_of_another_task_is_refused(store: TrialStore) -> None:
     wrong = distilled()
     wrong = replace(wrong, teachers={**wrong.teachers, "low": wrong.teachers["busy"]})

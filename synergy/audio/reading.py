@@ -121,8 +121,9 @@ def _decoder(
     path: str | Path, longest_s: float, content: bytes | None = None
 ) -> Iterator[soundfile.SoundFile]:
     """A file whose header says that it can be read; what the decoder raises is one sentence."""
+    given = None if content is None else _nameless(content)  # a full disk is no fault of the file
     try:
-        handle = open_regular(Path(path)) if content is None else _nameless(content)
+        handle = open_regular(Path(path)) if given is None else given
         try:
             if missing := missing_bytes(handle):
                 raise DataError(

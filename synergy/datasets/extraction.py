@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,23 +15,26 @@ from synergy.audio.reading import read_waveform
 from synergy.datasets.base import Corpus
 from synergy.errors import DataError
 from synergy.executors import Executor, Job, Report, SerialExecutor
-from synergy.files import read_bytes
+from synergy.files import UnfitFileError, read_bytes
 
 # Below this much audio, workers would take longer to start than the features to compute.
 INLINE_AUDIO_S = 3600.0
+# A chunk has as many clips, or fewer that are long: chunks wait in memory.
 _CHUNK_CLIPS = 32
-# Bytes of a recording that travels: hours of it, uncompressed.
-_LONGEST_FILE = 2**30
+_CHUNK_S = 600.0
+# Bytes of a recording that travels: the longest that is read, at 48 kHz in stereo.
+_LONGEST_FILE = 4 * 2**30
 # Chunks for each worker that may be done before their turn and wait in memory.
 _CHUNKS_AHEAD = 8
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A file of a corpus, with its content where it must travel."""
+    """A file of a corpus, with its content where it must travel, or why it cannot be read."""
 
     file: str
     content: bytes | None = None
+    problem: str = ""
 
 
 def extract(
@@ -51,22 +54,18 @@ def extract(
     DataError
         If a worker dies.
     """
-    files = [str(corpus.audio_path(clip)) for clip in corpus.clips]
+    chunks = list(_chunks(corpus))
     work = partial(_features, config)
     audio_s = sum(clip.duration_s for clip in corpus.clips)
-    if len(files) <= _CHUNK_CLIPS or audio_s < INLINE_AUDIO_S or executor.workers == 1:
+    if len(chunks) < 2 or audio_s < INLINE_AUDIO_S or executor.workers == 1:
         executor = SerialExecutor()
-    starts = range(0, len(files), _CHUNK_CLIPS)
-    travel = executor.shares == "nothing"
-    jobs = (
-        Job(str(i), [_recording(file, travel) for file in files[i : i + _CHUNK_CLIPS]])
-        for i in starts
-    )
+    recording = _travelling if executor.shares == "nothing" else Recording
+    jobs = (Job(str(n), [recording(file) for file in files]) for n, files in enumerate(chunks))
     ahead = _CHUNKS_AHEAD * executor.workers
     early: dict[str, list[np.ndarray | str]] = {}
     with closing(executor.run(work, jobs, lambda key, message: None, ahead)) as outcomes:
-        for start in starts:
-            while str(start) not in early:
+        for number in range(len(chunks)):
+            while str(number) not in early:
                 outcome = next(outcomes)
                 if outcome.detail:  # a mistake in here: no file raises anything
                     raise RuntimeError(outcome.detail)
@@ -76,14 +75,30 @@ def extract(
                         "most likely for lack of memory; try fewer workers"
                     )
                 early[outcome.key] = outcome.value
-            yield from early.pop(str(start))
+            yield from early.pop(str(number))
 
 
-def _recording(file: str, travels: bool) -> Recording:
-    if travels:
-        with suppress(OSError, ValueError):  # told by the worker, in its words
-            return Recording(file, read_bytes(Path(file), _LONGEST_FILE))
-    return Recording(file)
+def _chunks(corpus: Corpus) -> Iterator[list[str]]:
+    """The files of a corpus, in order, some at a time."""
+    files: list[str] = []
+    seconds = 0.0
+    for clip in corpus.clips:
+        if files and (len(files) == _CHUNK_CLIPS or seconds + clip.duration_s > _CHUNK_S):
+            yield files
+            files, seconds = [], 0.0
+        files.append(str(corpus.audio_path(clip)))
+        seconds += clip.duration_s
+    if files:
+        yield files
+
+
+def _travelling(file: str) -> Recording:
+    try:
+        return Recording(file, read_bytes(Path(file), _LONGEST_FILE))
+    except FileNotFoundError:
+        return Recording(file, problem="expected an audio file, found no such file")
+    except UnfitFileError as error:
+        return Recording(file, problem=str(error))
 
 
 def _features(
@@ -100,6 +115,8 @@ def _features(
 
 
 def _features_or_reason(recording: Recording, config: FeatureConfig) -> np.ndarray | str:
+    if recording.problem:
+        return f"{recording.file}: {recording.problem}"
     try:
         waveform = read_waveform(recording.file, content=recording.content)
     except DataError as error:  # names the file

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from synergy.errors import SynergyError
-from synergy.executors.base import Ended, Job, Report, Work
+from synergy.executors.base import Ended, Job, Work
 
 
 def packed_work(work: Work) -> bytes:
@@ -38,13 +38,11 @@ def packed_job(job: Job) -> Job:
         ) from error
 
 
-def work_on(work: Work, packed: bytes, report: Report) -> Any:
-    """Open a payload that `packed_job` packed and work on it, with one thread of torch."""
-    payload = pickle.loads(packed)
+def one_thread() -> None:
+    """Have torch use one, if a work or a payload brought it along."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
-    return work(payload, report)
 
 
 def packed_message(message: tuple[Any, ...] | Ended) -> bytes:

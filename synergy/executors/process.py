@@ -31,10 +31,10 @@ from synergy.executors.base import (
     unless_by_machine,
 )
 from synergy.executors.packing import (
+    one_thread,
     packed_job,
     packed_message,
     packed_work,
-    work_on,
 )
 from synergy.machine import MachineError, told
 
@@ -276,7 +276,9 @@ def _serve(connection: Connection) -> None:
         def open_and_work(payload: bytes, report: Report) -> Any:
             if not opened:
                 opened.append(pickle.loads(packed))
-            return work_on(opened[0], payload, report)
+            contents = pickle.loads(payload)
+            one_thread()
+            return opened[0](contents, report)
 
         while True:
             job: Job = connection.recv()

@@ -26,15 +26,15 @@ from synergy.errors import SynergyError
 from synergy.executors.base import (
     Ended,
     Job,
-    Report,
     Resources,
     Sharing,
     Work,
     attempt,
     unless_by_machine,
 )
-from synergy.executors.packing import packed_job, packed_message, work_on
+from synergy.executors.packing import one_thread, packed_job, packed_message
 from synergy.executors.ray_cluster import RayCluster, one_line
+from synergy.machine import MachineError, told
 from synergy.wording import quoted, shown
 
 REPEATS = 2
@@ -84,7 +84,7 @@ class RayExecutor:
     @property
     def alive(self) -> int:
         """Jobs that the nodes that live have room for, at most those that were asked for."""
-        return min(self._cluster.slots(), self.workers)
+        return min(self._cluster.slots(), self.workers) if self._cluster.is_joined else 0
 
     def close(self) -> None:
         """Leave the cluster, which ends what runs there."""
@@ -117,17 +117,25 @@ class RayExecutor:
         ray = self._cluster.join()
         # Each job takes it from the store: in a list, or Ray would unpack it for every task.
         common = [self._put(ray, work)]
-        task = ray.remote(num_cpus=1, num_returns="streaming", max_retries=0)(_serve)
+        # Not by `options`: Ray ends a worker that had a GPU only where it is said here.
+        tasks = {
+            trains: ray.remote(
+                num_cpus=1,
+                num_gpus=self._asked.gpus if trains else 0,
+                num_returns="streaming",
+                max_retries=0,
+            )(_serve)
+            for trains in (False, True)
+        }
         running: dict[Any, _Running] = {}
 
         def start(each: _Running) -> None:
-            gpus = self._asked.gpus if each.job.trains else 0
-            hidden = each.job.trains and not gpus
-            stream = task.options(num_gpus=gpus).remote(
-                common, each.job.key, each.job.payload, _versions(), hidden
-            )
+            hidden = each.job.trains and not self._asked.gpus
+            key, payload = each.job.key, each.job.payload
+            stream = tasks[each.job.trains].remote(common, key, payload, _versions(), hidden)
             running[stream] = each
 
+        waits = False
         try:
             while True:
                 while following is not None and len(running) < self._room:
@@ -138,15 +146,22 @@ class RayExecutor:
                     following = next(waiting, None)
                 if not running:
                     return
-                for stream in ray.wait([*running], num_returns=1, timeout=1.0)[0]:
-                    each = running.pop(stream)
-                    match _heard(ray, stream, each, on_report):
-                        case "more":
-                            running[stream] = each  # at the end: all are heard in turn
-                        case "again":
-                            start(each)
-                        case ended:
-                            yield unless_by_machine(ended)
+                ready = ray.wait([*running], num_returns=1, timeout=1.0)[0]
+                if self._cluster.slots() == 0 and not waits:
+                    _log.warning("no node is left that could run a job; waiting for one to join")
+                waits = self._cluster.slots() == 0
+                for stream in ready:
+                    each = running[stream]
+                    heard = self._heard(ray, stream, each, on_report)
+                    del running[stream]
+                    if heard == "more":
+                        running[stream] = each  # at the end: all are heard in turn
+                    elif heard == "again":
+                        start(each)
+                    else:
+                        yield unless_by_machine(heard)
+        except ray.exceptions.RayError as error:
+            raise SynergyError(f"the cluster cannot go on: {one_line(error)}") from error
         finally:
             for stream in running:
                 with suppress(Exception):  # of a cluster that is gone
@@ -159,12 +174,15 @@ class RayExecutor:
 
     def _put(self, ray: Any, work: Work) -> Any:
         """Where the work lies in the object store; the same one is put there once."""
-        for known, reference in self._stored:
+        for place, (known, reference) in enumerate(self._stored):
             if known is work:
+                self._stored.insert(0, self._stored.pop(place))
                 return reference
         try:
             reference = ray.put(work)
         except Exception as error:
+            if sentence := told(error):
+                raise MachineError(sentence) from error
             raise SynergyError(
                 f"expected work that can be pickled, found {one_line(error)}; "
                 "use the serial executor or change it"
@@ -172,48 +190,49 @@ class RayExecutor:
         self._stored = [(work, reference), *self._stored[: _KEPT - 1]]
         return reference
 
-
-def _heard(
-    ray: Any, stream: Any, each: _Running, on_report: Callable[[str, Any], None]
-) -> Ended | Literal["more", "again"]:
-    """What comes next of a job: its outcome, more, or it is to be run again."""
-    job, errors = each.job, ray.exceptions
-    died = tuple(getattr(errors, name) for name in _DEATHS)
-    try:
-        message = ray.get(next(stream))
-    except died as error:
-        each.deaths += 1
-        how = next(how for name, how in _DEATHS.items() if isinstance(error, getattr(errors, name)))
-        if each.deaths > REPEATS:
-            said = f"its worker {how} before the job was finished, {each.deaths} times in a row"
-            return Ended(job.key, error=said)
-        _log.warning("%s is run again: its worker %s", shown(job.label or job.key), how)
-        return "again"
-    except errors.RayTaskError as error:  # before the work began
-        raise SynergyError(
-            f"a node of the cluster cannot run synergy ({quoted(one_line(error.cause))}); "
-            "install the version of this node there"
-        ) from error
-    except errors.RayError as error:
-        raise SynergyError(f"the cluster cannot run a job: {one_line(error)}") from error
-    content = pickle.loads(message)
-    if isinstance(content, Ended):
-        return content
-    for part in content:
-        if isinstance(part, _Differs):
+    def _heard(
+        self, ray: Any, stream: Any, each: _Running, on_report: Callable[[str, Any], None]
+    ) -> Ended | Literal["more", "again"]:
+        """What comes next of a job: its outcome, more, or it is to be run again."""
+        job, errors = each.job, ray.exceptions
+        deaths = {getattr(errors, name, StopIteration): how for name, how in _DEATHS.items()}
+        try:
+            message = ray.get(next(stream))
+        except tuple(deaths) as error:
+            each.deaths += 1
+            how = next(how for kind, how in deaths.items() if isinstance(error, kind))
+            if each.deaths > REPEATS:
+                said = f"its worker {how} before the job was finished, {each.deaths} times in a row"
+                return Ended(job.key, error=said)
+            _log.warning("%s is run again: its worker %s", shown(job.label or job.key), how)
+            return "again"
+        except errors.RayTaskError as error:  # before the work began
+            if sentence := told(error.cause):
+                raise MachineError(f"on a node of the cluster, {sentence}") from error
             raise SynergyError(
-                f"node {shown(part.node)} has {shown(part.found)}, this one has {part.expected}; "
-                "install the same versions on all nodes"
-            )
-        on_report(job.key, part)
-    return "more"
+                f"a node of the cluster cannot run synergy ({quoted(one_line(error.cause))}); "
+                "install there what is installed here, in the same versions"
+            ) from error
+        content = pickle.loads(message)
+        if isinstance(content, Ended):
+            return content
+        for part in content:
+            if isinstance(part, _Differs):
+                raise SynergyError(
+                    f"node {shown(part.node)} has {shown(part.found)}, this one has "
+                    f"{part.expected}; install the same versions on all nodes"
+                )
+            on_report(job.key, part)
+        return "more"
 
 
+# Names of errors, or StopIteration where a stream ends without an outcome.
 _DEATHS = {
     "OutOfMemoryError": "was ended for want of memory",
     "NodeDiedError": "died with its node",
     "ObjectLostError": "died with its result",
     "WorkerCrashedError": "died (killed by hand or out of memory)",
+    "StopIteration": "ended without an outcome",
 }
 
 
@@ -242,16 +261,16 @@ def _serve(
             other = f"{name} {found.get(name, 'not installed')}"
             yield packed_message((_Differs(socket.gethostname(), other, f"{name} {wanted}"),))
             return
+    # Here, so that a node that lacks something is told from a job that fails.
+    work, job = _opened(common[0]), Job(key, pickle.loads(payload))
     messages: SimpleQueue[bytes | None] = SimpleQueue()
-
-    def open_and_work(packed: bytes, report: Report) -> Any:
-        return work_on(_opened(common[0]), packed, report)
 
     def answer() -> None:
         def report(message: Any) -> None:
             messages.put(packed_message((message,)))
 
-        messages.put(packed_message(attempt(open_and_work, Job(key, payload), report)))
+        one_thread()
+        messages.put(packed_message(attempt(work, job, report)))
         messages.put(None)
 
     threading.Thread(target=answer, daemon=True).start()

@@ -6,7 +6,7 @@ nobody answers, and keeps a token in the home: nothing of that reaches whoever r
 
 from __future__ import annotations
 
-import importlib.util
+import fcntl
 import logging
 import math
 import os
@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,6 +46,7 @@ _LOOK_S = 5.0
 # Sockets lie in Ray's folder, below names of 70 bytes; the system allows 107 in all.
 _LONGEST_FOLDER = 24
 _PREFIX = "synergy-ray-"
+_FRESH_S = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,15 @@ class RayCluster:
 
     def __init__(self, resources: Resources) -> None:
         self._asked = resources
-        self._address = resources.address or os.environ.get("RAY_ADDRESS", "")
+        self._address = resources.address
+        if self._address in ("", "auto"):  # as Ray itself does
+            self._address = os.environ.get("RAY_ADDRESS") or self._address
+        gpus = resources.gpus
+        if gpus and not (0.0001 <= gpus <= 1 or gpus == int(gpus)):
+            raise ConfigError(
+                "--gpus-per-trial: expected a share of a GPU of at least 0.0001 or a whole number, "
+                f"found {gpus:g}"
+            )
         _require_ray()
         if "://" in self._address:
             raise ConfigError(
@@ -78,6 +87,7 @@ class RayCluster:
             )
         self._ray: ModuleType | None = None
         self._own: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = -1
         self._joined_here = False
         self._slots, self._looked_s = 0, -math.inf
 
@@ -108,16 +118,32 @@ class RayCluster:
         self._ray, self._joined_here = None, False
         if self._own is not None:
             self._own.cleanup()
+            os.close(self._lock)
             self._own = None
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether `join` was called, and `leave` was not."""
+        return self._ray is not None
+
     def slots(self) -> int:
-        """Jobs that the nodes that live have room for, looked up every few seconds."""
+        """Jobs that the nodes that live have room for, looked up every few seconds.
+
+        Raises
+        ------
+        SynergyError
+            If the head node does not answer: Ray would end this process without a word.
+        """
         ray = self.join()
         if time.monotonic() - self._looked_s > _LOOK_S:
+            _require_answer(ray.get_runtime_context().gcs_address)
             gpus, slots = self._asked.gpus, 0
             for node in _nodes(ray):
-                cpus = int(node.get("CPU", 0))
-                slots += min(cpus, int(node.get("GPU", 0) / gpus)) if gpus else cpus
+                room = int(node.get("CPU", 0))
+                if gpus:  # shares of one GPU, or several whole ones
+                    count = node.get("GPU", 0)
+                    room = min(room, int(count / gpus if gpus >= 1 else count * int(1 / gpus)))
+                slots += room
             self._slots, self._looked_s = slots, time.monotonic()
         return self._slots
 
@@ -129,8 +155,10 @@ class RayCluster:
             folder = _short_folder()
             _remove_abandoned(folder)
             self._own = tempfile.TemporaryDirectory(
-                prefix=f"{_PREFIX}{os.getpid()}-", dir=folder, ignore_cleanup_errors=True
+                prefix=_PREFIX, dir=folder, ignore_cleanup_errors=True
             )
+            self._lock = os.open(self._own.name, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)  # let go when this process dies
             options = {
                 "address": "local",
                 "num_cpus": self._asked.workers or core_count(),
@@ -151,9 +179,14 @@ class RayCluster:
                     **options,
                 )
         except ConnectionError as error:
-            raise SynergyError(
-                f"expected a Ray cluster at {self._address or 'this machine'}, found none; "
-                "`ray start --head` starts one"
+            if self._address == "auto":
+                raise SynergyError(
+                    "expected a Ray cluster on this machine, found none; `ray start --head` starts "
+                    "one"
+                ) from error
+            raise SynergyError(  # somebody answered
+                f"the Ray cluster at {self._address} does not let this process join; where it asks "
+                "for a token, set RAY_AUTH_MODE=token and the token here, too"
             ) from error
         except Exception as error:
             what = "Ray cannot be started" if here else f"Ray cannot be joined at {self._address}"
@@ -197,11 +230,12 @@ def _nodes(ray: ModuleType) -> list[Mapping[str, float]]:
 
 
 def _require_ray() -> None:
-    if importlib.util.find_spec("ray") is None:
+    try:
+        found = version("ray")
+    except PackageNotFoundError:
         raise ConfigError(
             "--executor ray: expected Ray, which is not installed; run `pip install 'synergy[ray]'`"
-        )
-    found = version("ray")
+        ) from None
     if tuple(int(part) for part in found.split(".")[:2]) < OLDEST:
         raise ConfigError(
             f"--executor ray: expected Ray {OLDEST[0]}.{OLDEST[1]} or newer, found {found}; run "
@@ -216,13 +250,17 @@ def _short_folder() -> Path:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove what clusters of this user left whose process was killed; theirs died with it."""
+    """Remove what clusters left whose process was killed; they died with it."""
     for folder in parent.glob(f"{_PREFIX}*"):
-        process = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        with suppress(OSError):
-            ours = folder.stat(follow_symlinks=False).st_uid == os.getuid()
-            if ours and process.isdecimal() and not Path(f"/proc/{process}").exists():
+        with suppress(OSError):  # of others, or locked by whoever uses it
+            if time.time() - folder.stat(follow_symlinks=False).st_mtime < _FRESH_S:
+                continue  # it may be about to be locked
+            handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
 def _require_answer(address: str) -> None:
@@ -230,15 +268,15 @@ def _require_answer(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise ConfigError(f"Ray's address: expected HOST:PORT or auto, found {quoted(address)}")
-    answer = b""
     try:
         with socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_S) as connection:
+            if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+                return  # it would speak after a handshake only
             connection.sendall(_HELLO)
-            answer = connection.recv(9)
-        why = "something else answers"
-    except OSError as error:
-        why = error.strerror or str(error)
-    if answer[3:4] != _SETTINGS and os.environ.get("RAY_USE_TLS", "0") != "1":
+            why = "" if connection.recv(9)[3:4] == _SETTINGS else "something else answers"
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+    if why:
         raise SynergyError(
             f"expected a Ray cluster at {shown(address)}, found none ({why}); "
             "`ray start --head` tells the address when it starts one"

@@ -56,11 +56,6 @@ class SessionJob(Protocol):
         ...
 
     @property
-    def trials(self) -> tuple[Trial, ...]:
-        """Whose data must be that of the experiment."""
-        ...
-
-    @property
     def needs(self) -> tuple[str, ...]:
         """Digests of the finished trials whose weights it works with."""
         ...
@@ -88,11 +83,6 @@ class TrialJob:
         return f"{self.trial.tree.notation()} seed {self.trial.seed}"
 
     @property
-    def trials(self) -> tuple[Trial, ...]:
-        """The trial itself."""
-        return (self.trial,)
-
-    @property
     def needs(self) -> tuple[str, ...]:
         """The trials that its masks are taken from."""
         return self.trial.pruning.digests if self.trial.pruning else ()
@@ -117,7 +107,6 @@ class LabelJob:
 
     labelling: Labelling
     teacher: TrialRecord
-    trials: tuple[Trial, ...] = ()
     trains = False
 
     @property
@@ -147,11 +136,14 @@ class Supply:
     source : Experiment or str
         The experiment, or the configuration by which a worker on the same machine prepares it once
         from the same files.
+    data : str
+        Fingerprint of the clips that the jobs were planned for.
     labels : Labels
     """
 
     source: Experiment | str
-    labels: Labels
+    data: str
+    labels: Labels = field(default_factory=dict)
 
     def experiment(self) -> Experiment:
         """The experiment of the source."""
@@ -176,7 +168,7 @@ def run_one(supply: Supply, payload: Payload, report: Callable[[Any], None]) -> 
     """
     torch.set_num_threads(1)
     experiment = supply.experiment()
-    if any(trial.bank != experiment.bank.fingerprint for trial in payload.job.trials):
+    if experiment.bank.fingerprint != supply.data:
         raise WorkspaceError("a corpus changed while the command ran; start the command again")
     return payload.job.run(Inputs(experiment, payload.weights, supply.labels), report)
 

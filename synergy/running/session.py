@@ -30,7 +30,7 @@ from synergy.running.jobs import (
 from synergy.running.probes import Probe
 from synergy.running.progress import Progress
 from synergy.training.distillation import ClipLabels
-from synergy.trials.record import TrialResult
+from synergy.trials.record import TrialResult, TrialRun
 from synergy.trials.teachers import (
     Labelling,
     keep_soft_labels,
@@ -110,15 +110,27 @@ class Session:
 
         for outcome in self._run(missing, on_report, labels, unlabelled):
             digest = outcome.key
-            if outcome.error is None:
-                store.write(jobs[digest].trial.to_json(), outcome.value)
-                done[digest] = store.result(digest)
-                self.trained += 1
-            else:
-                errors[digest] = outcome.error
+            try:
+                if outcome.error is None:
+                    done[digest] = self._kept(jobs[digest].trial, outcome.value)
+                    self.trained += 1
+                else:
+                    errors[digest] = outcome.error
+            except ValueError as error:  # a number that is not finite
+                errors[digest] = str(error)
             progress.finished(jobs[digest].label, done.get(digest), errors.get(digest))
         progress.end()
         return Results(done, errors)
+
+    def _kept(self, trial: Trial, run: TrialRun) -> TrialResult:
+        """The result of a training, written before an interrupt takes effect."""
+        store = self.workspace.trials
+        try:
+            store.write(trial.to_json(), run)
+        except KeyboardInterrupt:  # the second one raises nothing
+            store.write(trial.to_json(), run)
+            raise
+        return store.result(trial.digest)
 
     def measure(self, title: str, probes: Sequence[Probe]) -> tuple[ProbeFile, ...]:
         """Make sure that every probe is measured; the results, in their order.
@@ -262,10 +274,14 @@ class Session:
             yield Ended(key, error=problem)
 
     def _work(self, labels: Labels) -> Work:
-        """What the executor is given: the same object as long as the labels are the same."""
-        key = frozenset(labels)
+        """What the executor is given: the same object as long as it has the labels."""
+        for known, work in self._works.items():
+            if known >= labels.keys():
+                return work
+        key = frozenset(self._labels)
         if key not in self._works:
             by_file = self.executor.shares == "files"
             source = self.experiment.config.to_yaml() if by_file else self.experiment
-            self._works[key] = partial(run_one, Supply(source, labels))
+            data = self.experiment.bank.fingerprint
+            self._works[key] = partial(run_one, Supply(source, data, {**self._labels}))
         return self._works[key]
