@@ -1,13 +1,13 @@
 """What executors cost: empty jobs on clusters of many nodes, a demonstration, bytes on the network.
 
     python benchmarks/executors.py empty [--jobs 1000] [--nodes 1,2,16,64]
-    python benchmarks/executors.py demo [--epochs 4]
+    python benchmarks/executors.py demo [--epochs 4] [--turns 2]
     python benchmarks/executors.py bytes
 
 ``empty`` simulates the nodes of a cluster on this machine, with one worker each, and runs jobs that
 do nothing, all of the workers having started before. ``demo`` runs `synergy run` on the embedded
-corpus with worker processes and with a Ray of its own and compares every file. ``bytes`` measures
-what travels for the embedded corpus.
+corpus with worker processes and with a Ray of its own, in turn, and compares tables and weights.
+``bytes`` measures what travels for the embedded corpus.
 """
 
 from __future__ import annotations
@@ -108,15 +108,15 @@ def one(name: str, jobs: int, nodes: int) -> None:
     cluster.shutdown()
 
 
-def demo(epochs: int) -> None:
-    """Print the seconds of both executors, twice in turn, and which files differ."""
+def demo(epochs: int, turns: int) -> None:
+    """Print the seconds of both executors, in turn, and which files differ."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "short.yaml"
         settings = yaml.safe_load(DEMO_CONFIG.read_text(encoding="utf-8"))
         settings["training"] = {**settings.get("training", {}), "epochs": epochs}
         config.write_text(yaml.safe_dump(settings), encoding="utf-8")
         seconds: dict[str, list[float]] = {"process": [], "ray": []}
-        for turn in range(2):
+        for turn in range(turns):
             for name, taken in seconds.items():
                 command = [sys.executable, "-m", "synergy", "run", "--config", str(config)]
                 command += ["--workspace", f"{folder}/{name}-{turn}", "--executor", name, "--json"]
@@ -194,6 +194,7 @@ def main() -> None:
     parser.add_argument("--nodes", default="1,2,16,64")
     parser.add_argument("--executor", default="ray")
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--turns", type=int, default=2)
     asked = parser.parse_args()
     match asked.what:
         case "empty":
@@ -201,7 +202,7 @@ def main() -> None:
         case "one":
             one(asked.executor, asked.jobs, int(asked.nodes))
         case "demo":
-            demo(asked.epochs)
+            demo(asked.epochs, asked.turns)
         case _:
             bytes_on_the_network()
 

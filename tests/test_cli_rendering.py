@@ -67,6 +67,20 @@ def test_plain_lines_tell_done_time_left_speed_and_scores(capsys):
     ]
 
 
+def test_workers_are_told_where_there_are_several(capsys):
+    clock = Clock()
+    reporter = Reporter(live=False, clock=clock)
+    reporter.begin("pairs", 2, 0)
+    result = TrialResult.model_construct(scores={"valid": {"a": 0.5}}, clips_per_s=900)
+    for workers in (64, 1):
+        reporter.working(workers)
+        reporter.finished("a seed 0", result, None)
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "pairs: 1/2 done, 900 clips/s, 64 workers; a seed 0: a 50.0",
+        "pairs: 2/2 done, 900 clips/s; a seed 0: a 50.0",
+    ]
+
+
 def test_plain_lines_of_running_trainings_are_rare(capsys):
     clock = Clock()
     reporter = Reporter(live=False, clock=clock)
