@@ -7,7 +7,9 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from small_files import age_trial, edit, values
 from test_trial_store import DIGEST, TREE, assert_holds, parts, write
 
@@ -48,6 +50,16 @@ def test_a_number_that_is_not_finite_is_damage(store: TrialStore) -> None:
     file.write_text(json.dumps(values(file) | {"encoder": {"channels": [inf]}}))
     with pytest.raises(WorkspaceError, match=r"trial\.json is .* \(expected JSON, found Infinity"):
         store.trial(DIGEST)
+
+
+@pytest.mark.parametrize("name", ["weights", "predictions"])
+def test_arrays_that_are_not_finite_are_damage(store: TrialStore, name: str) -> None:
+    write(store, DIGEST, **parts())
+    age_trial(store.path(DIGEST))
+    odd = {"a": np.array([1.0, np.inf], np.float32)}
+    save_file(odd, store.path(DIGEST) / f"{name}.safetensors")
+    with pytest.raises(WorkspaceError, match=rf"{name}\.safetensors is .* \(expected finite num"):
+        getattr(store, name)(DIGEST)
 
 
 @pytest.mark.parametrize("text", ["inf", "-Infinity", "nan", "1e999", "9" * 400, "x"])

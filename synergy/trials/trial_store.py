@@ -130,14 +130,12 @@ class TrialStore:
 
     def _unreadable(self, digest: str) -> dict[str, str]:
         """Of a trial without checksums."""
-        from safetensors.numpy import load
-
         found: dict[str, str] = {}
         readers = {
             "trial.json": _record,
             "history.csv": _rows,
-            "weights.safetensors": load,
-            "predictions.safetensors": load,
+            "weights.safetensors": _weights,
+            "predictions.safetensors": _arrays,
         }
         for name, read in readers.items():
             try:
@@ -186,20 +184,16 @@ class TrialStore:
 
     def weights(self, digest: str) -> dict[str, torch.Tensor]:
         """State dict of the best epoch, on the CPU."""
-        from safetensors.torch import load
-
         with self._reading(digest, "weights.safetensors") as folder:
-            return load(_checked(folder, "weights.safetensors"))
+            return _weights(_checked(folder, "weights.safetensors"))
 
     def predictions(self, digest: str) -> dict[str, np.ndarray]:
         """Arrays that the trial kept for later analysis; empty when it kept none."""
-        from safetensors.numpy import load
-
         name = "predictions.safetensors"
         with self._reading(digest, name) as folder:
             if name not in _result(folder).files and not (folder / name).exists():
                 return {}
-            return load(_checked(folder, name))
+            return _arrays(_checked(folder, name))
 
     @contextmanager
     def _reading(self, digest: str, name: str) -> Iterator[Path]:
@@ -280,6 +274,25 @@ def _checked(folder: Path, name: str) -> bytes:
     if known and known.get(name) != checksum(data):
         raise UnfitFileError(CHANGED)
     return data
+
+
+def _weights(data: bytes) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load
+
+    tensors = load(data)
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise UnfitFileError("expected finite numbers, found others")
+    return tensors
+
+
+def _arrays(data: bytes) -> dict[str, np.ndarray]:
+    import numpy as np
+    from safetensors.numpy import load
+
+    arrays = load(data)
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise UnfitFileError("expected finite numbers, found others")
+    return arrays
 
 
 def _record(data: bytes) -> TrialRecord:
