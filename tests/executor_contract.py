@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -96,6 +97,17 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def read_until_busy(process: subprocess.Popen[str]) -> list[str]:
+    """Lines of a program in which two jobs are done and two run for ever."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not {"start c", "start d", "done a 1", "done b 2"} <= set(lines):
+        line = process.stdout.readline()
+        assert line, f"ended early: {lines}, {process.stderr and process.stderr.read()}"
+        lines.append(line.strip())
+    return lines
 
 
 def run(executor: Executor, *payloads: Any, work: Any = act) -> dict[str, Ended]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from executor_contract import PATIENCE_S, Contract, ContractOfWorkers, act, run
+from executor_contract import PATIENCE_S, Contract, ContractOfWorkers, act, read_until_busy, run
 
 from synergy.errors import ConfigError, SynergyError
 from synergy.executors import EXECUTORS, Ended, Job, ProcessExecutor, Resources
@@ -200,16 +200,6 @@ def program(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         finally:
             if process.poll() is None:
                 process.kill()
-
-
-def read_until_busy(process: subprocess.Popen[str]) -> list[str]:
-    assert process.stdout is not None
-    lines: list[str] = []
-    while not {"start c", "start d", "done a 1", "done b 2"} <= set(lines):
-        line = process.stdout.readline()
-        assert line, f"ended early: {lines}, {process.stderr and process.stderr.read()}"
-        lines.append(line.strip())
-    return lines
 
 
 def test_ctrl_c_ends_the_workers_and_keeps_what_is_done(program: subprocess.Popen[str]) -> None:

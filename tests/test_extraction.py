@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
 from small_corpora import corpus_of, noise
 
 from synergy.audio.features import FeatureConfig
+from synergy.datasets import extraction
 from synergy.datasets.base import Corpus
 from synergy.datasets.extraction import extract
 from synergy.executors import SerialExecutor
@@ -67,3 +70,20 @@ def test_a_file_is_named_once_whatever_its_name(corpus):
             (said, *_) = extract(corpus, FeatureConfig(), SerialExecutor())
             assert isinstance(said, str)
             assert said.count(".wav: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes"), [(1.0, [32, 32, 6]), (400.0, [1] * 70), (300.0, [2] * 35)]
+)
+def test_chunks_are_of_few_clips_or_of_few_minutes(corpus, seconds, sizes):
+    clips = tuple(replace(corpus.clips[0], path=str(n), duration_s=seconds) for n in range(70))
+    long = replace(corpus, clips=clips)
+    chunks = list(extraction._chunks(long))
+    assert [len(chunk) for chunk in chunks] == sizes
+    assert [file for chunk in chunks for file in chunk] == [str(long.audio_path(c)) for c in clips]
+
+
+def test_a_recording_that_cannot_be_read_travels_as_its_reason(tmp_path):
+    gone = extraction._travelling(str(tmp_path / "none.wav"))
+    (found,) = extraction._features(FeatureConfig(), [gone], lambda _: None)
+    assert found == f"{tmp_path}/none.wav: expected an audio file, found no such file"

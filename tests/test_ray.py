@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import gc
 import http.server
-import importlib.util
 import os
 import re
 import signal
@@ -13,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError
@@ -21,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from executor_contract import PATIENCE_S, ContractOfWorkers, run
+from executor_contract import PATIENCE_S, ContractOfWorkers, read_until_busy, run
 from small_cli import content, synergy
 from small_corpora import write_tone_project
 from small_files import values
+from small_ray import MARKS, no_leftovers
 
 from synergy.datasets import extraction
 from synergy.errors import ConfigError, SynergyError
@@ -32,28 +30,17 @@ from synergy.executors import Job, Report, Resources, ray_cluster
 from synergy.executors import ray as ray_executor
 from synergy.executors.ray import REPEATS, RayExecutor
 
-pytestmark = [
-    pytest.mark.skipif(
-        importlib.util.find_spec("ray") is None, reason="needs pip install 'synergy[ray]'"
-    ),
-    pytest.mark.usefixtures("this_machine"),
-    # of Ray's own files and processes
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def ray(this_machine: None) -> Iterator[RayExecutor]:
     """A Ray of two workers, which the executors of this module find joined."""
-    with closing(RayExecutor(Resources(2))) as executor:
+    with no_leftovers(), closing(RayExecutor(Resources(2))) as executor:
         assert (executor.workers, executor.alive) == (2, 0)  # nothing is joined for a question
         assert run(executor, ("return", 1))["0"].value == 1
         assert executor.alive == 2
         yield executor
-    with warnings.catch_warnings():  # of processes that Ray started and did not wait for
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.mark.usefixtures("ray")
@@ -370,12 +357,7 @@ def test_ctrl_c_ends_the_work_and_nothing_is_left(tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     ) as process:
-        assert process.stdout is not None
-        lines: list[str] = []
-        while not {"start c", "start d", "done a 1", "done b 2"} <= set(lines):
-            line = process.stdout.readline()
-            assert line, f"ended early: {lines}, {process.stderr and process.stderr.read()}"
-            lines.append(line.strip())
+        lines = read_until_busy(process)
         (own,) = [Path(line.split()[1]) for line in lines if line.startswith("folder ")]
         os.killpg(process.pid, signal.SIGINT)
         out, complaints = process.communicate(timeout=PATIENCE_S)

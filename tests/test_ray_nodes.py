@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-import importlib.util
 import os
 import re
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +15,7 @@ import pytest
 from executor_contract import PATIENCE_S, wait_until
 from small_cli import content
 from small_field import tone_session
+from small_ray import MARKS, no_leftovers
 
 from synergy.errors import SynergyError
 from synergy.executors import Job, ProcessExecutor, Report, Resources
@@ -27,15 +25,7 @@ from synergy.stages.pairwise import pairwise
 from synergy.synthesis import Question
 from synergy.trials.record import TrialResult
 
-pytestmark = [
-    pytest.mark.skipif(
-        importlib.util.find_spec("ray") is None, reason="needs pip install 'synergy[ray]'"
-    ),
-    pytest.mark.usefixtures("this_machine"),
-    # of Ray's own files and processes
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +34,11 @@ def cluster(this_machine: None) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": 0, "include_dashboard": False}
-    with pytest.MonkeyPatch.context() as patch:
+    with no_leftovers(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
         made = Cluster(initialize_head=True, head_node_args=head)
         yield made
         made.shutdown()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 class Removes(Progress):

@@ -118,8 +118,10 @@ class RayCluster:
         self._ray, self._joined_here = None, False
         if self._own is not None:
             self._own.cleanup()
-            os.close(self._lock)
             self._own = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     @property
     def is_joined(self) -> bool:

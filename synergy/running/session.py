@@ -245,6 +245,8 @@ class Session:
 
         A job with one of the ``problems`` fails by it.
         """
+        if not jobs:
+            return
         lacking = {**(problems or {})}
 
         def packed() -> Iterator[Job]:
@@ -262,8 +264,6 @@ class Session:
             self.progress.working(self.executor.alive)
             on_report(key, message)
 
-        if not jobs:
-            return
         with closing(self.executor.run(self._work(labels or {}), packed(), reported)) as outcomes:
             for outcome in outcomes:
                 if outcome.detail:
@@ -278,10 +278,9 @@ class Session:
         for known, work in self._works.items():
             if known >= labels.keys():
                 return work
-        key = frozenset(self._labels)
-        if key not in self._works:
-            by_file = self.executor.shares == "files"
-            source = self.experiment.config.to_yaml() if by_file else self.experiment
-            data = self.experiment.bank.fingerprint
-            self._works[key] = partial(run_one, Supply(source, data, {**self._labels}))
-        return self._works[key]
+        by_file = self.executor.shares == "files"
+        source = self.experiment.config.to_yaml() if by_file else self.experiment
+        every = {**self._labels}
+        work = partial(run_one, Supply(source, self.experiment.bank.fingerprint, every))
+        self._works[frozenset(every)] = work
+        return work
