@@ -208,3 +208,12 @@ def test_a_swallowed_interrupt_is_raised_again(config, workspace, monkeypatch, n
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     assert synergy("baseline", "--config", config, "--workspace", workspace).code == code
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_the_signal_that_came_decides_and_not_what_a_library_made_of_it(monkeypatch):
+    from synergy.cli import ending, signals
+
+    monkeypatch.setattr(signals, "_came", [signal.SIGTERM])
+    assert ending.interrupted(KeyboardInterrupt()) == TERMINATED
+    monkeypatch.setattr(signals, "_came", [])
+    assert ending.interrupted(KeyboardInterrupt()) == INTERRUPTED

@@ -11,7 +11,7 @@ import signal
 import pytest
 
 from synergy.executors import Job, ProcessExecutor, Report
-from synergy.executors.process import _interrupts_held
+from synergy.executors.interrupts import interrupts_held
 from synergy.machine import MachineError
 
 
@@ -53,7 +53,7 @@ def test_a_signal_between_start_and_bookkeeping_comes_afterwards(number: int) ->
     came: list[int] = []
     before = signal.signal(number, lambda number, _: came.append(number))
     try:
-        with _interrupts_held():
+        with interrupts_held():
             os.kill(os.getpid(), number)
             assert came == []
         assert came == [number]

@@ -28,6 +28,7 @@ from synergy.datasets import extraction
 from synergy.errors import ConfigError, SynergyError
 from synergy.executors import Job, Report, Resources, ray_cluster
 from synergy.executors import ray as ray_executor
+from synergy.executors.interrupts import interrupts_held
 from synergy.executors.ray import REPEATS, RayExecutor
 
 pytestmark = MARKS
@@ -222,19 +223,18 @@ def test_no_node_with_so_many_gpus(ray: RayExecutor, tmp_path: Path) -> None:
 # -- joining and leaving ------------------------------------------------------------------
 
 
-def test_signals_are_answered_as_before_even_while_ray_starts() -> None:
-    taken: list[int] = []
-
-    def terminated() -> None:
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
-        signal.raise_signal(signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, lambda number, _: taken.append(number))
+def test_a_signal_while_ray_starts_is_answered_as_ever_and_afterwards() -> None:
+    taken: list[str] = []
+    before = signal.signal(signal.SIGTERM, lambda *_: taken.append("taken"))
     ours = signal.getsignal(signal.SIGTERM)
     try:
-        with pytest.raises(SystemExit), ray_cluster._own_signals():
-            terminated()
-        assert taken == [signal.SIGTERM]
+        with ray_cluster._settings({}), interrupts_held(blocked=False):
+            from ray._private import utils
+
+            utils.set_sigterm_handler(lambda *_: taken.append("by Ray"))
+            signal.raise_signal(signal.SIGTERM)
+            taken.append("started")
+        assert taken == ["started", "taken"]
         assert signal.getsignal(signal.SIGTERM) is ours
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -87,6 +87,10 @@ def run_to_exit_code(arguments: list[str] | None) -> int:
 
 def interrupted(interrupt: KeyboardInterrupt) -> int:
     """Say that a signal ended the command; the exit code."""
+    try:  # what a library makes of a signal does not tell which one came
+        raise_if_interrupted()
+    except KeyboardInterrupt as first:
+        interrupt = first
     terminated = isinstance(interrupt, Terminated)
     with suppress(OSError):
         say(f"{'terminated' if terminated else 'interrupted'}; {KEPT}")

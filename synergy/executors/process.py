@@ -30,6 +30,7 @@ from synergy.executors.base import (
     failed,
     unless_by_machine,
 )
+from synergy.executors.interrupts import ENDING, interrupts_held
 from synergy.executors.packing import (
     one_thread,
     packed_job,
@@ -40,9 +41,6 @@ from synergy.machine import MachineError, told
 
 GRACE_S = 5.0
 """How long a worker may take to die after its pipe is closed."""
-
-# What ends a program, and the timer by which it may put that off.
-_HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
 class ProcessExecutor:
@@ -109,7 +107,7 @@ class ProcessExecutor:
                     return
                 with _starting():
                     resource_tracker.ensure_running()  # its own start would let interrupts in
-                    with _interrupts_held():  # none must fall between start and bookkeeping
+                    with interrupts_held():  # none must fall between start and bookkeeping
                         busy.append(idle.pop() if idle else _Worker(packed, with_main))
                 waiting.popleft()
                 self.alive = len(busy) + len(idle)
@@ -135,7 +133,7 @@ class ProcessExecutor:
                     deal()  # before the outcome is yielded: no worker waits for the caller
                     yield message
         finally:
-            with _interrupts_held():
+            with interrupts_held():
                 for worker in busy + idle:
                     worker.end()
                 self.alive = 0
@@ -223,31 +221,6 @@ def _starting() -> Iterator[None]:
         raise MachineError(f"a worker process cannot be started: {told(error) or error}") from error
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """A signal that comes inside takes effect at the end.
-
-    A process started inside is deaf to it until it can ignore SIGINT for good: it inherits the
-    mask. The handler is for signals that another thread of this process takes.
-    """
-    in_main = threading.current_thread() is threading.main_thread()
-    came: list[int] = []
-    handlers = {}
-    if in_main:
-        for number in _HELD:
-            if callable(signal.getsignal(number)):  # the others need no time of their own
-                handlers[number] = signal.signal(number, lambda number, _: came.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for number in came:
-            signal.raise_signal(number)
-
-
 # -- inside a worker ----------------------------------------------------------------------
 
 
@@ -260,7 +233,7 @@ def _serve(connection: Connection) -> None:
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # torch reads them on import
     # The terminal sends Ctrl-C to all processes; only the parent decides what happens then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     # What is to be noted about the data was noted by the process that prepared it before.
     logging.getLogger("synergy").addHandler(logging.NullHandler())
 

@@ -12,11 +12,9 @@ import math
 import os
 import secrets
 import shutil
-import signal
 import socket
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,6 +26,7 @@ from typing import Any
 
 from synergy.errors import ConfigError, SynergyError
 from synergy.executors.base import Resources, core_count
+from synergy.executors.interrupts import interrupts_held
 from synergy.machine import told
 from synergy.wording import counted, cut, quoted, shown
 
@@ -113,7 +112,7 @@ class RayCluster:
     def leave(self) -> None:
         """End what runs there; a cluster of its own is ended and removed."""
         if self._joined_here:
-            with _settings({}) as ray, _own_signals():
+            with _settings({}) as ray, interrupts_held(blocked=False):
                 ray.shutdown()
         self._ray, self._joined_here = None, False
         if self._own is not None:
@@ -173,7 +172,7 @@ class RayCluster:
             _require_answer(self._address)
         self._joined_here = True
         try:
-            with _settings(environment) as ray, _own_signals():
+            with _settings(environment) as ray, interrupts_held(blocked=False):
                 ray.init(
                     log_to_driver=False,
                     configure_logging=False,
@@ -299,16 +298,17 @@ def own_token() -> Mapping[str, str]:
 def _settings(environment: Mapping[str, str]) -> Iterator[ModuleType]:
     """Ray with these environment variables, which it reads on import and when it starts.
 
-    It sends no statistics and prints nothing.
+    It sends no statistics, prints nothing and takes no signal.
     """
     given = {"RAY_USAGE_STATS_ENABLED": "0", **environment}
     before = {name: os.environ.get(name) for name in (*given, "RAY_AUTH_MODE")}
     os.environ.update(given)
     try:
         import ray
-        from ray._private import worker
+        from ray._private import utils, worker
 
         worker._worker_logs_enabled = False  # nothing public keeps its messages off stdout
+        utils.set_sigterm_handler = lambda handler: None  # nor its handler away from SIGTERM
         logging.getLogger("ray").setLevel(logging.CRITICAL)
         yield ray
     finally:
@@ -316,24 +316,3 @@ def _settings(environment: Mapping[str, str]) -> Iterator[ModuleType]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Put back the handlers of signals that Ray replaces with its own."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    exits: list[SystemExit] = []
-    try:
-        yield
-    except SystemExit as exit_:  # how Ray answers SIGTERM
-        exits.append(exit_)
-    finally:
-        for number, handler in before.items():
-            if handler is not None and signal.getsignal(number) is not handler:
-                signal.signal(number, handler)
-    for exit_ in exits:
-        signal.raise_signal(signal.SIGTERM)
-        raise exit_
