@@ -286,7 +286,8 @@ def _opened(common: Any) -> Work:
     return ray.get(common)
 
 
-def _versions() -> dict[str, str]:
+@lru_cache(maxsize=1)
+def _versions() -> Mapping[str, str]:
     """What decides whether a node computes the same; Ray compares Python and itself."""
     found = {"Python": ".".join(platform.python_version_tuple()[:2])}
     for name in ("synergy", "torch", "numpy"):
