@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import http.server
+import math
 import os
 import re
 import signal
@@ -92,6 +93,17 @@ def test_an_error_of_its_own_is_not_repeated(ray: RayExecutor, tmp_path: Path) -
     assert (tmp_path / "marks").read_text() == "x"
 
 
+def test_the_end_of_its_own_ray_ends_the_work(
+    ray: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ray_cluster, "_nodes", lambda ray: [])
+        patch.setattr(ray._cluster, "_looked_s", -math.inf)
+        with pytest.raises(SynergyError, match=r"^the Ray of this command has ended \(killed by"):
+            run(ray, ("return", 1))
+    assert run(ray, ("return", 1))["0"].value == 1
+
+
 # -- what cannot be joined ----------------------------------------------------------------
 
 
@@ -131,6 +143,18 @@ def test_a_wrong_address_is_told_at_once(
     address = address.replace("PORT", str(free_port())).replace("WEB", web_server)
     with pytest.raises(SynergyError, match=said), closing(RayExecutor(Resources(1, address))) as e:
         run(e, ("return", 1))
+
+
+@pytest.mark.usefixtures("ray")
+def test_a_process_with_a_ray_of_its_own_joins_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray would show the other one the token of the first, and jobs would wait for ever."""
+    monkeypatch.setattr(ray_cluster, "_is_joined", lambda: False)
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    with (
+        pytest.raises(SynergyError, match="started a Ray of its own before, whose token it keeps"),
+        closing(RayExecutor(Resources(1, "auto"))) as executor,
+    ):
+        run(executor, ("return", 1))
 
 
 def test_an_address_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

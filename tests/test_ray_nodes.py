@@ -18,7 +18,7 @@ from small_field import tone_session
 from small_ray import MARKS, no_leftovers
 
 from synergy.errors import SynergyError
-from synergy.executors import Job, ProcessExecutor, Report, Resources
+from synergy.executors import Job, ProcessExecutor, Report, Resources, ray_cluster
 from synergy.executors.ray import RayExecutor
 from synergy.running.progress import Progress
 from synergy.stages.pairwise import pairwise
@@ -31,11 +31,14 @@ pytestmark = MARKS
 @pytest.fixture(scope="module")
 def cluster(this_machine: None) -> Iterator[Any]:
     """A head without a CPU, on which the modules of the tests can be imported."""
-    from ray.cluster_utils import Cluster
-
     head = {"num_cpus": 0, "include_dashboard": False}
     with no_leftovers(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        # Ray keeps one token in a process, in which other tests have a cluster, too.
+        for name, value in ray_cluster.own_token().items():
+            patch.setenv(name, value)
+        from ray.cluster_utils import Cluster
+
         made = Cluster(initialize_head=True, head_node_args=head)
         yield made
         made.shutdown()

@@ -145,6 +145,11 @@ class RayCluster:
                     count = node.get("GPU", 0)
                     room = min(room, int(count / gpus if gpus >= 1 else count * int(1 / gpus)))
                 slots += room
+            if not slots and self._own is not None:
+                raise SynergyError(
+                    "the Ray of this command has ended (killed by hand or out of memory); run it "
+                    "again, with fewer --workers perhaps: what is done is kept"
+                )
             self._slots, self._looked_s = slots, time.monotonic()
         return self._slots
 
@@ -168,8 +173,10 @@ class RayCluster:
             }
             # What can be imported here can be imported there.
             environment = {**own_token(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        elif self._address != "auto":
-            _require_answer(self._address)
+        else:
+            if self._address != "auto":
+                _require_answer(self._address)
+            _require_no_token_of_before()
         self._joined_here = True
         try:
             with _settings(environment) as ray, interrupts_held(blocked=False):
@@ -290,8 +297,20 @@ def own_token() -> Mapping[str, str]:
 
     Newer versions ask for a token by themselves, and would leave one in the home.
     """
+    # A process that has imported Ray before keeps to what was said then.
     mode = {} if "ray" in sys.modules else {"RAY_AUTH_MODE": "token"}
     return {**mode, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def _require_no_token_of_before() -> None:
+    """Raise a SynergyError if Ray would show a cluster the token of an earlier one, and hang."""
+    if own_token.cache_info().currsize:
+        own = own_token()
+        if any(os.environ.get(name) != value for name, value in own.items()):
+            raise SynergyError(
+                "this process has started a Ray of its own before, whose token it keeps; join the "
+                "cluster from another process"
+            )
 
 
 @contextmanager
