@@ -193,6 +193,10 @@ class Workspace:
         """The files of an AR table, there or not."""
         return TableFiles(self.folder, kind)
 
+    def null(self, kind: TableKind) -> Path:
+        """The null control of an AR table, a `synergy.records.NullFile`, there or not."""
+        return self.folder / ("null.json" if kind == "plain" else f"null_{kind}.json")
+
     def tables(self) -> dict[TableKind, PairTable]:
         """The AR tables that are there, the plain one first.
 
@@ -283,7 +287,8 @@ class Workspace:
         return next(folder for folder in folders if not (folder / self.config.name).exists())
 
     def _results(self) -> list[Path]:
-        tables = [path for kind in get_args(TableKind) for path in self.table_files(kind).every]
+        kinds: tuple[TableKind, ...] = get_args(TableKind)
+        tables = [p for kind in kinds for p in (*self.table_files(kind).every, self.null(kind))]
         stages = (self.tree, self.summary, self.frontier, self.comparisons, self.refinements)
         return [p for p in (*tables, *stages, self.model, self.report) if p.exists()]
 

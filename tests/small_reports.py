@@ -381,7 +381,7 @@ def _write(
         digest=digest,
         scores=scores,
         seed=seed,
-        best_step=TRAINING.epochs * steps,
+        kept_step=TRAINING.epochs * steps,
         seconds=100.0,
         clips_per_s=900.0,
         notation=tree.notation(),

@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Session, Outcome,
     """A session with three seeds, its single-task models and a tree."""
     session = tone_session(Path(tmp_path_factory.mktemp("bootstrap")), seeds=3)
     trials = session.experiment.trials([TREE])
-    tree = Outcome.of(session.train("tree", trials), trials)
+    tree = Outcome.of(session.train("tree", trials, test=True), trials)
     return session, train_singles(session, TREE.tasks), tree
 
 

@@ -15,9 +15,9 @@ from synergy.network import TreeNetwork, build_network
 from synergy.training import loop
 from synergy.training.config import TrainingConfig
 from synergy.training.evaluation import clips_of, predict, score
-from synergy.training.loop import learning_rate, train
+from synergy.training.loop import Trained, learning_rate, train
 from synergy.tree import SharingTree
-from synergy.trials.trial import Trial, run_trial
+from synergy.trials.trial import Trial, run_test, run_trial
 
 ENCODER = Cnn8(channels=(8,) * 8, mel_strides=(2, 2, 1, 1, 1, 1, 1, 1))
 QUICK = TrainingConfig(
@@ -48,14 +48,21 @@ def trial_of(tree: SharingTree, seed: int = 0, config: TrainingConfig = QUICK) -
 def test_a_tree_learns_its_tasks_and_a_trial_repeats_bit_for_bit() -> None:
     bank = small_bank()
     data = small_data(bank)
-    first, again = (run_trial(trial_of(TREE), bank, data) for _ in range(2))
-    for task, scored in first.result.scores["test"].items():
+    first, again = (run_trial(trial_of(TREE), bank, data, test=True) for _ in range(2))
+    assert first.test is not None and again.test is not None
+    for task, scored in first.test.result.scores.items():
         assert scored > 0.85, task
+    for key, value in first.test.predictions.items():
+        np.testing.assert_array_equal(value, again.test.predictions[key])
     for name, value in first.weights.items():
         assert torch.equal(value, again.weights[name]), name
     assert first.history == again.history
     for key, value in first.predictions.items():
         np.testing.assert_array_equal(value, again.predictions[key])
+    later = run_test(trial_of(TREE), first.weights, bank, data)
+    assert later.result == first.test.result
+    for key, value in later.predictions.items():
+        np.testing.assert_array_equal(value, first.test.predictions[key])
     other = run_trial(trial_of(TREE, seed=1), bank, data)
     assert other.history != first.history
 
@@ -72,16 +79,64 @@ def test_a_task_that_shares_nothing_trains_as_it_does_alone() -> None:
         assert ours["low_loss"] == pytest.approx(theirs["low_loss"], rel=1e-3)
 
 
-def test_weights_of_the_best_validation_are_kept() -> None:
+def trained_by(rule: str) -> tuple[Trained, TreeNetwork, list[dict[str, torch.Tensor]]]:
+    """A training by a rule of which weights are kept, and its weights after every epoch."""
     bank = small_bank()
-    data = small_data(bank)
     network = network_of(SharingTree.single("low", 8))
-    trained = train(network, bank, [data["low"]], QUICK, seed=0)
-    by_step = {row["step"]: row["low_score"] for row in trained.history}
-    assert by_step[trained.best_step] == max(by_step.values())
-    now = score([data["low"]], "valid", predict(network, bank, clips_of([data["low"]], "valid")))
-    assert now["low"]["accuracy"] == by_step[trained.best_step]
+    states: list[dict[str, torch.Tensor]] = []
+
+    def remember(_: object) -> None:
+        states.append({name: value.clone() for name, value in network.state_dict().items()})
+
+    config = QUICK.model_copy(update={"weights": rule, "epochs": 8, "steps_per_epoch": 5})
+    data = small_data(bank)["low"]
+    trained = train(network, bank, [data], config, 0, remember)
+    now = score([data], "valid", predict(network, bank, clips_of([data], "valid")))
     assert now == trained.scores["valid"]
+    return trained, network, states
+
+
+def test_weights_of_the_best_validation_are_kept() -> None:
+    trained, _, _ = trained_by("best")
+    by_step = {row["step"]: row["low_score"] for row in trained.history}
+    assert by_step[trained.kept_step] == max(by_step.values())
+    assert trained.scores["valid"]["low"]["accuracy"] == by_step[trained.kept_step]
+
+
+def test_weights_at_the_end_are_kept() -> None:
+    trained, network, states = trained_by("last")
+    assert trained.kept_step == 40
+    kept = network.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in states[-1].items())
+    assert trained.history[-1]["low_score"] == trained.scores["valid"]["low"]["accuracy"]
+
+
+def test_the_mean_of_the_last_quarter_of_the_weights_is_kept() -> None:
+    trained, network, states = trained_by("average")
+    assert trained.kept_step == 40
+    for name, value in network.state_dict().items():
+        one, other = states[-2][name], states[-1][name]
+        mean = (one + other) / 2 if value.is_floating_point() else other
+        torch.testing.assert_close(value, mean)
+        assert value.is_floating_point() or other == 40  # batches that normalisation has seen
+
+
+def test_test_is_looked_at_only_where_that_is_asked_for(monkeypatch) -> None:
+    bank = small_bank()
+    data = small_data(bank)["low"]
+    looked: list[set[int]] = []
+
+    def predicted(network: object, bank: object, clips: dict[str, np.ndarray]) -> object:
+        looked.append(set(clips["low"].tolist()))
+        return predict(network, bank, clips)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(loop, "predict", predicted)
+    of_test = set(data.clips["test"].tolist())
+    assert train(network_of(SINGLE), bank, [data], QUICK, 0).scores.keys() == {"valid"}
+    assert not any(clips & of_test for clips in looked)
+    tested = train(network_of(SINGLE), bank, [data], QUICK, 0, test=True)
+    assert tested.scores.keys() == {"valid", "test"}
+    assert [clips for clips in looked if clips & of_test] == [of_test]
 
 
 def test_a_non_finite_loss_says_where() -> None:
@@ -144,7 +199,7 @@ def test_a_score_that_is_not_finite_ends_the_training(monkeypatch) -> None:
     monkeypatch.setattr(loop, "score", scored)
     says = "expected a finite precision of low on test clips, found nan after step 50 of 50"
     with pytest.raises(TrainingError, match=says):
-        train(network_of(SINGLE), bank, [data], QUICK, seed=0)
+        train(network_of(SINGLE), bank, [data], QUICK, seed=0, test=True)
 
 
 def test_evaluation_gives_what_the_network_gives_for_a_clip_alone() -> None:

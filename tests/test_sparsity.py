@@ -224,7 +224,7 @@ def test_before_its_rewind_step_a_pruned_training_is_its_parent(dense: TrialRun)
     assert unpruned.history == dense.history
     assert pruned.history[:2] == unpruned.history[:2]
     assert pruned.history[2] != unpruned.history[2]
-    assert pruned.best_step == 6  # the only validation under masks
+    assert pruned.kept_step == 6  # the only validation under masks
 
 
 # -- a mask for each task ----------------------------------------------------------------------
@@ -300,7 +300,8 @@ def test_stored_weights_are_single_task_models_with_their_masks(
 ) -> None:
     keep = 300
     trial = trial_of(FLAT, mask_each(keep, rewind_step))
-    done = run_trial(trial, BANK, DATA, parents=alone)
+    done = run_trial(trial, BANK, DATA, parents=alone, test=True)
+    assert done.test is not None
     _, masking = network_for_tasks(alone, keep)
     states = {}
     for task in TASKS:
@@ -313,7 +314,7 @@ def test_stored_weights_are_single_task_models_with_their_masks(
         network.load_state_dict(state)
         states[task] = {name.replace(f"{task}_1_8", "shared"): w for name, w in state.items()}
         logits = predict(network, BANK, {task: DATA[task].clips["test"]})[task]
-        kept = done.predictions[f"test/{task}"]
+        kept = done.test.predictions[f"test/{task}"]
         found = np.concatenate(logits) if kept.ndim == 1 else np.stack(logits)
         np.testing.assert_allclose(found, kept, atol=2e-3)
     nonzero = 0

@@ -190,7 +190,7 @@ def test_plan_counts_the_trainings_of_cells_that_are_half_done(workspace):
     assert full["least"] == full["most"] == full["expected"] == cells  # the third seed of each
     assert scan["most"] <= cells and lazy["most"] <= cells
     (pairs,) = [stage for stage in ran.json["stages"] if stage["name"] == "pairwise"]
-    assert pairs["trainings"] - pairs["done"] == cells
+    assert pairs["trainings"] - pairs["done"] == cells + 1  # and the null control
 
 
 def test_plan_trains_nothing_for_a_refined_cell_that_lacks_a_model(workspace):
@@ -237,7 +237,7 @@ def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
     plain = (workspace / "ar_table.csv").read_bytes()
     ran = synergy("pairwise", "--workspace", workspace, "--distill", "--json", *SERIAL)
     assert ran.code == 0, ran.err
-    assert ran.json["trained"] == 12
+    assert ran.json["trained"] == 14  # 6 cells and the null control, of two seeds
     assert (workspace / "ar_table.csv").read_bytes() == plain
     distilled = ARTable.from_csv(workspace / "ar_table_distilled.csv")
     table = ARTable.from_csv(workspace / "ar_table.csv")
@@ -248,7 +248,7 @@ def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
         for trial in [json.loads(file.read_text())]
         if trial["distillation"]
     ]
-    assert len(taught) == 12
+    assert len(taught) == 14
     assert all(len(digests) == 2 for trial in taught for digests in trial["teachers"].values())
     found = synergy("synthesize", "--workspace", workspace, "--distill", "--repair", 0, *SERIAL)
     assert found.code in (0, 1), found.err

@@ -48,8 +48,8 @@ def test_a_tree_that_misses_the_threshold_is_repaired(workspace, monkeypatch):
     """The flat tree is made to miss: its worst task must then share less."""
     real, tries = Bench.measure, []
 
-    def measure(self, title, planned):
-        rows = real(self, title, planned)
+    def measure(self, title, planned, test=True):
+        rows = real(self, title, planned, test)
         tries.append(planned[0].tree.notation())
         missed = {"ar_pct": {"valid": 61.0, "test": 61.0}}
         return rows if len(tries) > 1 else [row.model_copy(update=missed) for row in rows]
@@ -94,8 +94,8 @@ def test_a_repair_measures_what_the_sweep_skipped(workspace, monkeypatch):
     write_table(workspace, replace(whole, cells=tuple(cells)))
     real, first = Bench.measure, []
 
-    def measure(self, title, planned):
-        rows = real(self, title, planned)
+    def measure(self, title, planned, test=True):
+        rows = real(self, title, planned, test)
         missed = {"ar_pct": {"valid": 101.0, "test": 101.0}}
         if not first:
             first.append(title)

@@ -72,7 +72,7 @@ _TREE = f"table max_ar max_params max_macs solver strict frontier distill width 
 for _command, _options in (
     (run.run, f"{_PAIRS} sweep {_FINAL} width {_TRAINS}"),
     (baseline.baseline, f"tasks {_SEEDS} {_TRAINS}"),
-    (pairwise.pairwise, f"{_PAIRS} sweep refine {_TRAINS}"),
+    (pairwise.pairwise, f"{_PAIRS} sweep refine with_test {_TRAINS}"),
     (search.search, _TREE),
     (synthesize.synthesize, f"{_TREE} {_FINAL} no_train train_frontier {_SEEDS} {_TRAINS}"),
     (compare.compare, f"max_ar methods {_TRAINS}"),

@@ -118,6 +118,9 @@ class Options:
         Spend N further trainings of pairs, one seed at a time, on the cells whose interval
         straddles --max-ar and whose outcome can change the tree. Needs a table; with --sweep,
         --tasks or --depths that is brought up to date first.
+    with_test
+        Measure pairs and null control on the test split, too, for the table alone: nothing is
+        chosen by it, but who has read it has seen test before the tree is chosen.
     train_frontier : NUMBERS
         Train and measure these trees of --frontier, such as 1,3-5, and nothing else.
 
@@ -160,6 +163,7 @@ class Options:
     ray_address: str | None = None
     gpus_per_trial: Annotated[float, Bounds(0, limits.GPUS)] = 0.0
     refine: Annotated[int, Bounds(0, limits.REFINEMENTS)] = 0
+    with_test: bool = False
     train_frontier: str | None = None
     json: bool = False
     full: bool = False

@@ -20,10 +20,11 @@ def pairwise(options: Options) -> None:
 
     Single-task models that are missing are trained first. AR, the accuracy reduction, is the
     largest relative loss of one of the two tasks against its single-task model, in percent; its
-    95 % interval comes from a bootstrap over seeds and speakers. A sweep other than full trains
-    only what the tree at --max-ar needs. With --refine, --solver and --strict say which tree that
-    is. Writes ar_table.csv, ar_scores.csv (the score of every task and seed) and ar_samples.csv
-    (resampled tables); with --distill their names end in _distilled.csv.
+    95 % interval comes from a bootstrap over seeds and speakers. The null control, all tasks
+    trained together with nothing shared, says which AR comes by itself. A sweep other than full
+    trains only what the tree at --max-ar needs. With --refine, --solver and --strict say which
+    tree that is. Writes ar_table.csv, ar_scores.csv (the score of every task and seed),
+    ar_samples.csv (resampled tables) and null.json; with --distill their names end in _distilled.
 
     \b
     Example:
@@ -36,7 +37,8 @@ def pairwise(options: Options) -> None:
     with session_of("pairwise", config, options) as session:
         from synergy.stages.pairwise import pairwise as stage
 
-        found = stage(session, tasks, config.depths, question, sweep, options.refine)
+        depths, refine = config.depths, options.refine
+        found = stage(session, tasks, depths, question, sweep, refine, options.with_test)
     write(document(found.to_json()) if options.json else pairs_text(found))
 
 

@@ -50,17 +50,22 @@ class Resampler:
         It is held against the single-task models of the same seeds; where they have no seed in
         common, in the order of the seeds.
         """
-        lost = [np.zeros(self.draws)]
+        lost = self.losses(singles, multi, split).values()
+        return np.max([np.zeros(self.draws), *lost], axis=0)
+
+    def losses(self, singles: Outcome, multi: Outcome, split: Split) -> dict[str, np.ndarray]:
+        """Signed relative loss of each task in every resampled split, in percent; float64 [R]."""
+        lost: dict[str, np.ndarray] = {}
         for task in multi.runs:
             alone, together = _paired(singles.runs[task], multi.runs[task])
             single, ours = (self._mean(chosen, split, task) for chosen in (alone, together))
             relative = np.divide(single - ours, single, out=np.zeros_like(single), where=single > 0)
-            lost.append(100.0 * relative)
-        return np.max(lost, axis=0)
+            lost[task] = 100.0 * relative
+        return lost
 
     def interval(self, singles: Outcome, multi: Outcome, split: Split) -> tuple[float, float]:
         """Percentile interval of the AR that holds 95 % of the resampled splits."""
-        return _interval(self.reductions(singles, multi, split))
+        return interval(self.reductions(singles, multi, split))
 
     def difference(
         self, singles: Outcome, multi: Outcome, other: Outcome, split: Split
@@ -70,7 +75,7 @@ class Resampler:
         Both are resampled with the same draws, so what makes a split hard for both cancels out.
         """
         ours, theirs = (self.reductions(singles, model, split) for model in (multi, other))
-        return _interval(ours - theirs)
+        return interval(ours - theirs)
 
     def _mean(self, digests: Sequence[str], split: Split, task: str) -> np.ndarray:
         """Mean score over resampled seeds; float64 [R]."""
@@ -128,7 +133,8 @@ def _paired(
     return [single.digest for single, _ in pairs], [run.digest for _, run in pairs]
 
 
-def _interval(values: np.ndarray) -> tuple[float, float]:
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The percentiles between which 95 % of some values lie."""
     tail = 50.0 * (1.0 - LEVEL)
     low, high = np.percentile(values, [tail, 100.0 - tail], method="linear")
     return float(low), float(high)

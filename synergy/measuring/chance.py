@@ -15,7 +15,6 @@ from synergy.records import Chance
 from synergy.running.session import Results, Session
 from synergy.seeding import hash64
 from synergy.synthesis import accuracy_reduction
-from synergy.wording import REPORTED
 
 MOST = 10_000
 """Divisions that are looked at."""
@@ -44,7 +43,7 @@ def chance(session: Session, tasks: Sequence[str]) -> dict[str, Chance] | None:
         return None
     singles = Outcome.of(results, trials)
     found: dict[str, Chance] = {}
-    for split in REPORTED:
+    for split in singles.splits:
         scores = singles.scores[split]
         reductions: list[float] = []
         for half in halves(2 * count):

@@ -12,7 +12,7 @@ from synergy.running.session import Results
 from synergy.synthesis import accuracy_reduction
 from synergy.trials.record import TrialResult
 from synergy.trials.trial import Trial
-from synergy.wording import REPORTED, shown
+from synergy.wording import REPORTED, Split, shown
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,16 @@ class Outcome:
         return min(map(len, self.runs.values()))
 
     @property
+    def splits(self) -> tuple[Split, ...]:
+        """Where all its trainings were measured: on validation, and on test if it is reported."""
+        runs = [run for by_seed in self.runs.values() for run in by_seed.values()]
+        tested = all("test" in run.scores for run in runs)
+        return tuple(split for split in REPORTED if tested or split != "test")
+
+    @property
     def scores(self) -> Scores:
         """One score for each seed, by split and task."""
-        return {s: {t: tuple(self.scored(s, t).values()) for t in self.runs} for s in REPORTED}
+        return {s: {t: tuple(self.scored(s, t).values()) for t in self.runs} for s in self.splits}
 
     @property
     def means(self) -> dict[str, dict[str, float]]:
@@ -92,6 +99,16 @@ class Outcome:
         """The same model, of some tasks and seeds."""
         runs = {t: {seed: r for seed, r in self.runs[t].items() if seed in seeds} for t in tasks}
         return Outcome(runs, {task: self.errors[task] for task in runs})
+
+
+def relative_loss(singles: Outcome, multi: Outcome, split: str, task: str) -> float:
+    """Signed relative loss of a task in percent, of mean scores over the seeds that both have.
+
+    0 for a task whose single-task score is 0: it has nothing to lose.
+    """
+    single = singles.mean(split, task, multi.runs[task])
+    ours = multi.mean(split, task, singles.runs[task])
+    return 100.0 * (single - ours) / single if single > 0 else 0.0
 
 
 def reduction(singles: Outcome, multi: Outcome, split: str) -> float:

@@ -30,14 +30,18 @@ class PairTrainer:
     A cell has the configured seeds and those that refinements added, which the workspace
     remembers. Single-task models are compared with on the same seeds. A refinement whose
     training fails leaves the cell with the seeds that it has; a configured seed that fails
-    makes it a failed cell. Distilled pairs have the single-task models as teachers.
+    makes it a failed cell. Distilled pairs have the single-task models as teachers. The test
+    split is looked at only if ``test`` asks for it.
     """
 
-    def __init__(self, session: Session, singles: Outcome, kind: TableKind) -> None:
+    def __init__(
+        self, session: Session, singles: Outcome, kind: TableKind, test: bool = False
+    ) -> None:
         self.session = session
         self.singles = singles
         self.experiment = session.experiment
         self.kind: TableKind = kind
+        self.test = test
         self._recipe = Recipe(distilled=kind == "distilled")
         self._store = session.workspace.trials
         self._resampler = Resampler(session.experiment, self._store)
@@ -59,7 +63,11 @@ class PairTrainer:
 
     def known(self, keys: Iterable[CellKey]) -> list[Cell]:
         """The cells among ``keys`` for which nothing is left to train; trains nothing."""
-        return [self._cell(key) for key in keys if self._comparable(key) == self.seeds(key)]
+        return [
+            self._cell(key)
+            for key in keys
+            if self._comparable(key) == self.seeds(key) and not (self.test and self._untested(key))
+        ]
 
     def has(self, key: CellKey) -> bool:
         """Whether the cell can be measured without any training, as far as seeds are configured."""
@@ -72,10 +80,10 @@ class PairTrainer:
         missing = [trial for trial in singles.values() if trial.seed not in configured]
         missing.sort(key=lambda trial: (trial.tree.tasks, trial.seed))
         title = "single-task models of further seeds"
-        alone = self.session.train(title, missing) if missing else Results({}, {})
+        alone = self.session.train(title, missing, self.test) if missing else Results({}, {})
         by_seed = zip_longest(*(self.trials(key) for key in keys))
         pairs = [trial for trials in by_seed for trial in trials if trial is not None]
-        errors = {**alone.errors, **self.session.train("pairs", pairs).errors}
+        errors = {**alone.errors, **self.session.train("pairs", pairs, self.test).errors}
         return [self._cell(key, errors) for key in keys]
 
     def refine(self, key: CellKey) -> Cell:
@@ -121,10 +129,14 @@ class PairTrainer:
             if cell.ar_pct is None:
                 continue
             singles, pair = self._outcomes(cell.key)
+            splits = REPORTED if self.test else ("valid",)
             for task in cell.key[:2]:
                 for seed, run in pair.runs[task].items():
                     alone = singles.runs[task][seed]
-                    scores = [r.scores[split][task] for split in REPORTED for r in (alone, run)]
+                    scores: list[float | None] = [None] * 4
+                    for place, split in enumerate(splits):
+                        both = (each.scores[split][task] for each in (alone, run))
+                        scores[2 * place : 2 * place + 2] = both
                     yield [*cell.key, task, seed, *scores, alone.digest, run.digest]
 
     def _cell(self, key: CellKey, errors: dict[str, str] | None = None) -> Cell:
@@ -147,7 +159,7 @@ class PairTrainer:
             single_b=singles.mean("valid", b),
             multi_a=pair.mean("valid", a),
             multi_b=pair.mean("valid", b),
-            test_ar_pct=reduction(singles, pair, "test"),
+            test_ar_pct=reduction(singles, pair, "test") if self.test else None,
             trials=pair.digests,
         )
 
@@ -166,6 +178,11 @@ class PairTrainer:
         trials = (*self.trials(key), *self._singles(key))
         missing = {trial.seed for trial in trials if not self._store.is_done(trial.digest)}
         return tuple(seed for seed in self.seeds(key) if seed not in missing)
+
+    def _untested(self, key: CellKey) -> bool:
+        """Whether something of a cell that is trained was not measured on test."""
+        trials = (*self.trials(key), *self._singles(key))
+        return not all(self._store.is_tested(trial.digest) for trial in trials)
 
     def _singles(self, key: CellKey) -> list[Trial]:
         """Single-task models of both tasks on the seeds of a cell."""

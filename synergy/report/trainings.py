@@ -103,7 +103,7 @@ class Trainings:
             if 0 <= (step := row.get("step", -1)) <= limits.COUNT
             and 0 <= (score := row.get(f"{task}_score", -1)) <= limits.SCORE
         ]
-        best = [n for n, (step, _) in enumerate(rows) if step == training.result.best_step]
+        best = [n for n, (step, _) in enumerate(rows) if step == training.result.kept_step]
         kept = {0, len(rows) - 1, *best}
         stride = max(1, math.ceil(len(rows) / _MOST_POINTS))
         places = [n for n in range(len(rows)) if n % stride == 0 or n in kept]

@@ -20,9 +20,9 @@ from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment, prepare
 from synergy.extensions import imports_allowed
 from synergy.training.distillation import ClipLabels, SoftLabels
-from synergy.trials.record import TrialRecord, TrialRun
+from synergy.trials.record import TestRun, TrialRecord, TrialRun
 from synergy.trials.teachers import Labelling, labellings, training_clips
-from synergy.trials.trial import Trial, run_trial
+from synergy.trials.trial import Trial, run_test, run_trial
 
 Weights = Mapping[str, torch.Tensor]
 Labels = Mapping[tuple[Labelling, ...], ClipLabels]
@@ -72,9 +72,10 @@ class SessionJob(Protocol):
 
 @dataclass(frozen=True)
 class TrialJob:
-    """A trial to be trained."""
+    """A trial to be trained, and measured on validation; on test, too, if ``test``."""
 
     trial: Trial
+    test: bool = False
     trains = True
 
     @property
@@ -98,7 +99,31 @@ class TrialJob:
                 next(iter(asked.values()))[0].hop,
                 {task: inputs.labels[teachers] for task, teachers in asked.items()},
             )
-        return run_trial(trial, bank, inputs.experiment.data, report, soft_labels, inputs.weights)
+        data, parents = inputs.experiment.data, inputs.weights
+        return run_trial(trial, bank, data, report, soft_labels, parents, self.test)
+
+
+@dataclass(frozen=True)
+class OnTestJob:
+    """A finished trial without masks, to be measured on the test split."""
+
+    trial: Trial
+    trains = False
+
+    @property
+    def label(self) -> str:
+        """Tree and seed."""
+        return f"{self.trial.tree.notation()} seed {self.trial.seed} on test"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The trial."""
+        return (self.trial.digest,)
+
+    def run(self, inputs: Inputs, report: Callable[[Any], None]) -> TestRun:
+        """Measure it."""
+        (weights,) = inputs.weights.values()
+        return run_test(self.trial, weights, inputs.experiment.bank, inputs.experiment.data)
 
 
 @dataclass(frozen=True)

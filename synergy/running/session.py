@@ -21,6 +21,7 @@ from synergy.records import ProbeFile
 from synergy.running.jobs import (
     LabelJob,
     Labels,
+    OnTestJob,
     Payload,
     SessionJob,
     Supply,
@@ -88,15 +89,19 @@ class Session:
     # By what it has labels of: what is the same is handed over once.
     _works: dict[frozenset[tuple[Labelling, ...]], Work] = field(default_factory=dict, repr=False)
 
-    def train(self, title: str, trials: Sequence[Trial]) -> Results:
-        """Make sure that every trial is done, in the given order.
+    def train(self, title: str, trials: Sequence[Trial], test: bool = False) -> Results:
+        """Make sure that every trial is done, in the given order; with ``test`` on test, too.
 
         A trial that fails is reported and does not stop the others; its traceback goes to
         ``errors/`` in the workspace.
         """
         store, progress = self.workspace.trials, self.progress
-        jobs = {trial.digest: TrialJob(trial) for trial in trials}
+        jobs = {trial.digest: TrialJob(trial, test) for trial in trials}
         done = {**Results.kept(store, trials).done}
+        if test:  # masks are not kept: what has them is measured where it is trained
+            masked = (trial.digest for trial in trials if trial.pruning is not None)
+            for digest in [each for each in masked if not store.is_tested(each)]:
+                done.pop(digest, None)
         missing = {digest: job for digest, job in jobs.items() if digest not in done}
         errors: dict[str, str] = {}
         for digest, job in missing.items():
@@ -120,15 +125,38 @@ class Session:
                 errors[digest] = str(error)
             progress.finished(jobs[digest].label, done.get(digest), errors.get(digest))
         progress.end()
+        if test:
+            untested = [digest for digest in done if not store.is_tested(digest)]
+            errors |= self._test({digest: OnTestJob(jobs[digest].trial) for digest in untested})
+            done = {digest: store.result(digest) for digest in done if digest not in errors}
         return Results(done, errors)
+
+    def _test(self, jobs: Mapping[str, OnTestJob]) -> dict[str, str]:
+        """Measure finished trials on test; why some were not."""
+        errors: dict[str, str] = {}
+        for done, outcome in enumerate(self._run(jobs, lambda key, message: None), 1):
+            if outcome.error is None:
+                self.workspace.trials.write_test(outcome.value)
+            else:
+                errors[outcome.key] = outcome.error
+            self.progress.preparing("scores on test", done, len(jobs))
+        if jobs:
+            self.progress.end()
+        return errors
 
     def _kept(self, trial: Trial, run: TrialRun) -> TrialResult:
         """The result of a training, written before an interrupt takes effect."""
         store = self.workspace.trials
+
+        def write() -> None:
+            store.write(trial.to_json(), run)
+            if run.test is not None:
+                store.write_test(run.test)
+
         try:
-            store.write(trial.to_json(), run)
+            write()
         except KeyboardInterrupt:  # the second one raises nothing
-            store.write(trial.to_json(), run)
+            write()
             raise
         return store.result(trial.digest)
 

@@ -92,7 +92,7 @@ def compare(
             entered.append((name, error))
     contenders = [entry for _, entry in entered if isinstance(entry, Contender)]
     trials = [trial for each in contenders for of_seed in each.trials for trial in of_seed]
-    judge = Judge(field, session.train("comparisons", trials))
+    judge = Judge(field, session.train("comparisons", trials, test=True))
     # its teachers stand for the single-task models
     trial = experiment.trial(tree, experiment.config.seed, Recipe(distilled=True))
     cells = [{k: v for k, v in asdict(c).items() if k != "trials"} for c in table.cells]

@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from synergy.errors import ConfigError, WorkspaceError
+from synergy.measuring.bench import Bench
+from synergy.measuring.null_control import null_control, null_notes
 from synergy.measuring.pairs import PairTrainer
+from synergy.records import NullFile
 from synergy.running.session import Session
 from synergy.stages.baseline import Baselines, baseline
 from synergy.stages.search import check_tasks
@@ -24,7 +27,10 @@ class Pairs:
     Attributes
     ----------
     found : PairTable
-        From the validation split; ``test_ar_pct`` of the cells is for reading only.
+        From the validation split; ``test_ar_pct`` of the cells is for reading only, and there
+        only if it was asked for.
+    null : NullFile, or None
+        The null control; None where it could not be trained.
     refined : tuple of str
         What refinements did, one clause each.
     notes : tuple of str
@@ -35,6 +41,7 @@ class Pairs:
 
     found: PairTable
     baselines: Baselines
+    null: NullFile | None
     refined: tuple[str, ...]
     notes: tuple[str, ...]
     trained: int
@@ -44,6 +51,7 @@ class Pairs:
         return {
             "table": [asdict(cell) for cell in self.found.table.cells],
             "baselines": self.baselines.to_json(),
+            "null": self.null and _null_json(self.null),
             "refined": list(self.refined),
             "notes": list(self.notes),
             "trained": self.trained,
@@ -66,6 +74,7 @@ def pairwise(
     question: Question,
     sweep: str | None = None,
     refine: int = 0,
+    test: bool = False,
 ) -> Pairs:
     """Train what is missing of baselines and pairs, and write the table and what it rests on.
 
@@ -83,6 +92,9 @@ def pairwise(
         that it has, and what it skipped stays skipped.
     refine : int
         Further trainings on the cells that leave the tree most uncertain.
+    test : bool
+        Measure pairs and null control on the test split, too. Nothing looks at it, but whoever
+        reads these figures before the tree is chosen has looked.
 
     Raises
     ------
@@ -104,7 +116,8 @@ def pairwise(
     if given is not None:
         check_tasks(given, experiment.tasks)
     baselines = baseline(session, tasks if given is None else given.tasks)
-    trainer = PairTrainer(session, baselines.outcome, kind)
+    null = null_control(Bench(session, [*baselines.rows]), kind, test)
+    trainer = PairTrainer(session, baselines.outcome, kind, test)
     notes: tuple[str, ...] = ()
     if given is None:
         goal = SweepGoal(tuple(tasks), tuple(sorted(depths)), question, experiment.costs)
@@ -137,7 +150,18 @@ def pairwise(
         )
         refined.append(f"{cell.label}, seed {trainer.seeds(key)[-1]}: {gained}")
         session.progress.note(refined[-1])
-    return Pairs(found, baselines, tuple(refined), notes, session.trained - before)
+    if null is not None:
+        notes = (*null_notes(null, question.max_ar), *notes)
+    if test:
+        notes = (*notes, "the pairs were measured on test, too: it is no longer unseen")
+    return Pairs(found, baselines, null, tuple(refined), notes, session.trained - before)
+
+
+def _null_json(null: NullFile) -> dict[str, Any]:
+    """The null control on validation."""
+    row = null.row
+    told = {name: getattr(row, name)["valid"] for name in ("ar_pct", "ar_low", "ar_high")}
+    return {**told, "losses": {task: loss.model_dump() for task, loss in null.losses.items()}}
 
 
 def _shown(ar_pct: float | None) -> str:

@@ -32,7 +32,7 @@ from synergy.training.loop import build_optimizer, lay_out, training_step
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
 from synergy.trials.trial_store import TrialStore
-from synergy.wording import Split, counted
+from synergy.wording import counted
 from synergy.workspace import Workspace
 
 PROBE_S = 3.0
@@ -150,6 +150,7 @@ def plan(
     ways = [recipe for _, recipe in recipes(experiment, question)]
     last = [(flat, ways[0]), *((tree, way) for way in ways)]
     pairs = [experiment.flat(pair, depth) for pair in combinations(tasks, 2) for depth in depths]
+    pairs.append(experiment.flat(tasks, 0))  # the null control
     needed = {
         "baseline": experiment.trials(map(experiment.alone, tasks)),
         "pairwise": experiment.trials(pairs, Recipe(distilled=question.distilled)),
@@ -258,7 +259,7 @@ def _cells_done(experiment: Experiment, workspace: Path, goal: SweepGoal) -> lis
 
 
 def work(experiment: Experiment, trial: Trial) -> float:
-    """Multiply-accumulates of a trial: its steps, its validations and its test."""
+    """Multiply-accumulates of a trial: its steps and its validations."""
     training, tree = trial.training, trial.tree
     costs = experiment.costs_of(trial.encoder)
     streams = len(_streams(experiment, tree.tasks))
@@ -267,13 +268,10 @@ def work(experiment: Experiment, trial: Trial) -> float:
     trained = once if trial.distillation is None else float(streams * costs.macs(tree))
     macs = trained * (training.steps * training.clips_per_task * training.crop_s * _TRAINING_PASSES)
     features, hop_s = experiment.bank.features, experiment.bank.hop_s
-    seconds = 0.0
-    passes: dict[Split, int] = {"valid": training.epochs + 1, "test": 1}
-    for split, times in passes.items():
-        # clips to measure on are run once as well for all tasks that have them
-        clips = {int(clip) for task in tree.tasks for clip in experiment.data[task].clips[split]}
-        seconds += times * sum(len(features[clip]) for clip in clips) * hop_s / streams
-    return macs + once * seconds
+    # clips to measure on are run once as well for all tasks that have them
+    clips = {int(clip) for task in tree.tasks for clip in experiment.data[task].clips["valid"]}
+    seconds = sum(len(features[clip]) for clip in clips) * hop_s / streams
+    return macs + once * (training.epochs + 1) * seconds
 
 
 def _streams(experiment: Experiment, tasks: Sequence[str]) -> set[int]:

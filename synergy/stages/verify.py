@@ -16,6 +16,7 @@ from synergy.model import LONGEST_WEIGHTS, load_model
 from synergy.records import (
     ComparisonsFile,
     FrontierFile,
+    NullFile,
     ProbeFile,
     RefinementsFile,
     SummaryFile,
@@ -91,10 +92,16 @@ def _trials(workspace: Workspace) -> Iterator[Checked]:
     way_out = "its training counts as not done and is repeated by the command that trained it"
     for digest in store.finished():
         known, wrong = store.sealed_files(digest), store.damage(digest)
-        for name in sorted({path.name for path in store.path(digest).iterdir()} | wrong.keys()):
+        of_test = store.test_damage(digest)
+        names = {path.name for path in store.path(digest).iterdir()}
+        for name in sorted(names | wrong.keys() | of_test.keys()):
             sealed = bool(known) or "result.json" in wrong
             file = store.path(digest) / name
-            yield Checked("trainings", file, wrong.get(name, ""), way_out, sealed)
+            if name in of_test:
+                again = "it is measured again by the command that reports the model"
+                yield Checked("trainings", file, of_test[name], again)
+            else:
+                yield Checked("trainings", file, wrong.get(name, ""), way_out, sealed)
 
 
 def _loose(workspace: Workspace) -> Iterator[Checked]:
@@ -121,6 +128,7 @@ def _artefacts(workspace: Workspace) -> Iterator[Checked]:
         workspace.frontier: FrontierFile,
         workspace.comparisons: ComparisonsFile,
         workspace.refinements: RefinementsFile,
+        **{workspace.null(kind): NullFile for kind in get_args(TableKind)},
     }
     probes = dict.fromkeys(sorted(workspace.folder.glob("probes/*.json")), ProbeFile)
     for file, form in {**results, **probes}.items():

@@ -17,7 +17,12 @@ class TrainingConfig(StrictModel):
     ----------
     epochs, steps_per_epoch : int
         An epoch is a number of optimiser steps, since tasks have corpora of different size; it
-        ends with a validation, and the best validation gives the weights.
+        ends with a validation.
+    weights : {"last", "average", "best"}
+        Which weights are kept: those at the end of the schedule; the mean of those at the ends of
+        the last quarter of the epochs (Izmailov et al. 2018, at a falling rate); or those of the
+        best validation. By the last rule a single-task model has an epoch of its own and a tree
+        one for all its tasks, which makes AR by itself where nothing is shared.
     clips_per_task : int
         Clips that each task contributes to a step.
     crop_s : float
@@ -43,6 +48,7 @@ class TrainingConfig(StrictModel):
 
     epochs: Annotated[int, Field(ge=1, le=limits.EPOCHS)] = 40
     steps_per_epoch: Annotated[int, Field(ge=1, le=limits.STEPS)] = 100
+    weights: Literal["last", "average", "best"] = "last"
     clips_per_task: Annotated[int, Field(ge=1, le=4096)] = 32
     crop_s: Annotated[float, Field(ge=0.01, le=60)] = 1.0
     learning_rate: Annotated[float, Field(ge=1e-9, le=1)] = 3.0e-3

@@ -22,29 +22,38 @@ from synergy.training.batches import Batch, BatchSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.evaluation import clips_of, predict, score
+from synergy.training.kept_weights import kept_steps, mean_weights
 from synergy.training.pruning import Masking
 from synergy.wording import REPORTED, SPLIT_NAMES, Split
+
+Logits = dict[str, list[np.ndarray]]
+"""By task, arrays per clip; see `synergy.training.evaluation.predict`."""
+
+Metrics = dict[str, dict[str, float]]
+"""Scores by task and metric."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves behind; the network itself holds the weights of ``best_step``.
+    """What training leaves behind; the network itself holds the weights that are kept.
 
     Attributes
     ----------
+    kept_step : int
+        The step of the kept weights; of a mean, the last one.
     scores : dict
-        ``scores[split][task][metric]`` on validation and test.
+        By split: validation and, where that was asked for, test.
     logits : dict
-        ``logits[split][task]``: list of arrays per clip, see `evaluation.predict`.
+        By split.
     history : list of dict
         One row per validation: step, losses, scores.
     clips_per_s : float
         Rows that went through the loop per second of training, validations excluded.
     """
 
-    best_step: int
-    scores: dict[Split, dict[str, dict[str, float]]]
-    logits: dict[Split, dict[str, list[np.ndarray]]]
+    kept_step: int
+    scores: dict[Split, Metrics]
+    logits: dict[Split, Logits]
     history: list[dict[str, float]]
     clips_per_s: float
 
@@ -58,15 +67,16 @@ def train(
     report: Callable[[Mapping[str, Any]], None] = lambda message: None,
     soft_labels: SoftLabels | None = None,
     masking: Masking | None = None,
+    test: bool = False,
 ) -> Trained:
     """Train ``network`` in place and measure it.
 
     The loss is the sum of the tasks' losses, so that a decoder gets the gradient that it gets
     when its task is trained alone. With ``soft_labels`` every row runs through every branch and
     a task's loss is the weighted mean of its loss on its own clips and of the distance from the
-    teachers on all of them. Weights are those of the best validation by mean relative
-    score: each task's score divided by the best that it reached in this training. The test
-    split is read once, at the end. With ``masking`` only validations under its masks count.
+    teachers on all of them. ``config.weights`` says which weights are kept, see
+    `synergy.training.kept_weights`; with ``masking`` only those under its masks. The test split
+    is read once, at the end, if ``test`` asks for it.
 
     Raises
     ------
@@ -98,7 +108,7 @@ def train(
                     raise _diverged(f"the loss of {task} became {float(loss)}", step + 1, config)
         seconds += time.perf_counter() - started
         done = epoch * config.steps_per_epoch
-        _, scores = _measured(network, bank, tasks, "valid", done, config)
+        _, scores = measured(network, bank, tasks, "valid", done, config)
         snapshots[done] = {k: v.detach().clone() for k, v in network.state_dict().items()}
         row = {"step": float(done), "learning_rate": schedule.get_last_lr()[0]}
         for task in sums:
@@ -108,14 +118,16 @@ def train(
         report({"step": done, "steps": config.steps, "clips_per_s": rows / seconds, **row})
     first = 0 if masking is None else masking.start
     counting = [row for row in history if row["step"] > first]
-    best_step = _best_step(counting, [task.task for task in tasks])
-    network.load_state_dict(snapshots[best_step])
+    kept = kept_steps(config.weights, counting, [task.task for task in tasks])
+    network.load_state_dict(mean_weights([snapshots[step] for step in kept]))
     network.eval()
-    found: dict[Split, _Measured] = {
-        split: _measured(network, bank, tasks, split, best_step, config) for split in REPORTED
+    found: dict[Split, tuple[Logits, Metrics]] = {
+        split: measured(network, bank, tasks, split, kept[-1], config)
+        for split in REPORTED
+        if test or split != "test"
     }
     return Trained(
-        best_step=best_step,
+        kept_step=kept[-1],
         scores={split: scores for split, (_, scores) in found.items()},
         logits={split: logits for split, (logits, _) in found.items()},
         history=history,
@@ -123,18 +135,14 @@ def train(
     )
 
 
-_Measured = tuple[dict[str, list[np.ndarray]], dict[str, dict[str, float]]]
-"""Logits and scores of a split, see `Trained`."""
-
-
-def _measured(
+def measured(
     network: Network,
     bank: ClipBank,
     tasks: Sequence[TaskData],
     split: Split,
     step: int,
     config: TrainingConfig,
-) -> _Measured:
+) -> tuple[Logits, Metrics]:
     """Logits and scores after ``step``; TrainingError if one of them could not be kept."""
     logits = predict(network, bank, clips_of(tasks, split))
     clips = f"on {SPLIT_NAMES[split]} clips"
@@ -225,11 +233,3 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
     if step < warmup:
         return (step + 1) / (warmup + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, config.steps - warmup)))
-
-
-def _best_step(history: list[dict[str, float]], tasks: list[str]) -> int:
-    """Step of the best mean relative score; the latest of equals."""
-    tops = {task: max(row[f"{task}_score"] for row in history) or 1.0 for task in tasks}
-    means = [sum(row[f"{task}_score"] / tops[task] for task in tasks) for row in history]
-    best = max(range(len(history)), key=lambda i: (means[i], i))
-    return int(history[best]["step"])

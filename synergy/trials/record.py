@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from synergy import limits
 from synergy.files import Artefact, StrictModel
@@ -65,11 +65,11 @@ class TrialRecord(StrictModel, extra="ignore"):
 class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
     """``result.json``: what one training gave.
 
-    ``scores[split][task]`` is the metric that AR is taken of, on validation and test, in [0, 1];
-    ``metrics[split][task]`` holds all. The kept weights were reached after ``best_step`` of the
-    ``steps`` optimiser steps; ``params`` are those that are not pruned. ``clips_per_s`` tells the
-    speed of the training, ``seconds`` the time with everything around it. ``files`` are the
-    checksums of the files beside it.
+    ``scores[split][task]`` is the metric that AR is taken of, in [0, 1], on validation, and on test
+    as soon as ``test.json`` has it; ``metrics[split][task]`` holds all. The kept weights were
+    reached after ``kept_step`` of the ``steps`` optimiser steps; ``params`` are those that are not
+    pruned. ``clips_per_s`` tells the speed of the training, ``seconds`` the time with everything
+    around it. ``files`` are the checksums of the files beside it.
     """
 
     digest: Text
@@ -77,7 +77,8 @@ class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
     seed: Count
     scores: Mapping[str, Mapping[str, Score]]
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]]
-    best_step: Count
+    # as earlier versions called it, when it was always that of the best validation
+    kept_step: Annotated[Count, Field(validation_alias=AliasChoices("kept_step", "best_step"))]
     steps: Count
     params: Count
     clips_per_s: Annotated[float, Field(ge=0, le=limits.COUNT)]
@@ -87,16 +88,41 @@ class TrialResult(Artefact, extra="ignore", allow_inf_nan=True):
     files: Mapping[str, str] = Field(default_factory=dict)
 
 
+# As above.
+class OnTest(Artefact, extra="ignore", allow_inf_nan=True):
+    """``test.json``: how a finished training does on the test split, once it is to be reported.
+
+    ``scores[task]`` and ``metrics[task]`` are as in `TrialResult`; ``files`` is the checksum of the
+    predictions.
+    """
+
+    digest: Text
+    scores: Mapping[str, Score]
+    metrics: Mapping[str, Mapping[str, float]]
+    files: Mapping[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TestRun:
+    """How a network does on the test split; ``predictions["test/task"]`` as in `TrialRun`."""
+
+    __test__ = False  # for pytest
+
+    result: OnTest
+    predictions: dict[str, np.ndarray]
+
+
 @dataclass(frozen=True)
 class TrialRun:
     """What one training gave.
 
-    A row of ``history`` is a validation, and may lack a column; ``weights`` is the state dict of
-    the best step. ``predictions["split/task"]`` are the logits of all clips of the task, in the
-    order of its clips; those of activities are joined, float16.
+    A row of ``history`` is a validation, and may lack a column; ``weights`` is the state dict that
+    is kept. ``predictions["valid/task"]`` are the logits of all clips of the task, in the order of
+    its clips; those of activities are joined, float16. ``test`` is there if it was asked for.
     """
 
     result: TrialResult
     history: list[dict[str, float]]
     weights: dict[str, torch.Tensor]
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
+    test: TestRun | None = None

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 
 from synergy.encoders import Encoder
+from synergy.errors import WorkspaceError
 from synergy.files import StrictModel
 from synergy.network import build_network
 from synergy.seeding import digest
@@ -20,10 +22,11 @@ from synergy.tasks import TaskSpec
 from synergy.tasks.clips import ClipBank, TaskData
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig, SoftLabels
-from synergy.training.loop import train
+from synergy.training.loop import Logits, Metrics, measured, train
 from synergy.training.pruning import Pruning, build_pruned
 from synergy.tree import SharingTree
-from synergy.trials.record import TrialResult, TrialRun
+from synergy.trials.record import OnTest, TestRun, TrialResult, TrialRun
+from synergy.wording import Split
 
 # Raised when the same settings would no longer lead to the same result.
 FORMAT_VERSION = 1
@@ -81,8 +84,9 @@ def run_trial(
     report: Callable[[Mapping[str, Any]], None] = lambda message: None,
     soft_labels: SoftLabels | None = None,
     parents: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
+    test: bool = False,
 ) -> TrialRun:
-    """Train and measure; on the first CUDA device when there is one.
+    """Train and measure, with ``test`` on the test split too; on the first CUDA device, if any.
 
     ``report`` gets a message after each validation. ``soft_labels`` are those of the trial's
     teachers, see `synergy.trials.teachers`; ``parents`` are the weights, by digest, of the trials
@@ -95,7 +99,7 @@ def run_trial(
     WorkspaceError
         When the weights of a parent are not those of such a network.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = _device()
     started = time.perf_counter()
     settings = (trial.tree, trial.encoder, trial.tasks, bank.mels, trial.seed)
     masking = None
@@ -104,24 +108,25 @@ def run_trial(
     else:
         network, masking = build_pruned(*settings, trial.pruning, parents or {})
     network.to(device)
-    tasks = [data[task.name] for task in trial.tasks]
-    trained = train(network, bank, tasks, trial.training, trial.seed, report, soft_labels, masking)
-    kinds = {task.name: task.rules for task in trial.tasks}
-    predictions = {
-        f"{split}/{task}": kinds[task].join(values).astype(kinds[task].kept_as)
-        for split, by_task in trained.logits.items()
-        for task, values in by_task.items()
-    }
+    trained = train(
+        network,
+        bank,
+        [data[task.name] for task in trial.tasks],
+        trial.training,
+        trial.seed,
+        report,
+        soft_labels,
+        masking,
+        test,
+    )
+    metrics = trained.scores["valid"]
     result = TrialResult(
         digest=trial.digest,
         notation=trial.tree.notation(),
         seed=trial.seed,
-        scores={
-            split: {task: metrics[kinds[task].metric] for task, metrics in by_task.items()}
-            for split, by_task in trained.scores.items()
-        },
-        metrics={**trained.scores},
-        best_step=trained.best_step,
+        scores={"valid": _headline(trial, metrics)},
+        metrics={"valid": metrics},
+        kept_step=trained.kept_step,
         steps=trial.training.steps,
         params=sum(p.numel() for p in network.parameters()) - (masking.pruned if masking else 0),
         clips_per_s=trained.clips_per_s,
@@ -131,4 +136,59 @@ def run_trial(
     )
     masked = isinstance(network, TaskMaskedNetwork)
     weights = network.task_weights() if masked else network.state_dict()
-    return TrialRun(result, trained.history, weights, predictions)
+    predictions = _predictions(trial, "valid", trained.logits["valid"])
+    on_test = _test_run(trial, trained.logits["test"], trained.scores["test"]) if test else None
+    return TrialRun(result, trained.history, weights, predictions, on_test)
+
+
+def run_test(
+    trial: Trial,
+    weights: Mapping[str, torch.Tensor],
+    bank: ClipBank,
+    data: Mapping[str, TaskData],
+) -> TestRun:
+    """Measure the kept weights of a finished trial without masks on the test split.
+
+    Raises
+    ------
+    WorkspaceError
+        If they are those of another network.
+    TrainingError
+        If a logit or a score is not finite.
+    """
+    settings = (trial.tree, trial.encoder, trial.tasks, bank.mels, trial.seed)
+    network = build_network(*settings)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise WorkspaceError(
+            f"trial {trial.digest} holds the weights of another network; delete its folder and run "
+            "the same command again to repeat it"
+        ) from error
+    network.to(_device())
+    tasks = [data[task.name] for task in trial.tasks]
+    found = measured(network, bank, tasks, "test", trial.training.steps, trial.training)
+    return _test_run(trial, *found)
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _test_run(trial: Trial, logits: Logits, metrics: Metrics) -> TestRun:
+    found = OnTest(digest=trial.digest, scores=_headline(trial, metrics), metrics=metrics)
+    return TestRun(found, _predictions(trial, "test", logits))
+
+
+def _headline(trial: Trial, metrics: Metrics) -> dict[str, float]:
+    """The metric that AR is taken of, by task."""
+    return {task.name: metrics[task.name][task.rules.metric] for task in trial.tasks}
+
+
+def _predictions(trial: Trial, split: Split, logits: Logits) -> dict[str, np.ndarray]:
+    """Logits as they are kept."""
+    kinds = {task.name: task.rules for task in trial.tasks}
+    return {
+        f"{split}/{task}": kinds[task].join(values).astype(kinds[task].kept_as)
+        for task, values in logits.items()
+    }

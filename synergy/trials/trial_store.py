@@ -2,7 +2,9 @@
 
 ``DIGEST/trial.json``, ``history.csv``, ``weights.safetensors``, ``predictions.safetensors``
 (optional) and ``result.json``, which has the checksums of the others; its presence means done. A
-trial with a damaged file counts as not done and is replaced when it is trained again.
+trial with a damaged file counts as not done and is replaced when it is trained again. One that is
+reported has ``test.json`` and ``test.safetensors``, too, which are measured again where they are
+damaged.
 """
 
 from __future__ import annotations
@@ -34,9 +36,10 @@ from synergy.files import (
     read_bytes,
     sealed,
     shortly,
+    write_atomically,
 )
 from synergy.machine import MachineError, refusal
-from synergy.trials.record import TrialRecord, TrialResult, TrialRun
+from synergy.trials.record import OnTest, TestRun, TrialRecord, TrialResult, TrialRun
 from synergy.wording import quoted, shown
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 RESULT = "result.json"
+_TEST, _ON_TEST = "test.json", "test.safetensors"
 
 LONGEST_ARRAYS = 4 * 2**30
 """Bytes of weights or predictions that are read as a whole."""
@@ -121,6 +125,26 @@ class TrialStore:
             self._intact[digest] = key
         return found
 
+    def is_tested(self, digest: str) -> bool:
+        """Whether a finished trial was measured on test, and the files are as they were written."""
+        return (self.path(digest) / _TEST).is_file() and not self.test_damage(digest)
+
+    def test_damage(self, digest: str) -> dict[str, str]:
+        """As `damage`, of what was measured on test."""
+        folder = self.path(digest)
+        try:
+            state = (folder / _TEST).stat()
+            if self._intact.get(f"{digest}/test") == (key := (state.st_mtime_ns, state.st_size)):
+                return {}
+            found = damaged(folder, _on_test(folder).files)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            return {_TEST: shortly(error)}
+        if not found:
+            self._intact[f"{digest}/test"] = key
+        return found
+
     def sealed_files(self, digest: str) -> tuple[str, ...]:
         """Names of the files of a finished trial that have checksums; none if it is damaged."""
         try:
@@ -162,7 +186,7 @@ class TrialStore:
         return self.folder / digest
 
     def result(self, digest: str) -> TrialResult:
-        """What the trial resulted in.
+        """What the trial resulted in, on test only if it was measured there.
 
         Raises
         ------
@@ -170,7 +194,15 @@ class TrialStore:
             If the trial is not finished or the file is damaged; so do the other readers.
         """
         with self._reading(digest, RESULT) as folder:
-            return _result(folder)
+            found = _result(folder)
+            if not self.is_tested(digest):
+                return found
+            test = _on_test(folder)
+            scores, metrics = (
+                {**of, "test": own}
+                for of, own in ((found.scores, test.scores), (found.metrics, test.metrics))
+            )
+            return found.model_copy(update={"scores": scores, "metrics": metrics})
 
     def trial(self, digest: str) -> TrialRecord:
         """The fully resolved trial."""
@@ -183,7 +215,7 @@ class TrialStore:
             return _rows(_checked(folder, "history.csv"))
 
     def weights(self, digest: str) -> dict[str, torch.Tensor]:
-        """State dict of the best epoch, on the CPU."""
+        """State dict that was kept, on the CPU."""
         with self._reading(digest, "weights.safetensors") as folder:
             return _weights(_checked(folder, "weights.safetensors"))
 
@@ -193,7 +225,13 @@ class TrialStore:
         with self._reading(digest, name) as folder:
             if name not in _result(folder).files and not (folder / name).exists():
                 return {}
-            return _arrays(_checked(folder, name))
+            found = _arrays(_checked(folder, name))
+            if self.is_tested(digest):
+                data = read_bytes(folder / _ON_TEST, LONGEST_ARRAYS)
+                if _on_test(folder).files.get(_ON_TEST) != checksum(data):
+                    raise UnfitFileError(CHANGED)
+                found |= _arrays(data)
+            return found
 
     @contextmanager
     def _reading(self, digest: str, name: str) -> Iterator[Path]:
@@ -262,9 +300,31 @@ class TrialStore:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
+    def write_test(self, run: TestRun) -> None:
+        """Keep how a finished trial does on the test split.
+
+        Raises
+        ------
+        ValueError
+            If a number is not finite; nothing is kept then.
+        """
+        import numpy as np
+        from safetensors.numpy import save
+
+        folder = self.path(run.result.digest)
+        arrays = save({name: np.array(a, order="C") for name, a in run.predictions.items()})
+        result = run.result.model_copy(update={"files": {_ON_TEST: checksum(arrays)}})
+        told = json_text(sealed(result.to_json())).encode()
+        write_atomically(folder / _ON_TEST, arrays)
+        write_atomically(folder / _TEST, told)
+
 
 def _result(folder: Path) -> TrialResult:
     return TrialResult.parsed(parse_json(read_bytes(folder / RESULT)))
+
+
+def _on_test(folder: Path) -> OnTest:
+    return OnTest.parsed(parse_json(read_bytes(folder / _TEST)))
 
 
 def _checked(folder: Path, name: str) -> bytes:
