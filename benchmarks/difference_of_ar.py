@@ -71,8 +71,9 @@ def main() -> None:
     resampler = Resampler(experiment, workspace.trials)
     for split in REPORTED:
         one, other = (reduction(singles, model, split) for model in pair)
-        low, high = resampler.difference(singles, pair[0], pair[1], split)
-        print(f"{split}: {one:.1f} - {other:.1f} = {one - other:+.1f} [{low:+.1f}, {high:+.1f}]")
+        found = resampler.difference(singles, pair[0], pair[1], split)
+        between = " [{:+.1f}, {:+.1f}]".format(*found) if found else ", too few speakers"
+        print(f"{split}: {one:.1f} - {other:.1f} = {one - other:+.1f}{between}")
 
 
 if __name__ == "__main__":

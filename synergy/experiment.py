@@ -21,12 +21,12 @@ from synergy.export.spec import CorpusEntry, check_describable
 from synergy.export.torch_model import meta_network
 from synergy.network import costs
 from synergy.tasks import TaskSpec
-from synergy.tasks.clips import ClipBank, TaskData, build_bank, task_data
+from synergy.tasks.clips import FEWEST_SPEAKERS, ClipBank, TaskData, build_bank, task_data
 from synergy.tasks.selection import select_clips
 from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
-from synergy.wording import SPLITS, counted
+from synergy.wording import REPORTED, SPLIT_NAMES, SPLITS, counted
 
 
 @dataclass(frozen=True)
@@ -222,9 +222,25 @@ def prepare(
         notes.append(f"{spec.name}: {counts} clips, {classes}")
         notes += [f"{spec.name}: {reason}" for reason in selection.dropped]
     data = {selection.spec.name: task_data(selection, bank) for selection in selections}
+    notes += [note for own in data.values() if (note := _few_speakers(own))]
     experiment = Experiment(config, corpora, bank, data, tuple(notes))
     every = experiment.flat(experiment.tasks, experiment.depth)
     specs = [experiment.specs[task] for task in every.tasks]
     network = meta_network(every, config.encoder, specs, config.features)
     check_exportable(network, config.encoder)
     return experiment
+
+
+def _few_speakers(data: TaskData) -> str:
+    """Says in which splits a task has too few speakers for an interval."""
+    few = [
+        f"{counted(data.speakers(split), 'speaker')} in {SPLIT_NAMES[split]}"
+        for split in REPORTED
+        if data.speakers(split) < FEWEST_SPEAKERS
+    ]
+    if not few:
+        return ""
+    return (
+        f"{data.task}: {' and '.join(few)}; fewer than {FEWEST_SPEAKERS} tell nothing about "
+        "others, so no interval is given there"
+    )

@@ -1,11 +1,10 @@
 """Every JSON file of a workspace beside its trials, as one model each with a version.
 
 ``tree.json`` (`TreeFile`), ``summary.json`` (`SummaryFile`), ``frontier.json`` (`FrontierFile`),
-``comparisons.json`` (`ComparisonsFile`), ``refinements.json`` (`RefinementsFile`), ``null.json``
-and ``null_distilled.json`` (`NullFile`), ``probes/*.json`` (`ProbeFile`) and
-``.synergy.holder.json`` (`HolderFile`); of the exported model `ModelFile` reads the little that
-`synergy show` needs. What is written is what is read; a key that an earlier version did not write
-has a default.
+``comparisons.json`` (`ComparisonsFile`), ``refinements.json`` (`RefinementsFile`),
+``probes/*.json`` (`ProbeFile`) and ``.synergy.holder.json`` (`HolderFile`); ``null.json`` is in
+`synergy.null_file`. Of the exported model `ModelFile` reads the little that `synergy show` needs.
+What is written is what is read; a key that an earlier version did not write has a default.
 """
 
 from __future__ import annotations
@@ -276,11 +275,11 @@ class Chance(StrictModel):
 
 
 class Difference(StrictModel):
-    """AR of a model minus that of another one, in percent, with its bootstrap interval."""
+    """AR of a model minus that of another one, in percent, with its bootstrap interval if any."""
 
     ar_pct: Points
-    ar_low: Points
-    ar_high: Points
+    ar_low: Points | None = None
+    ar_high: Points | None = None
 
 
 class ComparedRow(Row):
@@ -340,24 +339,6 @@ class ComparisonsFile(Artefact):
     terms: Text
     chance: dict[Reported, Chance] | None = None
     rows: Annotated[tuple[ComparedRow, ...], Field(max_length=1000)]
-
-
-class Loss(StrictModel):
-    """Signed relative loss of a task on validation, in percent, with its bootstrap interval."""
-
-    loss_pct: Points
-    low: Points
-    high: Points
-
-
-class NullFile(Artefact):
-    """``null.json``: the tree that shares nothing, trained jointly; see `null_control`."""
-
-    MADE_BY: ClassVar[str] = "synergy pairwise"
-
-    tasks: Tasks
-    row: Row
-    losses: dict[TaskName, Loss]
 
 
 class RefinedCell(StrictModel):

@@ -194,7 +194,7 @@ class Workspace:
         return TableFiles(self.folder, kind)
 
     def null(self, kind: TableKind) -> Path:
-        """The null control of an AR table, a `synergy.records.NullFile`, there or not."""
+        """The null control of an AR table, a `synergy.null_file.NullFile`, there or not."""
         return self.folder / ("null.json" if kind == "plain" else f"null_{kind}.json")
 
     def tables(self) -> dict[TableKind, PairTable]:

@@ -83,8 +83,13 @@ def tone_clip(high: bool, words: Sequence[float], starts_s: float, seed: int) ->
     return (noise(1.0, seed) * 0.2 + 0.2 * voice * (time_s >= starts_s)).astype(np.float32)
 
 
-def write_tone_corpus(folder: Path, per_split: Sequence[int] = (24, 12, 12)) -> Path:
-    """A corpus that three small tasks can learn: gender, word and where the voice is."""
+def write_tone_corpus(
+    folder: Path, per_split: Sequence[int] = (24, 12, 12), speakers: int = 12
+) -> Path:
+    """A corpus that three small tasks can learn: gender, word and where the voice is.
+
+    Every split has so many speakers.
+    """
     melodies = {"up": (700.0, 1400.0), "down": (1400.0, 700.0), "flat": (2500.0, 2500.0)}
     folder.mkdir(parents=True)
     rows: list[dict[str, object]] = []
@@ -96,7 +101,7 @@ def write_tone_corpus(folder: Path, per_split: Sequence[int] = (24, 12, 12)) -> 
             path = f"{split}-{number:02d}.wav"
             clip = tone_clip(gender == "female", melodies[word], starts_s, len(rows))
             soundfile.write(folder / path, clip, 16_000)
-            rows.append(row(path, split, f"{split}-{number % 4}", gender=gender, word=word))
+            rows.append(row(path, split, f"{split}-{number % speakers}", gender=gender, word=word))
             segments.append({"path": path, "start_s": starts_s, "end_s": 1.0, "label": "speech"})
     for segment in segments:
         segment["label_source"] = "synthesis"
@@ -120,9 +125,9 @@ max_ar: 60
 """
 
 
-def write_tone_project(folder: Path) -> Path:
+def write_tone_project(folder: Path, speakers: int = 12) -> Path:
     """The tone corpus with a configuration of a few steps beside it; returns that file."""
-    write_tone_corpus(folder / "tones")
+    write_tone_corpus(folder / "tones", speakers=speakers)
     file = folder / "tones.yaml"
     file.write_text(TONE_CONFIG, encoding="utf-8")
     return file

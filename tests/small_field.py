@@ -37,10 +37,11 @@ def tone_session(
     folder: Path,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    speakers: int = 12,
     **options: Any,
 ) -> Session:
     """A session with trainings of a few steps, two seeds by default."""
-    config = load_config(write_tone_project(folder))
+    config = load_config(write_tone_project(folder, speakers))
     quick = TrainingConfig(epochs=1, steps_per_epoch=3, clips_per_task=4, crop_s=0.5)
     config = config.with_options(training=quick.model_dump(), **{"seeds": 2, **options})
     workspace = Workspace(folder / "workspace")

@@ -20,7 +20,7 @@ ORDER = (
     *("seals", "extensions", "seeding", "tree", "costs", "cache", "libraries"),
     *("executors", "audio", "datasets", "tasks", "encoders", "network", "sparsity", "training"),
     *("trials", "synthesis", "export", "model", "config", "experiment"),
-    *("certainty", "records", "workspace"),
+    *("certainty", "records", "null_file", "workspace"),
     *("running", "measuring", "comparisons", "stages", "report", "cli"),
 )
 ABOVE_ALL = ("__init__", "__main__")

@@ -12,11 +12,13 @@ from small_field import TREE, tone_session
 from small_files import vouch
 
 from synergy.errors import WorkspaceError
-from synergy.measuring.bench import train_singles
+from synergy.measuring.bench import Bench, train_singles
 from synergy.measuring.bootstrap import Resampler
 from synergy.measuring.chance import MOST, halves
 from synergy.measuring.outcome import Outcome, reduction
 from synergy.running.session import Session
+from synergy.stages.pairwise import pairwise
+from synergy.synthesis import Question
 from synergy.trials.record import TrialResult
 from synergy.wording import REPORTED
 
@@ -112,3 +114,22 @@ def test_chance_looks_at_every_half_while_there_are_few():
     assert drawn == list(halves(40))
     assert all(len(set(half)) == 20 and max(half) < 40 for half in drawn)
     assert len(set(drawn)) > 0.99 * MOST
+
+
+def test_too_few_speakers_have_no_interval_but_a_sentence(tmp_path):
+    session = tone_session(tmp_path, seeds=1, speakers=9)
+    assert session.experiment.notes[-1] == (
+        "vad: 9 speakers in validation and 9 speakers in test; fewer than 10 tell nothing about "
+        "others, so no interval is given there"
+    )
+    singles = train_singles(session, TREE.tasks)
+    found = Resampler(session.experiment, session.workspace.trials)
+    assert found.interval(singles, singles, "valid") is None
+    assert found.difference(singles, singles, singles, "test") is None
+    row = Bench(session, TREE.tasks).independent()
+    assert (row.ar_pct["valid"], row.ar_low, row.ar_high) == (0.0, {}, {})
+    pairs = pairwise(session, TREE.tasks, [8], Question())
+    assert [(cell.ar_low, cell.ar_high) for cell in pairs.found.table.cells] == [(None, None)] * 3
+    assert pairs.to_json()["null"]["ar_low"] is None
+    assert pairs.notes[0].endswith("no lower AR of the table means anything")
+    assert "[" not in pairs.notes[0]

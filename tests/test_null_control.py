@@ -10,8 +10,9 @@ from small_corpora import write_tone_project
 from small_field import tone_session
 
 from synergy.measuring.bench import Bench
-from synergy.measuring.null_control import null_control, null_notes
-from synergy.records import Loss, NullFile, Row
+from synergy.measuring.null_control import null_control
+from synergy.null_file import Loss, NullFile
+from synergy.records import Row
 from synergy.running.session import Session
 
 SERIAL = ("--executor", "serial")
@@ -60,10 +61,10 @@ def test_a_threshold_below_it_and_a_loss_that_is_none_are_told() -> None:
         "null control (all tasks trained together, nothing shared, 2 seeds): AR 0.4 % [0.0, 4.5]; "
         "no lower AR of the table means anything"
     )
-    assert null_notes(told(0.4, even), 2.0) == [floor]
-    _, low = null_notes(told(2.5, even), 2.0)
+    assert told(0.4, even).notes(2.0) == (floor,)
+    _, low = told(2.5, even).notes(2.0)
     assert low.startswith("the threshold of 2 % lies below the AR of the null control")
-    _, odd = null_notes(told(0.0, Loss(loss_pct=-1.5, low=-2.0, high=-0.5)), None)
+    _, odd = told(0.0, Loss(loss_pct=-1.5, low=-2.0, high=-0.5)).notes(None)
     assert odd == "the null control gains 1.5 % of gc [-2.0, -0.5], though it shares nothing"
 
 

@@ -118,4 +118,6 @@ def _reduction(row: Row, split: Split, interval: bool = False) -> str | None:
 
 
 def _difference(lies: Difference | None) -> str | None:
-    return lies and f"{lies.ar_pct:+.1f} [{lies.ar_low:+.1f}, {lies.ar_high:+.1f}]"
+    if lies is None or lies.ar_low is None or lies.ar_high is None:
+        return lies and f"{lies.ar_pct:+.1f}"
+    return f"{lies.ar_pct:+.1f} [{lies.ar_low:+.1f}, {lies.ar_high:+.1f}]"

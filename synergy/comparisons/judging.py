@@ -69,7 +69,8 @@ class Judge:
         above: dict[str, dict[str, Difference]] = {name: {} for name in self.references}
         for name, other in self.references.items():
             for split in REPORTED:
-                low, high = bench.resampler.difference(bench.singles, outcome, other, split)
+                found = bench.resampler.difference(bench.singles, outcome, other, split)
+                low, high = found or (None, None)
                 ours, theirs = (reduction(bench.singles, m, split) for m in (outcome, other))
                 above[name][split] = Difference(ar_pct=ours - theirs, ar_low=low, ar_high=high)
         return above

@@ -25,8 +25,8 @@ def contenders(field: Field) -> list[Contender]:
     Frankle & Carbin 2019 with the rewinding of Frankle et al. 2020, who find the useful range
     between 0.1 and 7 % of the schedule. For several tasks the model is the flat one and the
     loss the sum of the tasks' losses. Deviations: recurrent weights are pruned too; magnitudes
-    are those of the best validation, not of the last step; AdamW with the schedule of all other
-    models instead of SGD. Convolution and decoder weights are ranked together;
+    are those of the weights that are kept; AdamW with the schedule of all other models instead of
+    SGD. Convolution and decoder weights are ranked together;
     `synergy.sparsity.maskable` says what is exempt.
     """
     dense = dense_model(field)

@@ -84,7 +84,8 @@ class Bench:
     def held_against(self, outcome: Outcome) -> dict[str, Any]:
         """Scores of a model and its AR against the single-task models, as fields of a `Row`."""
         splits = outcome.splits
-        bounds = {s: self.resampler.interval(self.singles, outcome, s) for s in splits}
+        intervals = {s: self.resampler.interval(self.singles, outcome, s) for s in splits}
+        bounds = {split: found for split, found in intervals.items() if found is not None}
         return {
             "scores": outcome.scores,
             "mean_scores": outcome.means,

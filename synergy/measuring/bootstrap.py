@@ -7,7 +7,7 @@ hold: that epochs, depths and trees were chosen on the same validation clips.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -16,6 +16,7 @@ from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment
 from synergy.measuring.outcome import Outcome
 from synergy.seeding import hash64, uniform
+from synergy.tasks.clips import FEWEST_SPEAKERS
 from synergy.trials.record import TrialResult
 from synergy.trials.trial_store import TrialStore
 from synergy.wording import Split
@@ -63,17 +64,32 @@ class Resampler:
             lost[task] = 100.0 * relative
         return lost
 
-    def interval(self, singles: Outcome, multi: Outcome, split: Split) -> tuple[float, float]:
-        """Percentile interval of the AR that holds 95 % of the resampled splits."""
+    def has_speakers(self, tasks: Iterable[str], split: Split) -> bool:
+        """Whether a split has enough speakers of each task for an interval."""
+        data = self.experiment.data
+        return all(data[task].speakers(split) >= FEWEST_SPEAKERS for task in tasks)
+
+    def interval(
+        self, singles: Outcome, multi: Outcome, split: Split
+    ) -> tuple[float, float] | None:
+        """Percentile interval of the AR that holds 95 % of the resampled splits.
+
+        None where there are too few speakers.
+        """
+        if not self.has_speakers(multi.runs, split):
+            return None
         return interval(self.reductions(singles, multi, split))
 
     def difference(
         self, singles: Outcome, multi: Outcome, other: Outcome, split: Split
-    ) -> tuple[float, float]:
+    ) -> tuple[float, float] | None:
         """Percentile interval of the AR of ``multi`` minus that of ``other``, in percent.
 
         Both are resampled with the same draws, so what makes a split hard for both cancels out.
+        None where there are too few speakers.
         """
+        if not self.has_speakers(multi.runs, split):
+            return None
         ours, theirs = (self.reductions(singles, model, split) for model in (multi, other))
         return interval(ours - theirs)
 

@@ -11,10 +11,9 @@ from synergy.experiment import Recipe
 from synergy.measuring.bench import Bench, Planned
 from synergy.measuring.bootstrap import interval
 from synergy.measuring.outcome import Outcome, relative_loss
-from synergy.records import Loss, NullFile
+from synergy.null_file import Loss, NullFile
 from synergy.running.session import Results
 from synergy.synthesis.question import TableKind
-from synergy.wording import counted, message
 
 
 def null_control(bench: Bench, kind: TableKind, test: bool = False) -> NullFile | None:
@@ -41,34 +40,10 @@ def null_control(bench: Bench, kind: TableKind, test: bool = False) -> NullFile 
     outcome = Outcome.of(results, trials)
     losses = {}
     for task, drawn in bench.resampler.losses(bench.singles, outcome, "valid").items():
-        low, high = interval(drawn)
+        known = bench.resampler.has_speakers([task], "valid")
+        low, high = interval(drawn) if known else (None, None)
         loss = relative_loss(bench.singles, outcome, "valid", task)
         losses[task] = Loss(loss_pct=loss, low=low, high=high)
     found = NullFile(tasks=bench.tasks, row=row, losses=losses)
     found.write(session.workspace.null(kind))
     return found
-
-
-def null_notes(found: NullFile, max_ar: float | None) -> list[str]:
-    """What a reader of the table should know of its null control, a sentence each."""
-    row = found.row
-    ar, low, high = (each["valid"] for each in (row.ar_pct, row.ar_low, row.ar_high))
-    notes = [
-        f"null control (all tasks trained together, nothing shared, {counted(row.seeds, 'seed')}): "
-        f"AR {ar:.1f} % [{low:.1f}, {high:.1f}]; no lower AR of the table means anything"
-    ]
-    if max_ar is not None and max_ar < ar:
-        notes.append(
-            f"the threshold of {max_ar:g} % lies below the AR of the null control: what keeps it "
-            "cannot be told from chance; raise it, or train more seeds with --seeds"
-        )
-    for task, loss in found.losses.items():
-        if not loss.low <= 0 <= loss.high:
-            notes.append(
-                message(
-                    f"the null control {'loses' if loss.loss_pct > 0 else 'gains'} "
-                    f"{abs(loss.loss_pct):.1f} % of {task} [{loss.low:.1f}, {loss.high:.1f}], "
-                    "though it shares nothing"
-                )
-            )
-    return notes

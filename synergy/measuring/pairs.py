@@ -104,7 +104,9 @@ class PairTrainer:
             cells = tuple(changed if cell.key == changed.key else cell for cell in table.cells)
             table = replace(table, cells=cells)
         samples = self._samples(table)
-        table = samples.with_intervals(LEVEL)
+        enough = self._resampler.has_speakers
+        few = [task for task in table.tasks if not enough([task], "valid")]
+        table = samples.with_intervals(LEVEL, without=few)
         files = self.session.workspace.table_files(self.kind)
         rows = list(self._score_rows(table))
         with files.exchanged():

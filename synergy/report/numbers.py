@@ -57,7 +57,10 @@ class CellNumbers(StrictModel):
 
 
 class TableNumbers(StrictModel):
-    """An AR table; ``cells`` pair by pair, then by depth, of the first ``shown`` pairs."""
+    """An AR table; ``cells`` pair by pair, then by depth, of the first ``shown`` pairs.
+
+    ``notes`` tell of its null control.
+    """
 
     kind: TableKind
     tasks: tuple[str, ...]
@@ -66,6 +69,7 @@ class TableNumbers(StrictModel):
     shown: int
     seeds: tuple[int, ...]
     cells: tuple[CellNumbers, ...]
+    notes: tuple[str, ...]
 
 
 class Sizes(StrictModel):

@@ -38,10 +38,10 @@ def above(row: ComparedRow, split: str) -> str:
     if found is None:
         return _DASH
     value, low, high = (
-        f"{points:+.1f}".replace("-", _MINUS)
+        "" if points is None else f"{points:+.1f}".replace("-", _MINUS)
         for points in (found.ar_pct, found.ar_low, found.ar_high)
     )
-    return f"{value} [{low},{_SPACE}{high}]"
+    return f"{value} [{low},{_SPACE}{high}]" if low and high else value
 
 
 FILTERS = {

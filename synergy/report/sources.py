@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from synergy.errors import ConfigError, ModelError, TreeError, WorkspaceError
 from synergy.extensions import IMPORTS
 from synergy.files import UnfitFileError, read_text
+from synergy.null_file import NullFile
 from synergy.records import ComparisonsFile, FrontierFile, SummaryFile, TreeFile
 from synergy.synthesis.question import TableKind
 from synergy.tree import SharingTree
@@ -79,6 +80,8 @@ class Sources:
         self.trainings = {digest: self._training(digest) for digest in self.store.done()}
         self.damaged = tuple(d for d in self.store.finished() if d not in self.trainings)
         self.tables = workspace.tables()
+        nulls = {kind: NullFile.read(workspace.null(kind)) for kind in self.tables}
+        self.nulls = {kind: null for kind, null in nulls.items() if null is not None}
         self.tree = TreeFile.read(workspace.tree)
         self.summary = SummaryFile.read(workspace.summary)
         self.frontier = FrontierFile.read(workspace.frontier)

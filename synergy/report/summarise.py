@@ -158,6 +158,7 @@ def _table(
 ) -> TableNumbers:
     table, tree = found.table, sources.tree.tree if sources.tree else None
     assert found.kind is not None  # those of a workspace have one
+    null = sources.nulls.get(found.kind)
     weights = {} if max_ar is None else weights_of(table, max_ar)
     shown = _MOST_CELLS // len(table.depths)
     cells: list[CellNumbers] = []
@@ -193,6 +194,7 @@ def _table(
         shown=min(shown, len(table.pairs())),
         seeds=tuple(sorted({cell.seeds for cell in table.cells if cell.status == "measured"})),
         cells=tuple(cells),
+        notes=null.notes(max_ar) if null else (),
     )
 
 

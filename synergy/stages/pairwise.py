@@ -8,9 +8,9 @@ from typing import Any
 
 from synergy.errors import ConfigError, WorkspaceError
 from synergy.measuring.bench import Bench
-from synergy.measuring.null_control import null_control, null_notes
+from synergy.measuring.null_control import null_control
 from synergy.measuring.pairs import PairTrainer
-from synergy.records import NullFile
+from synergy.null_file import NullFile
 from synergy.running.session import Session
 from synergy.stages.baseline import Baselines, baseline
 from synergy.stages.search import check_tasks
@@ -151,7 +151,7 @@ def pairwise(
         refined.append(f"{cell.label}, seed {trainer.seeds(key)[-1]}: {gained}")
         session.progress.note(refined[-1])
     if null is not None:
-        notes = (*null_notes(null, question.max_ar), *notes)
+        notes = (*null.notes(question.max_ar), *notes)
     if test:
         notes = (*notes, "the pairs were measured on test, too: it is no longer unseen")
     return Pairs(found, baselines, null, tuple(refined), notes, session.trained - before)
@@ -160,7 +160,7 @@ def pairwise(
 def _null_json(null: NullFile) -> dict[str, Any]:
     """The null control on validation."""
     row = null.row
-    told = {name: getattr(row, name)["valid"] for name in ("ar_pct", "ar_low", "ar_high")}
+    told = {name: getattr(row, name).get("valid") for name in ("ar_pct", "ar_low", "ar_high")}
     return {**told, "losses": {task: loss.model_dump() for task, loss in null.losses.items()}}
 
 

@@ -13,10 +13,10 @@ from synergy.errors import ModelError, SynergyError
 from synergy.export.spec import SPEC_FILE, WEIGHTS_FILE, read_spec
 from synergy.files import CHANGED, Artefact, read_bytes, shortly
 from synergy.model import LONGEST_WEIGHTS, load_model
+from synergy.null_file import NullFile
 from synergy.records import (
     ComparisonsFile,
     FrontierFile,
-    NullFile,
     ProbeFile,
     RefinementsFile,
     SummaryFile,

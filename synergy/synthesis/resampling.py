@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,15 +67,18 @@ class TableSamples:
         ar.setflags(write=False)
         object.__setattr__(self, "ar", ar)
 
-    def with_intervals(self, level: float = 0.95) -> ARTable:
+    def with_intervals(self, level: float = 0.95, without: Collection[str] = ()) -> ARTable:
         """The table with a percentile interval at every cell that has an AR.
 
-        The ``level``, above 0 and below 1, is the share of the resampled values inside.
+        The ``level``, above 0 and below 1, is the share of the resampled values inside. Pairs
+        with a task that is ``without`` get none.
         """
         tail = tail_of(level)
         low, high = np.percentile(self.ar, [100 * tail, 100 * (1 - tail)], axis=0).tolist()
         cells = [
-            cell if cell.ar_pct is None else replace(cell, ar_low=one, ar_high=other)
+            cell
+            if cell.ar_pct is None or {cell.task_a, cell.task_b} & set(without)
+            else replace(cell, ar_low=one, ar_high=other)
             for cell, one, other in zip(self.table.cells, low, high, strict=True)
         ]
         return ARTable(self.table.tasks, self.table.depths, tuple(cells))

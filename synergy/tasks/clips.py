@@ -82,6 +82,10 @@ def _arrived(
     return ClipBank(keys, hashes, features, normalisation, hop_s, fingerprint)
 
 
+FEWEST_SPEAKERS = 10
+"""Below so many in a split, resampling them says nothing about others."""
+
+
 @dataclass(frozen=True)
 class TaskData:
     """The clips of one task, by split, with their targets.
@@ -112,6 +116,10 @@ class TaskData:
     def task(self) -> str:
         """Name of the task."""
         return self.spec.name
+
+    def speakers(self, split: Split) -> int:
+        """Number of groups in a split."""
+        return int(self.groups[split].max(initial=-1)) + 1
 
 
 def build_bank(
