@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import closing
 from pathlib import Path
 
 from synergy.config import RunConfig, load_config
@@ -31,9 +32,9 @@ from synergy.workspace import Workspace
 
 def singles(config: RunConfig, workspace: Workspace, workers: int) -> Outcome:
     """Train what is missing of the single-task models."""
-    executor = ProcessExecutor(workers)
-    session = Session(prepare(config, executor), workspace, executor, Progress())
-    return train_singles(session, session.experiment.tasks)
+    with closing(ProcessExecutor(workers)) as executor:
+        session = Session(prepare(config, executor), workspace, executor, Progress())
+        return train_singles(session, session.experiment.tasks)
 
 
 def main() -> None:

@@ -97,8 +97,8 @@ def trained(config: RunConfig, seeds: int, workers: int, into: Path) -> dict[str
         else:
             jobs.append(Job(key, (names, seed)))
     work = partial(measure, Supply(config.to_yaml(), prepare(config).bank.fingerprint))
-    with closing(ProcessExecutor(workers).run(work, jobs, lambda *_: None)) as outcomes:
-        for ended in outcomes:
+    with closing(ProcessExecutor(workers)) as executor:
+        for ended in executor.run(work, jobs, lambda *_: None):
             assert ended.error is None, ended.detail or ended.error
             found[ended.key] = ended.value
             (into / f"{ended.key}.json").write_text(json.dumps(ended.value))

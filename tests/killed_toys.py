@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from killing import Kill, run
@@ -43,10 +44,11 @@ def two_jobs(folder: Path) -> int:
     """Two files by workers, and a folder for each that is done; exit code: how many are not."""
     jobs = [Job(name, str(folder / name)) for name in ("a", "b")]
     failed = 0
-    for ended in ProcessExecutor(1).run(work, jobs, lambda key, message: None):
-        if ended.error is None:
-            (folder / f"{ended.key} is done").mkdir()
-        failed += ended.error is not None
+    with closing(ProcessExecutor(1)) as executor:
+        for ended in executor.run(work, jobs, lambda key, message: None):
+            if ended.error is None:
+                (folder / f"{ended.key} is done").mkdir()
+            failed += ended.error is not None
     return failed
 
 

@@ -10,11 +10,22 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from executor_contract import PATIENCE_S, Contract, ContractOfWorkers, act, read_until_busy, run
+from executor_contract import (
+    PATIENCE_S,
+    Contract,
+    ContractOfWorkers,
+    act,
+    alive,
+    double,
+    read_until_busy,
+    run,
+    wait_until,
+)
 
 from synergy.errors import ConfigError, SynergyError
 from synergy.executors import EXECUTORS, Ended, Job, ProcessExecutor, Resources
@@ -65,6 +76,17 @@ def test_serial_lets_an_interrupt_through() -> None:
 # -- processes ----------------------------------------------------------------------------
 
 
+def processes(workers: int, *payloads: Any, work: Any = act) -> dict[str, Ended]:
+    """What a pool that is closed afterwards makes of some payloads."""
+    with closing(ProcessExecutor(workers)) as executor:
+        return run(executor, *payloads, work=work)
+
+
+def outcomes_of(workers: int, jobs: list[Job], on_report: Any) -> Iterator[Ended]:
+    with closing(ProcessExecutor(workers)) as executor:
+        yield from executor.run(act, jobs, on_report)
+
+
 def test_default_is_one_worker_for_each_core() -> None:
     assert 1 <= ProcessExecutor().workers <= (os.cpu_count() or 1)
 
@@ -76,9 +98,7 @@ def test_no_workers(workers: int) -> None:
 
 
 def test_workers_persist_and_have_one_thread() -> None:
-    outcomes = run(
-        ProcessExecutor(1), ("pid", None), ("environment", None), ("threads", None), ("pid", None)
-    )
+    outcomes = processes(1, ("pid", None), ("environment", None), ("threads", None), ("pid", None))
     assert outcomes["0"].value == outcomes["3"].value != os.getpid()
     assert outcomes["1"].value == ("1", "1")
     assert outcomes["2"].value == 1  # the environment of this process: see `nothing_left`
@@ -88,7 +108,7 @@ def test_jobs_run_at_the_same_time_and_outcomes_come_as_they_finish(tmp_path: Pa
     gate = tmp_path / "gate"
     order = []
     jobs = [Job("slow", ("wait for file", gate)), Job("quick", ("return", 1))]
-    for outcome in ProcessExecutor(2).run(act, jobs, lambda *_: None):
+    for outcome in outcomes_of(2, jobs, lambda *_: None):
         order.append(outcome.key)
         gate.touch()
     assert order == ["quick", "slow"]
@@ -102,7 +122,7 @@ def test_jobs_run_at_the_same_time_and_outcomes_come_as_they_finish(tmp_path: Pa
     ],
 )
 def test_a_worker_that_dies_is_told_with_the_cause(death: Any, error: str) -> None:
-    outcomes = run(ProcessExecutor(1), ("return", 0), death, ("return", 2), death, ("return", 4))
+    outcomes = processes(1, ("return", 0), death, ("return", 2), death, ("return", 4))
     assert [outcomes[key].value for key in "024"] == [0, 2, 4]
     for key in "13":
         assert outcomes[key].error == f"the worker process {error} before the job was finished"
@@ -121,7 +141,7 @@ def test_a_worker_killed_from_outside(tmp_path: Path) -> None:
         Job("next", ("return", 1)),
     ]
     outcomes = {}
-    for outcome in ProcessExecutor(2).run(act, jobs, kill):
+    for outcome in outcomes_of(2, jobs, kill):
         outcomes[outcome.key] = outcome
         if len(outcomes) == 2:
             gate.touch()
@@ -130,11 +150,41 @@ def test_a_worker_killed_from_outside(tmp_path: Path) -> None:
     assert outcomes["next"] == Ended("next", 1)
 
 
+def test_workers_live_until_the_executor_is_closed() -> None:
+    with closing(ProcessExecutor(1)) as executor:
+        first, again = (run(executor, ("pid", None))["0"].value for _ in range(2))
+        assert first == again
+        assert executor.alive == 1
+        other = run(executor, 3, work=double)["0"].value
+        assert (other, executor.alive) == (6, 1)  # the same worker with other work
+        assert run(executor, ("pid", None))["0"].value == first
+    assert executor.alive == 0
+
+
+def test_a_worker_that_died_between_two_runs_fails_no_job() -> None:
+    with closing(ProcessExecutor(1)) as executor:
+        first = run(executor, ("pid", None))["0"].value
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: not alive(first))
+        again = run(executor, ("pid", None))["0"]
+        assert again.error is None
+        assert again.value != first
+
+
+def test_a_run_that_is_given_up_leaves_no_worker(tmp_path: Path) -> None:
+    jobs = [Job("a", ("return", 1)), Job("b", ("wait for file", tmp_path / "never"))]
+    with closing(ProcessExecutor(2)) as executor:
+        with closing(executor.run(act, jobs, lambda *_: None)) as outcomes:
+            assert next(outcomes).key == "a"
+        assert executor.alive == 0
+        assert run(executor, ("return", 2))["0"].value == 2
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_dead_worker_is_noticed_though_its_pipe_is_still_open(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     began = time.monotonic()
-    outcomes = run(ProcessExecutor(1), ("fork and die", gate), ("return", 1))
+    outcomes = processes(1, ("fork and die", gate), ("return", 1))
     gate.touch()
     assert time.monotonic() - began < PATIENCE_S / 2
     assert "exit code 7" in (outcomes["0"].error or "")
@@ -143,16 +193,14 @@ def test_a_dead_worker_is_noticed_though_its_pipe_is_still_open(tmp_path: Path) 
 
 def test_what_cannot_be_pickled_is_refused_before_anything_starts() -> None:
     with pytest.raises(SynergyError, match=r"job 1: expected .* can be pickled"):
-        run(ProcessExecutor(1), 1, threading.Lock())
+        processes(1, 1, threading.Lock())
     with pytest.raises(SynergyError, match="top level of a module"):
-        run(ProcessExecutor(1), 1, work=lambda p, r: p)
+        processes(1, 1, work=lambda p, r: p)
 
 
 def test_works_from_a_thread() -> None:
     outcomes: dict[str, Ended] = {}
-    thread = threading.Thread(
-        target=lambda: outcomes.update(run(ProcessExecutor(1), ("return", 1)))
-    )
+    thread = threading.Thread(target=lambda: outcomes.update(processes(1, ("return", 1))))
     thread.start()
     thread.join(PATIENCE_S)
     assert outcomes == {"0": Ended("0", 1)}

@@ -7,10 +7,11 @@ import logging
 import os
 import resource
 import signal
+from contextlib import closing
 
 import pytest
 
-from synergy.executors import Job, ProcessExecutor, Report
+from synergy.executors import Ended, Job, ProcessExecutor, Report
 from synergy.executors.interrupts import interrupts_held
 from synergy.machine import MachineError
 
@@ -30,6 +31,12 @@ def fail(what: str, report: Report) -> str:
     return what
 
 
+def run(*jobs: Job) -> list[Ended]:
+    """What one worker makes of some jobs."""
+    with closing(ProcessExecutor(1)) as executor:
+        return list(executor.run(fail, jobs, lambda *_: None))
+
+
 def test_too_few_descriptors_for_a_worker_are_named() -> None:
     free = os.dup(0)
     os.close(free)
@@ -37,13 +44,13 @@ def test_too_few_descriptors_for_a_worker_are_named() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (free + 2, most))
     try:
         with pytest.raises(MachineError, match="cannot be started: this process has too many"):
-            list(ProcessExecutor(1).run(fail, [Job("a", "fine")], lambda *_: None))
+            run(Job("a", "fine"))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
 
 
 def test_a_worker_notes_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
-    (ended,) = ProcessExecutor(1).run(fail, [Job("a", "note")], lambda *_: None)
+    (ended,) = run(Job("a", "note"))
     assert ended.value == "note"
     assert capfd.readouterr().err == ""
 

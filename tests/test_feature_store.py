@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,12 @@ FILES = ("features.f16", "index.csv", "meta.json")
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SYNERGY_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "features"
+
+
+@pytest.fixture
+def two_workers():
+    with closing(ProcessExecutor(2)) as executor:
+        yield executor
 
 
 def load(folder, name="mine"):
@@ -89,14 +96,14 @@ def test_features_and_content_have_stores_of_their_own(corpus):
     assert open_store(replace(corpus, name="renamed"), CONFIG).digest in digests
 
 
-def test_rebuilt_bit_for_bit_by_one_process_and_by_several(tmp_path, monkeypatch):
+def test_rebuilt_bit_for_bit_by_one_process_and_by_several(tmp_path, monkeypatch, two_workers):
     corpus = load(write_manifest(tmp_path / "corpus", gender_rows(per_speaker=7)))
     store = open_store(corpus, CONFIG)
     first = contents(store)
     for inline_s in (extraction.INLINE_AUDIO_S, 0.0):
         shutil.rmtree(store.folder)
         monkeypatch.setattr(extraction, "INLINE_AUDIO_S", inline_s)
-        assert contents(open_store(corpus, CONFIG, ProcessExecutor(2))) == first
+        assert contents(open_store(corpus, CONFIG, two_workers)) == first
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -133,22 +140,24 @@ def die(config, recordings, report):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_worker_that_dies_is_one_sentence_and_nothing_stays(tmp_path, cache, monkeypatch):
+def test_a_worker_that_dies_is_one_sentence_and_nothing_stays(
+    tmp_path, cache, monkeypatch, two_workers
+):
     corpus = load(write_manifest(tmp_path / "corpus", gender_rows(per_speaker=7)))
     monkeypatch.setattr(extraction, "INLINE_AUDIO_S", 0.0)
     monkeypatch.setattr(extraction, "_features", die)
     with pytest.raises(DataError, match="corpus mine: a worker process died while computing"):
-        open_store(corpus, CONFIG, ProcessExecutor(2))
+        open_store(corpus, CONFIG, two_workers)
     assert entries(cache) == []
 
 
-def test_workers_name_unreadable_files_too(tmp_path, cache, monkeypatch):
+def test_workers_name_unreadable_files_too(tmp_path, cache, monkeypatch, two_workers):
     corpus = load(write_manifest(tmp_path / "corpus", gender_rows(per_speaker=7)))
     monkeypatch.setattr(extraction, "INLINE_AUDIO_S", 0.0)
     for clip in (corpus.clips[1], corpus.clips[40]):
         corpus.audio_path(clip).write_bytes(b"RIFF")
     with pytest.raises(DataError, match="2 audio files cannot be used") as caught:
-        open_store(corpus, CONFIG, ProcessExecutor(2))
+        open_store(corpus, CONFIG, two_workers)
     first, last = (str(caught.value).index(corpus.clips[n].path) for n in (1, 40))
     assert first < last
 
@@ -164,7 +173,7 @@ def late(config, recordings, report):
     return [str(len(list(first.parent.iterdir())))] * len(files)
 
 
-def test_results_come_in_order_and_few_wait_in_memory(tmp_path, monkeypatch):
+def test_results_come_in_order_and_few_wait_in_memory(tmp_path, monkeypatch, two_workers):
     corpus = load(write_manifest(tmp_path / "corpus", gender_rows(per_speaker=1)))
     clips = tuple(replace(corpus.clips[0], path=str(n)) for n in range(320))
     (tmp_path / "empty").mkdir()
@@ -172,7 +181,7 @@ def test_results_come_in_order_and_few_wait_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(extraction, "INLINE_AUDIO_S", 0.0)
     monkeypatch.setattr(extraction, "_features", late)
     monkeypatch.setattr(extraction, "_CHUNKS_AHEAD", 2)
-    found = list(extraction.extract(corpus, CONFIG, ProcessExecutor(2)))
+    found = list(extraction.extract(corpus, CONFIG, two_workers))
     assert found[:32] == ["3"] * 32
     assert found[32:] == [str(corpus.audio_path(clip)) for clip in clips[32:]]
 
@@ -220,6 +229,7 @@ from synergy.audio.features import FeatureConfig
 from synergy.datasets import extraction
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.datasets.feature_store import open_store
+from contextlib import closing
 from synergy.executors import ProcessExecutor
 
 def crawl(done, total):
@@ -230,7 +240,8 @@ def crawl(done, total):
 if __name__ == "__main__":
     extraction.INLINE_AUDIO_S = float(sys.argv[3])
     corpus = load_manifest("mine", ManifestConfig(folder=sys.argv[1]))
-    open_store(corpus, FeatureConfig(mels=16), ProcessExecutor(2), progress=crawl)
+    with closing(ProcessExecutor(2)) as executor:
+        open_store(corpus, FeatureConfig(mels=16), executor, progress=crawl)
     print("done", flush=True)
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -314,9 +315,10 @@ def test_a_worker_takes_masks_from_the_store(
     parent = Parent(trial=dense.digest, keep=100)
     pruned = replace(dense, pruning=Pruning(parents={"gc": parent, "vad": parent}))
     workspace = Workspace(tmp_path / "run")
-    session = Session(experiment, workspace, ProcessExecutor(1), Progress())
-    for trial in (dense, pruned):
-        assert not session.train("", [trial]).errors
+    with closing(ProcessExecutor(1)) as executor:
+        session = Session(experiment, workspace, executor, Progress())
+        for trial in (dense, pruned):
+            assert not session.train("", [trial]).errors
     weights = workspace.trials.weights(pruned.digest)
     network = build_network(pruned.tree, pruned.encoder, pruned.tasks, 16, 0)
     assert sum(int((weights[name] != 0).sum()) for name in maskable(network)) == 100

@@ -44,10 +44,11 @@ GRACE_S = 5.0
 
 
 class ProcessExecutor:
-    """Runs jobs in spawned processes that live until all outcomes are there.
+    """Runs jobs in spawned processes that live until the executor is closed.
 
     A worker that dies fails the job that it had; a fresh one takes its place. Workers ignore
-    Ctrl-C and are ended by this process; when this process is killed, they end by themselves.
+    Ctrl-C and are ended by this process; when this process is killed, they end by themselves. A
+    run that does not come to its end ends all of them.
     A job cannot start multiprocessing children of its own.
 
     The module ``__main__`` is not imported by the workers, so a script without the guard
@@ -71,10 +72,19 @@ class ProcessExecutor:
         if workers is not None and workers < 1:
             raise ConfigError(f"workers: expected at least 1, found {workers}")
         self.workers = workers or core_count()
-        self.alive = 0
+        self._idle: list[_Worker] = []
+        self._busy: list[_Worker] = []
+
+    @property
+    def alive(self) -> int:
+        """Workers that live at the moment."""
+        return len(self._busy) + len(self._idle)
 
     def close(self) -> None:
-        """Nothing lives between runs."""
+        """End the workers."""
+        with interrupts_held():
+            while self._idle or self._busy:
+                (self._idle or self._busy).pop().end()
 
     def run(
         self,
@@ -97,8 +107,7 @@ class ProcessExecutor:
         packed = packed_work(work)
         waiting = deque(enumerate([packed_job(job) for job in jobs]))
         with_main = any(b"__main__" in data for data in (packed, *(j.payload for _, j in waiting)))
-        busy: list[_Worker] = []
-        idle: list[_Worker] = []
+        busy = self._busy
 
         def deal() -> None:
             while waiting and len(busy) < self.workers:
@@ -108,10 +117,9 @@ class ProcessExecutor:
                 with _starting():
                     resource_tracker.ensure_running()  # its own start would let interrupts in
                     with interrupts_held():  # none must fall between start and bookkeeping
-                        busy.append(idle.pop() if idle else _Worker(packed, with_main))
+                        busy.append(self._free(with_main))
                 waiting.popleft()
-                self.alive = len(busy) + len(idle)
-                busy[-1].give(place, job)
+                busy[-1].give(place, job, packed)
 
         try:
             deal()
@@ -127,16 +135,22 @@ class ProcessExecutor:
                     if message is None:
                         message = worker.obituary()
                     else:
-                        idle.append(worker)
-                    self.alive = len(busy) + len(idle)
+                        self._idle.append(worker)
                     unless_by_machine(message)
                     deal()  # before the outcome is yielded: no worker waits for the caller
                     yield message
-        finally:
-            with interrupts_held():
-                for worker in busy + idle:
-                    worker.end()
-                self.alive = 0
+        except BaseException:
+            self.close()
+            raise
+
+    def _free(self, with_main: bool) -> _Worker:
+        """A worker that waits for a job and can import what it needs, or a new one."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.process.is_alive() and worker.with_main >= with_main:
+                return worker
+            worker.end()
+        return _Worker(with_main)
 
 
 class _Worker:
@@ -145,14 +159,15 @@ class _Worker:
     place = 0  # of its job among all
     key = ""
     started = False
+    work = b""  # that it has
 
-    def __init__(self, work: bytes, with_main: bool) -> None:
+    def __init__(self, with_main: bool) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(
             target=_serve, args=(theirs,), name="synergy-worker", daemon=True
         )
-        self._untold: bytes | None = work
+        self.with_main = with_main
         main = sys.modules["__main__"]
         if not with_main:
             sys.modules["__main__"] = ModuleType("__main__")  # what is spawned would import it
@@ -165,12 +180,12 @@ class _Worker:
             sys.modules["__main__"] = main
             theirs.close()
 
-    def give(self, place: int, job: Job) -> None:
+    def give(self, place: int, job: Job, work: bytes) -> None:
         self.place, self.key = place, job.key
         with suppress(OSError):  # it died in the meantime: `hear` finds out
-            if self._untold is not None:
-                self.connection.send_bytes(self._untold)
-                self._untold = None
+            if self.work != work:
+                self.connection.send(work)
+                self.work = work
             self.connection.send(job)
 
     def hear(self) -> tuple[Any, ...] | Ended | None:
@@ -225,10 +240,10 @@ def _starting() -> Iterator[None]:
 
 
 def _serve(connection: Connection) -> None:
-    """Take the packed work, then answer each packed `Job` with reports and an `Ended`.
+    """Take packed work, then answer each packed `Job` with reports and an `Ended`.
 
-    A report is sent as ``(message,)``, the sign of life at the start as ``()``. Returns when the
-    other end closes the connection.
+    Work that comes later takes the place of the earlier one. A report is sent as ``(message,)``,
+    the sign of life at the start as ``()``. Returns when the other end closes the connection.
     """
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # torch reads them on import
     # The terminal sends Ctrl-C to all processes; only the parent decides what happens then.
@@ -243,7 +258,7 @@ def _serve(connection: Connection) -> None:
     try:
         threading.Thread(target=_end_with_parent, daemon=True).start()
         send(())
-        packed = connection.recv_bytes()
+        packed = b""
         opened: list[Work] = []
 
         def open_and_work(payload: bytes, report: Report) -> Any:
@@ -254,8 +269,12 @@ def _serve(connection: Connection) -> None:
             return opened[0](contents, report)
 
         while True:
-            job: Job = connection.recv()
-            send(attempt(open_and_work, job, lambda message: send((message,))))
+            given: Job | bytes = connection.recv()
+            if isinstance(given, Job):
+                send(attempt(open_and_work, given, lambda message: send((message,))))
+            else:
+                packed = given
+                opened.clear()
     except (EOFError, OSError):  # the parent has no more jobs, or is gone
         return
     except RuntimeError as error:  # no thread can be started

@@ -66,7 +66,7 @@ class Bench:
         experiment = self.session.experiment
         trials = [experiment.trials([each.tree], each.recipe) for each in planned]
         results = self.session.train(title, [trial for own in trials for trial in own], test)
-        outcomes = [Outcome.of(results, own) for own in trials]
+        outcomes = [Outcome.of(results, own, reported=test) for own in trials]
         problems = [
             f"{each.tree.notation()}: {_why(outcome.reasons)}"
             for each, outcome in zip(planned, outcomes, strict=True)

@@ -26,13 +26,16 @@ class Outcome:
         a tree, one for each task of independent models.
     errors : dict of task to tuple of str
         Why seeds are missing.
+    reported : bool
+        Whether the test split may be looked at, where it was measured.
     """
 
     runs: Mapping[str, Mapping[int, TrialResult]]
     errors: Mapping[str, tuple[str, ...]]
+    reported: bool = True
 
     @classmethod
-    def of(cls, results: Results, trials: Sequence[Trial]) -> Outcome:
+    def of(cls, results: Results, trials: Sequence[Trial], reported: bool = True) -> Outcome:
         """Collect the trials of a model from what was trained."""
         tasks = dict.fromkeys(task for trial in trials for task in trial.tree.tasks)
         runs: dict[str, dict[int, TrialResult]] = {task: {} for task in tasks}
@@ -43,7 +46,7 @@ class Outcome:
                     runs[task][trial.seed] = results.done[trial.digest]
                 elif trial.digest in results.errors:
                     errors[task] = (*errors[task], results.errors[trial.digest])
-        return cls(runs, errors)
+        return cls(runs, errors, reported)
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -65,7 +68,7 @@ class Outcome:
     def splits(self) -> tuple[Split, ...]:
         """Where all its trainings were measured: on validation, and on test if it is reported."""
         runs = [run for by_seed in self.runs.values() for run in by_seed.values()]
-        tested = all("test" in run.scores for run in runs)
+        tested = self.reported and all("test" in run.scores for run in runs)
         return tuple(split for split in REPORTED if tested or split != "test")
 
     @property
@@ -98,7 +101,7 @@ class Outcome:
     def only(self, tasks: Iterable[str], seeds: Collection[int]) -> Outcome:
         """The same model, of some tasks and seeds."""
         runs = {t: {seed: r for seed, r in self.runs[t].items() if seed in seeds} for t in tasks}
-        return Outcome(runs, {task: self.errors[task] for task in runs})
+        return Outcome(runs, {task: self.errors[task] for task in runs}, self.reported)
 
 
 def relative_loss(singles: Outcome, multi: Outcome, split: str, task: str) -> float:
