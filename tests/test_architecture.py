@@ -19,10 +19,11 @@ ORDER = (
     *("wording", "errors", "machine", "limits", "quantities", "files", "names", "strict_yaml"),
     *("seals", "extensions", "seeding", "tree", "costs", "cache", "libraries"),
     *("executors", "audio", "datasets", "tasks", "encoders", "network", "sparsity", "training"),
-    *("trials", "synthesis", "export", "model", "config", "experiment"),
+    *("trials", "synthesis", "losses", "export", "model", "config", "experiment"),
     *("certainty", "records", "null_file", "workspace"),
     *("running", "measuring", "comparisons", "stages", "report", "cli"),
 )
+SEARCH = ("errors", "tree", "synthesis", "losses")
 ABOVE_ALL = ("__init__", "__main__")
 
 MAX_LINES = 400
@@ -139,9 +140,7 @@ def upward_imports(place: str, code: ast.AST) -> Iterator[str]:
 
 def torch_in_the_search(place: str, code: ast.AST) -> Iterator[str]:
     for line, name in imports(code):
-        if layer_of(place) in ("errors", "tree", "synthesis") and name.split(".")[0].startswith(
-            "torch"
-        ):
+        if layer_of(place) in SEARCH and name.split(".")[0].startswith("torch"):
             yield f"{line}: {place} imports {name}, but the search runs without torch"
 
 
@@ -276,6 +275,7 @@ def test_rule_lets_pass(rule, place, code):
         ("errors", {"torch", "torchaudio", "torchmetrics", "pandas"}),
         ("tree", {"torch", "torchaudio", "torchmetrics", "pandas"}),
         ("synthesis", {"torch", "torchaudio", "torchmetrics"}),
+        ("losses", {"torch", "torchaudio", "torchmetrics"}),
         ("cli", {"torch", "torchaudio", "torchmetrics", "pandas", "pydantic"}),
     ],
 )

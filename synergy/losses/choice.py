@@ -1,0 +1,137 @@
+"""The smallest tree that keeps a threshold with a given probability."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from synergy.costs import Costs
+from synergy.errors import ConfigError
+from synergy.losses.groups import Group, from_tree, neighbours, saving, to_tree
+from synergy.losses.promise import Promise
+from synergy.synthesis.exact import ExactSplits
+from synergy.synthesis.recursive import PaperSplits
+from synergy.synthesis.task_graph import TaskGraph
+from synergy.synthesis.tree_search import TreeSearch
+from synergy.tree import SharingTree
+from synergy.wording import quoted
+
+CONFIDENCE = 0.9
+
+# Quantiles of a cell at the threshold, and shifts of the threshold, relative to it, at the median.
+_QUANTILES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995)
+_SHIFTS = (-0.75, -0.5, -0.25, 0.25)
+_MOST_EXACT = 10  # tasks; the solver exact is asked a dozen times
+_PATIENCE = 80  # trees looked around without finding a smaller one that keeps
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A tree with what it costs and promises.
+
+    Attributes
+    ----------
+    tree : SharingTree
+    cost : float
+        Parameters of the blocks of `tree`; decoders are not counted.
+    probability : float
+        That it keeps the threshold.
+    """
+
+    tree: SharingTree
+    cost: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The smallest tree found that keeps the threshold as probably as asked.
+
+    Attributes
+    ----------
+    chosen : Candidate
+        Where no other tree does, the one that shares nothing.
+    contenders : tuple of Candidate
+        Smaller trees with a lower probability, by falling expected saving: the probability times
+        what they save against `chosen`.
+    """
+
+    chosen: Candidate
+    contenders: tuple[Candidate, ...]
+
+
+def choose(
+    promise: Promise, costs: Costs, confidence: float = CONFIDENCE, contenders: int = 5
+) -> Choice:
+    """Search for the smallest tree of swept depths that keeps the threshold.
+
+    The trees of tables of posterior quantiles are where the search starts; it goes on by merging,
+    splitting, deepening and making shallower, from the trees with the largest expected saving,
+    until this finds nothing smaller any more.
+
+    Parameters
+    ----------
+    promise : Promise
+    costs : Costs
+        Of an encoder of the table's depths.
+    confidence : float
+        Least probability, above 0 and below 1.
+    contenders : int
+        How many smaller trees are reported.
+    """
+    if not 0 < confidence < 1:
+        raise ConfigError(f"expected a confidence above 0 and below 1, found {quoted(confidence)}")
+    if promise.depths[-1] > costs.depth:
+        raise ConfigError(
+            f"expected costs of at least {promise.depths[-1]} blocks, found {costs.depth}"
+        )
+    sums = (0.0, *itertools.accumulate(map(float, costs.block_params)))
+    saved = [sums[depth] for depth in (0, *promise.depths)]
+    known: dict[Group, tuple[float, float]] = {}
+    queue: list[tuple[float, int, Group]] = []
+    best: Group = (0, tuple(range(len(promise.tasks))))
+
+    def look_at(group: Group) -> bool:
+        """Whether a tree that is new is better than the best one."""
+        nonlocal best
+        if group in known:
+            return False
+        known[group] = gain, chance = saving(group, saved), promise.probability(group)
+        heapq.heappush(queue, (-gain * min(1.0, chance / confidence), len(known), group))
+        better = chance >= confidence and (gain, chance) > known[best]
+        best = group if better else best
+        return better
+
+    look_at(best)
+    for group in _starts(promise, costs):
+        look_at(group)
+    idle = 0
+    while queue and idle < _PATIENCE:
+        around = neighbours(heapq.heappop(queue)[-1], len(promise.depths))
+        found = [look_at(group) for group in around]
+        idle = 0 if any(found) else idle + 1
+
+    def candidate(group: Group) -> Candidate:
+        tree = to_tree(group, promise.tasks, promise.depths, costs.depth)
+        return Candidate(tree, tree.cost(costs.block_params), known[group][1])
+
+    base = known[best][0]
+    smaller = [group for group, (gain, chance) in known.items() if gain > base and chance > 0]
+    smaller.sort(key=lambda group: -(known[group][0] - base) * known[group][1])
+    return Choice(candidate(best), tuple(map(candidate, smaller[:contenders])))
+
+
+def _starts(promise: Promise, costs: Costs) -> Iterator[Group]:
+    """The smallest trees of tables of quantiles."""
+    rungs = [(quantile, 0.0) for quantile in _QUANTILES]
+    rungs += [(0.5, shift * promise.max_ar) for shift in _SHIFTS]
+    kind = ExactSplits if len(promise.tasks) <= _MOST_EXACT else PaperSplits
+    for passing in np.unique(promise.passing(rungs), axis=0):
+        depths = tuple(tuple(itertools.compress(promise.depths, row)) for row in passing)
+        graph = TaskGraph(promise.tasks, depths)
+        tree = TreeSearch(kind, graph, costs.block_params, strict=True).tree()
+        yield from_tree(tree, promise.tasks, promise.depths)

@@ -1,0 +1,162 @@
+"""How probable it is that every task of a tree keeps a threshold."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from synergy.errors import TableError
+from synergy.losses.groups import Group, shared_levels
+from synergy.losses.pooling import Posterior
+from synergy.seeding import hash64
+from synergy.synthesis.question import Question
+from synergy.tree import SharingTree
+from synergy.wording import short_list
+
+Rule = Literal["pairs", "sum"]
+"""What a tree keeps the threshold by: ``pairs``, the losses of every pair at the depth that it
+shares; ``sum``, the losses in the tree, each predicted as the sum of those in the task's pairs."""
+
+GROUP_SD = 1.0
+"""Error of the rule ``sum`` before any tree was trained: standard deviation, in percent points."""
+
+_GROUP_FREEDOM = 3.0  # how many losses in trees that counts as
+
+
+class Promise:
+    """The probability of trees, from the draws of a posterior.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    question : Question
+        Of it, the threshold and the caps count.
+    rule : {"pairs", "sum"}
+    group_sd : float
+        Error of the rule ``sum``, see `group_error`.
+    """
+
+    def __init__(
+        self,
+        posterior: Posterior,
+        question: Question,
+        rule: Rule = "pairs",
+        group_sd: float = GROUP_SD,
+    ) -> None:
+        evidence = posterior.evidence
+        self.tasks, self.depths = evidence.tasks, evidence.depths
+        self.rule, self.max_ar = rule, question.max_ar
+        draws, count = len(posterior.losses), len(self.tasks)
+        pairs = tuple(itertools.combinations(range(count), 2))
+        self._pair = {pair: number for number, pair in enumerate(pairs)}
+        self._first, self._second = np.array(pairs).T
+        caps = [
+            question.caps.get(frozenset((self.tasks[i], self.tasks[j])), math.inf) for i, j in pairs
+        ]
+        allowed = np.array(
+            [
+                depth <= caps[number // len(self.depths)] and cell not in evidence.failed
+                for number, (cell, depth) in enumerate(
+                    zip(evidence.cells(), itertools.cycle(self.depths), strict=False)
+                )
+            ]
+        ).reshape(len(pairs), -1)
+        # Level 0 comes first: what shares nothing loses nothing.
+        self._allowed = np.pad(allowed, ((0, 0), (1, 0)), constant_values=True)
+        losses = posterior.losses.reshape(draws, *allowed.shape, 2)
+        self.losses = np.pad(losses, ((0, 0), (0, 0), (1, 0), (0, 0))).transpose(1, 2, 3, 0)
+        """Signed losses by pair, level, task of the pair and draw."""
+        self._within = (self.losses <= self.max_ar).all(axis=2) & self._allowed[..., None]
+        names = sorted(self.tasks)
+        error = np.random.default_rng(hash64("group error")).standard_normal((count, draws))
+        self._error = group_sd * error[[names.index(task) for task in self.tasks]]
+
+    def levels(self, tree: Group | SharingTree) -> np.ndarray:
+        """The level that every pair shares, [pairs].
+
+        A TableError is raised if a sharing tree has other tasks or depths than the table.
+        """
+        found = np.zeros(len(self._pair), dtype=int)
+        if not isinstance(tree, SharingTree):
+            for i, j, level in shared_levels(tree):
+                found[self._pair[i, j]] = level
+            return found
+        if set(tree.tasks) != set(self.tasks):
+            raise TableError(
+                f"expected a tree of the tasks {short_list(self.tasks)}, found one of "
+                f"{short_list(tree.tasks)}"
+            )
+        for (i, j), number in self._pair.items():
+            depth = tree.shared_depth(self.tasks[i], self.tasks[j])
+            if depth not in (0, *self.depths):
+                raise TableError(
+                    f"expected a tree of the depths {short_list(map(str, self.depths))}, found "
+                    f"{self.tasks[i]}-{self.tasks[j]} at depth {depth}"
+                )
+            found[number] = (0, *self.depths).index(depth)
+        return found
+
+    def keeps(self, tree: Group | SharingTree) -> np.ndarray:
+        """In which draws the tree keeps the threshold; bool, [draws]."""
+        levels = self.levels(tree)
+        rows = np.arange(len(levels)), levels
+        if self.rule == "pairs":
+            return np.logical_and.reduce(self._within[rows])
+        sharing = np.zeros(len(self.tasks), dtype=bool)
+        sharing[[*self._first[levels > 0], *self._second[levels > 0]]] = True
+        total = self.task_losses(tree) + self._error * sharing[:, None]
+        return np.logical_and.reduce(total <= self.max_ar) & self._allowed[rows].all()
+
+    def probability(self, tree: Group | SharingTree) -> float:
+        """The probability that the tree keeps the threshold; 1 where nothing is shared."""
+        return float(self.keeps(tree).mean())
+
+    def task_losses(self, tree: Group | SharingTree) -> np.ndarray:
+        """The losses of every task's pairs in a tree, added up: [tasks, draws]."""
+        levels = self.levels(tree)
+        own = self.losses[np.arange(len(levels)), levels]
+        total = np.zeros((len(self.tasks), own.shape[-1]))
+        np.add.at(total, self._first, own[:, 0])
+        np.add.at(total, self._second, own[:, 1])
+        return total
+
+    def passing(self, rungs: Sequence[tuple[float, float]]) -> np.ndarray:
+        """Which cells pass at a quantile with a shift of the threshold; [rungs, pairs, depths].
+
+        A cell passes when that quantile of its larger loss is at most threshold plus shift.
+        """
+        quantiles, shifts = np.array(rungs).T
+        found = np.quantile(self.losses[:, 1:].max(axis=2), quantiles, axis=-1)
+        return (found <= self.max_ar + shifts[:, None, None]) & self._allowed[:, 1:]
+
+
+def group_error(
+    promise: Promise, trained: Iterable[tuple[SharingTree, Mapping[str, float]]]
+) -> float:
+    """The standard deviation by which losses in trained trees miss the sum of their pairs.
+
+    Parameters
+    ----------
+    promise : Promise
+    trained : iterable of (SharingTree, mapping of task to float)
+        Trees with their measured signed losses, in percent. Their own noise counts as error.
+
+    Returns
+    -------
+    float
+        In percent points; `GROUP_SD` counts as three losses. What the uncertainty of the pairs
+        explains is taken off.
+    """
+    squares, count = _GROUP_FREEDOM * GROUP_SD**2, _GROUP_FREEDOM
+    beyond = 0.0
+    for tree, losses in trained:
+        predicted = promise.task_losses(tree)
+        for task, loss in losses.items():
+            own = predicted[promise.tasks.index(task)]
+            beyond += (loss - own.mean()) ** 2 - own.var()
+            count += 1
+    return math.sqrt((squares + max(0.0, beyond)) / count)
