@@ -42,7 +42,11 @@ class RepeatCell(StrictModel):
 
 
 class Certainty(StrictModel):
-    """How often resampled tables lead to the same tree."""
+    """How often resampled tables lead to the same tree.
+
+    ``keeps`` is the share in which every pair keeps the threshold at the depth that it shares in
+    the tree; None where the tree has a depth of which nothing is known.
+    """
 
     samples: Count
     tree_share: Share
@@ -50,3 +54,4 @@ class Certainty(StrictModel):
     trees: tuple[TreeShare, ...]
     pairs: tuple[PairShares, ...]
     repeat: tuple[RepeatCell, ...]
+    keeps: Share | None = None

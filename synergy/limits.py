@@ -63,9 +63,6 @@ GPUS = 64
 REPAIRS = 1_000
 """Each trains a tree; after as many as pairs have depths nothing is left to lower."""
 
-REFINEMENTS = 10_000
-"""Each is a training, one after the other."""
-
 CELLS = 100_000
 """Of an AR table: all pairs of 100 tasks at 20 depths."""
 

@@ -1,10 +1,10 @@
 """Every JSON file of a workspace beside its trials, as one model each with a version.
 
 ``tree.json`` (`TreeFile`), ``summary.json`` (`SummaryFile`), ``frontier.json`` (`FrontierFile`),
-``comparisons.json`` (`ComparisonsFile`), ``refinements.json`` (`RefinementsFile`),
-``probes/*.json`` (`ProbeFile`) and ``.synergy.holder.json`` (`HolderFile`); ``null.json`` is in
-`synergy.null_file`. Of the exported model `ModelFile` reads the little that `synergy show` needs.
-What is written is what is read; a key that an earlier version did not write has a default.
+``comparisons.json`` (`ComparisonsFile`), ``probes/*.json`` (`ProbeFile`) and
+``.synergy.holder.json`` (`HolderFile`); ``null.json`` is in `synergy.null_file`. Of the exported
+model `ModelFile` reads the little that `synergy show` needs. What is written is what is read; a key
+that an earlier version did not write has a default.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from synergy.names import TaskName
 from synergy.quantities import (
     Blocks,
     Count,
-    Depth,
     Percent,
     Points,
     Score,
@@ -339,24 +338,6 @@ class ComparisonsFile(Artefact):
     terms: Text
     chance: dict[Reported, Chance] | None = None
     rows: Annotated[tuple[ComparedRow, ...], Field(max_length=1000)]
-
-
-class RefinedCell(StrictModel):
-    """A cell and how many further seeds it has."""
-
-    task_a: TaskName
-    task_b: TaskName
-    shared_depth: Depth
-    seeds: Annotated[int, Field(ge=0, le=limits.REFINEMENTS)]
-
-
-class RefinementsFile(Artefact):
-    """``refinements.json``: cells of the AR tables that have further seeds."""
-
-    WAY_OUT: ClassVar[str] = "delete it to forget which cells were refined"
-
-    plain: tuple[RefinedCell, ...] = ()
-    distilled: tuple[RefinedCell, ...] = ()
 
 
 class HolderFile(Artefact):

@@ -128,7 +128,7 @@ class Workspace:
     trials : TrialStore
     config : Path
         The resolved configuration of the last command.
-    tree, summary, frontier, comparisons, refinements : Path
+    tree, summary, frontier, comparisons : Path
         Files of `synergy.records`, there or not.
     model : Path
         Folder of the exported model.
@@ -151,7 +151,6 @@ class Workspace:
         self.summary = self.folder / "summary.json"
         self.frontier = self.folder / "frontier.json"
         self.comparisons = self.folder / "comparisons.json"
-        self.refinements = self.folder / "refinements.json"
         self.model = self.folder / "model"
         self.report = self.folder / "report.html"
         self.seals = Seals(self.folder)
@@ -289,7 +288,7 @@ class Workspace:
     def _results(self) -> list[Path]:
         kinds: tuple[TableKind, ...] = get_args(TableKind)
         tables = [p for kind in kinds for p in (*self.table_files(kind).every, self.null(kind))]
-        stages = (self.tree, self.summary, self.frontier, self.comparisons, self.refinements)
+        stages = (self.tree, self.summary, self.frontier, self.comparisons)
         return [p for p in (*tables, *stages, self.model, self.report) if p.exists()]
 
     def _differences(self, config: RunConfig) -> list[str]:

@@ -306,9 +306,9 @@ def test_stability_names_what_to_repeat_unless_it_is_sure(share):
         f"  a, b (shares up to 8): passes at 8: {percent}",
     ]
     assert "Cells that the sweep skipped (2) count as not passing" in lines[2]
-    assert ("repeat first: a-b at depth 8 (50 % pass); `synergy pairwise --refine N`" in text) == (
-        share < 0.8
-    )
+    assert (
+        "decided by: a-b at depth 8 (50 % pass); `synergy pairwise --sweep adaptive`" in text
+    ) == (share < 0.8)
 
 
 # -- the comparison ---------------------------------------------------------------------------

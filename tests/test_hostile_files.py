@@ -25,14 +25,13 @@ from synergy.cli.output import document
 from synergy.cli.show import state_text
 from synergy.errors import SynergyError, WorkspaceError
 from synergy.files import Artefact, StrictModel, sealed
+from synergy.null_file import Loss, NullFile
 from synergy.records import (
     ComparisonsFile,
     FrontierFile,
     HolderFile,
     ModelFile,
     ProbeFile,
-    RefinedCell,
-    RefinementsFile,
     SummaryFile,
     TreeFile,
 )
@@ -71,7 +70,7 @@ FORMS: dict[str, type[StrictModel]] = {
     "summary.json": SummaryFile,
     "frontier.json": FrontierFile,
     "comparisons.json": ComparisonsFile,
-    "refinements.json": RefinementsFile,
+    "null.json": NullFile,
     "probes/rsa-0.json": ProbeFile,
     ".synergy.holder.json": HolderFile,
     "trials/gc-0/result.json": TrialResult,
@@ -111,8 +110,9 @@ def whole(tmp_path_factory) -> Workspace:
         ),
     )
     summary.model_copy(update={"certainty": sure}).write(workspace.summary)
-    cell = RefinedCell(task_a="gc", task_b="ac", shared_depth=4, seeds=1)
-    RefinementsFile(plain=(cell,)).write(workspace.refinements)
+    loss = Loss(loss_pct=1.0, low=-1.0, high=2.0)
+    null = NullFile(tasks=("gc",), row=summary.rows[0], losses={"gc": loss})
+    null.write(workspace.null("plain"))
     probe = {"probe": "rsa", "settings": {"clips": 9}, "trials": ["t"], "seconds": 1.0}
     (workspace.folder / "probes").mkdir()
     ProbeFile.model_validate({**probe, "result": {"similarity": [[1.0]]}}).write(

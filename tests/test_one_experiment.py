@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_cli import Ran, content, synergy
+from small_cli import content, synergy
 from small_corpora import write_tone_project
 from small_files import age, edit, forget_seals, values
 
@@ -142,15 +142,6 @@ def test_a_damaged_configuration_is_not_reported(workspace):
     assert ran.code == 2
     assert f"{kept} is damaged (its content is not what was written)" in ran.err
     assert not (workspace / "report.html").exists()
-
-
-def test_damaged_refinements_say_what_helps(workspace):
-    (workspace / "refinements.json").write_text("{")
-    ran: Ran = synergy("pairwise", "--workspace", workspace, *SERIAL)
-    assert ran.code == 2
-    assert "delete it to forget which cells were refined" in ran.err
-    (workspace / "refinements.json").unlink()
-    assert synergy("pairwise", "--workspace", workspace, *SERIAL).code == 0
 
 
 def test_a_report_of_a_table_of_before_says_how_to_get_curves(workspace):

@@ -35,7 +35,7 @@ DEPTHS = "expected depths such as 4-8 or 4,6,8, found"
         ("run", "--repair", "-1", "--repair: expected a whole number of 0 to 1,000, found '-1'"),
         ("run", "--final-epochs", "1" + "0" * 21, "--final-epochs: expected a whole number of 1"),
         ("run", "--final-epochs", "1001", "--final-epochs: expected a whole number of 1 to 1,000"),
-        ("pairwise", "--refine", "10001", "--refine: expected a whole number of 0 to 10,000"),
+        ("pairwise", "--budget", "0", "--budget: expected a whole number of 1 to 100,000"),
         ("search", "--max-params", "0", "--max-params: expected a whole number of at least 1"),
         ("search", "--max-params", "9" * 30, "--max-params: expected a whole number of at least"),
         ("plan", "--width", "1e-320", WIDTH),

@@ -15,7 +15,7 @@ from test_trial_store import DIGEST, TREE, assert_holds, parts, write
 
 from synergy.errors import WorkspaceError
 from synergy.files import json_text
-from synergy.records import RefinementsFile
+from synergy.records import FrontierFile
 from synergy.trials.trial_store import TrialStore
 
 
@@ -128,14 +128,14 @@ def test_a_result_of_this_version_needs_its_checksum(store: TrialStore) -> None:
 
 
 def test_results_of_before_there_were_checksums_are_read(tmp_path: Path) -> None:
-    file = tmp_path / "refinements.json"
-    rows = {"plain": [{"task_a": "gc", "task_b": "vad", "shared_depth": 4, "seeds": 1}]}
+    file = tmp_path / "frontier.json"
+    rows = {"frontier": [], "trained": 3, "left_out": 0}
     for earlier in ({"version": 1}, {}):
         file.write_text(json_text({**earlier, **rows}))
-        found = RefinementsFile.read(file)
+        found = FrontierFile.read(file)
         assert found
-        assert found.to_json()["plain"] == rows["plain"]
+        assert found.to_json()["trained"] == 3
         assert found.version == 1
     file.write_text(json_text({"version": 2, **rows}))
     with pytest.raises(WorkspaceError, match="its checksum is missing"):
-        RefinementsFile.read(file)
+        FrontierFile.read(file)

@@ -22,7 +22,7 @@ from small_tables import (
 from synergy.errors import ConfigError
 from synergy.synthesis import ARTable, Cell, Question, task_graph
 from synergy.synthesis.resampling import TableSamples, noisy_samples
-from synergy.synthesis.stability import Repeat, refine_next, stability
+from synergy.synthesis.stability import Repeat, stability
 from synergy.wording import skipped_caveat
 
 COSTS = costs_of(PAPER_BLOCKS[0])
@@ -112,7 +112,7 @@ def test_a_table_without_noise_is_stable():
     assert found.tree_share == 1.0
     assert found.trees == (("{{gc,ac}@8,{scr,vad}@8}@6", 1.0),)
     assert found.repeat == ()
-    assert refine_next(found) is None
+    assert found.repeat == ()
 
 
 @pytest.mark.parametrize("solver", ["exact", "recursive"])
@@ -138,7 +138,6 @@ def test_the_papers_table_with_noise_of_half_a_point(solver):
     keys = [cell.key for cell in found.repeat]
     assert keys[0] == ("ac", "scr", 7)
     assert set(keys[1:5]) == {("ac", "vad", d) for d in (6, 7, 8)} | {("scr", "vad", 8)}
-    assert refine_next(found) == ("ac", "scr", 7)
 
 
 def test_a_cell_that_cannot_change_the_tree_is_not_repeated():
@@ -149,13 +148,13 @@ def test_a_cell_that_cannot_change_the_tree_is_not_repeated():
     assert stability(Question(2.0, strict=True), samples, COSTS).repeat == ()
 
 
-def test_of_two_cells_the_one_with_fewer_trainings_is_next():
+def test_every_uncertain_cell_that_decides_is_named_with_its_trainings():
     cells = [Cell("a", "b", 8, 2.0, seeds=9), Cell("a", "c", 8, 2.0), Cell("b", "c", 8, 2.0)]
     rng = np.random.default_rng(0)
     samples = TableSamples(ARTable.from_cells(cells), rng.choice([1.0, 3.0], size=(400, 3)))
     found = stability(EXACT, samples, COSTS)
     assert {cell.key for cell in found.repeat} == {cell.key for cell in cells}
-    assert refine_next(found) in {("a", "c", 8), ("b", "c", 8)}
+    assert {cell.seeds for cell in found.repeat} == {9, 1}
 
 
 def test_a_level_says_what_is_uncertain():

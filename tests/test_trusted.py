@@ -1,4 +1,4 @@
-"""Stage 2 on a tiny corpus: intervals, refinements, sweeps, plans, teachers."""
+"""Stage 2 on a tiny corpus: intervals, sweeps, plans, teachers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from pathlib import Path
 
 import pytest
 from small_cli import Ran, content, paired_tones, synergy
-from small_files import forget_seals, write_table
 from small_tables import PAPER
 
-from synergy.errors import TrainingError
-from synergy.synthesis import ARTable, Cell
-from synergy.synthesis.stability import Stability
-from synergy.trials.trial_store import TrialStore
+from synergy.synthesis import ARTable
 
 SERIAL = ("--executor", "serial")
 PAPER_TABLE = PAPER / "table3_pairwise_ar.csv"
@@ -63,78 +59,6 @@ def test_intervals_are_the_same_bits_again(workspace):
     assert ran.code == 0
     assert "95 % interval" in ran.out
     assert content(workspace) == before
-
-
-def test_refine_spends_its_trainings_one_seed_at_a_time(workspace):
-    # thresholds inside intervals are the ones that leave something to find out
-    table = ARTable.from_csv(workspace / "ar_table.csv")
-    trials = len(list((workspace / "trials").glob("*/result.json")))
-    at = max(cell.ar_pct or 0.0 for cell in table.cells) / 2
-    ran = synergy(
-        *("pairwise", "--workspace", workspace, "--refine", 2, "--max-ar", at, "--json"), *SERIAL
-    )
-    assert ran.code == 0, ran.err
-    refined = ARTable.from_csv(workspace / "ar_table.csv")
-    extra = sum(cell.seeds - 2 for cell in refined.cells)
-    stopped = any("no cell is left" in text for text in ran.json["refined"])
-    assert len(ran.json["refined"]) >= 1
-    assert extra == 2 or (stopped and extra < 2)
-    if extra:
-        assert len(list((workspace / "trials").glob("*/result.json"))) > trials
-        kept = json.loads((workspace / "refinements.json").read_text())["plain"]
-        assert sum(row["seeds"] for row in kept) == extra
-        # what was refined stays refined
-        again = synergy("pairwise", "--workspace", workspace, "--json", *SERIAL)
-        assert again.json["trained"] == 0
-        assert sum(row["seeds"] - 2 for row in again.json["table"]) == extra
-
-
-@pytest.mark.parametrize(
-    ("options", "solver", "strict"),
-    [((), "recursive", False), (("--solver", "exact", "--strict"), "exact", True)],
-)
-def test_refine_decides_by_the_search_that_is_asked_for(
-    workspace, monkeypatch, options, solver, strict
-):
-    asked = []
-
-    def nothing_uncertain(question, samples, costs):
-        asked.append((question.solver, question.strict, question.max_ar))
-        return Stability(1, 1.0, (), {}, {}, (), 0)
-
-    monkeypatch.setattr("synergy.stages.pairwise.stability", nothing_uncertain)
-    arguments = ("pairwise", "--workspace", workspace, "--refine", 1, "--max-ar", 7, *options)
-    assert synergy(*arguments, *SERIAL).code == 0
-    assert asked == [(solver, strict, 7.0)]
-
-
-@pytest.mark.parametrize("shape", ["single", "pair"])
-def test_a_refinement_that_fails_leaves_the_cell_as_it_was(workspace, monkeypatch, shape):
-    from synergy.running import jobs
-
-    before = ARTable.from_csv(workspace / "ar_table.csv")
-    at = max(cell.ar_pct or 0.0 for cell in before.cells) / 2
-    real = jobs.run_trial
-    failed = []
-
-    def fails(trial, *rest):
-        if trial.seed >= 2 and (len(trial.tree.tasks) == 1) == (shape == "single"):
-            failed.append(trial.digest)
-            raise TrainingError("the loss became nan at step 3 of 8")
-        return real(trial, *rest)
-
-    monkeypatch.setattr(jobs, "run_trial", fails)
-    arguments = ("pairwise", "--workspace", workspace, "--max-ar", at, "--json", *SERIAL)
-    ran = synergy(*arguments, "--refine", 1)
-    assert ran.code == 0, ran.err
-    assert failed
-    assert "a training failed, so the cell keeps its 2 seeds" in ran.json["refined"][0]
-    assert ARTable.from_csv(workspace / "ar_table.csv").cells == before.cells
-    monkeypatch.undo()
-    again = synergy(*arguments)
-    assert again.code == 0, again.err
-    assert again.json["trained"] == len(set(failed))
-    assert sum(row["seeds"] - 2 for row in again.json["table"]) == 1
 
 
 def test_sweeps_need_no_more_than_full_and_lead_to_the_same_tree(config, tmp_path, paired):
@@ -193,46 +117,6 @@ def test_plan_counts_the_trainings_of_cells_that_are_half_done(workspace):
     assert pairs["trainings"] - pairs["done"] == cells + 1  # and the null control
 
 
-def test_plan_trains_nothing_for_a_refined_cell_that_lacks_a_model(workspace):
-    at = max(c.ar_pct or 0.0 for c in ARTable.from_csv(workspace / "ar_table.csv").cells) / 2
-    ran = synergy("pairwise", "--workspace", workspace, "--refine", 1, "--max-ar", at, *SERIAL)
-    assert ran.code == 0, ran.err
-    store = TrialStore(workspace / "trials")
-    (lost, *_) = [
-        digest
-        for digest in store.done()
-        if store.trial(digest).seed == 2 and len(store.trial(digest).tasks) == 1
-    ]
-    shutil.rmtree(store.path(lost))
-    before = content(workspace)
-    assert synergy("plan", "--workspace", workspace).code == 0
-    assert content(workspace) == before
-
-
-def test_refining_what_a_sweep_left_trains_no_skipped_cell(workspace):
-    table = ARTable.from_csv(workspace / "ar_table.csv")
-    at = max(cell.ar_pct or 0.0 for cell in table.cells) / 2
-    shallow = min(table.depths)
-    cells = [
-        Cell.skipped(*cell.key, "not needed: a deeper cell passes")
-        if cell.shared_depth == shallow
-        else cell
-        for cell in table.cells
-    ]
-    write_table(workspace, ARTable.from_cells(cells))
-    ran = synergy(
-        *("pairwise", "--workspace", workspace, "--refine", 1, "--max-ar", at, "--json"), *SERIAL
-    )
-    assert ran.code == 0, ran.err
-    status = {(c["shared_depth"] == shallow, c["status"]) for c in ran.json["table"]}
-    assert status == {(True, "skipped"), (False, "measured")}
-    assert ran.json["trained"] <= 3  # a pair and its two models of a third seed
-    full = synergy(
-        *("pairwise", "--workspace", workspace, "--refine", 1, "--sweep", "full", "--json"), *SERIAL
-    )
-    assert {cell["status"] for cell in full.json["table"]} == {"measured"}
-
-
 def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
     plain = (workspace / "ar_table.csv").read_bytes()
     ran = synergy("pairwise", "--workspace", workspace, "--distill", "--json", *SERIAL)
@@ -269,12 +153,3 @@ def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
     ]
     spec = json.loads((workspace / "model" / "spec.json").read_text())
     assert spec["weights"]["trial"] in summary["rows"][-1]["digests"]
-
-
-def test_a_table_of_other_tasks_is_not_refined(workspace):
-    file = workspace / "ar_table.csv"
-    forget_seals(workspace)
-    file.write_text(file.read_text().replace("vad", "scene"))
-    ran = synergy("pairwise", "--workspace", workspace, "--refine", 1, *SERIAL)
-    assert ran.code == 2
-    assert "the AR table has the tasks scene, which the configuration with" in ran.err

@@ -66,13 +66,14 @@ def _synergy(
 _PLACE = "config workspace json"
 _TRAINS = f"{_PLACE} replace workers executor ray_address gpus_per_trial"
 _SEEDS = "seed seeds"
+_SWEEP = "sweep confidence budget"
 _FINAL = "repair final_epochs"
 _PAIRS = f"tasks depths max_ar solver strict distill {_SEEDS}"
-_TREE = f"table max_ar max_params max_macs solver strict frontier distill width {_PLACE}"
+_TREE = f"table max_ar max_params max_macs solver strict confidence frontier distill width {_PLACE}"
 for _command, _options in (
-    (run.run, f"{_PAIRS} sweep {_FINAL} width {_TRAINS}"),
+    (run.run, f"{_PAIRS} {_SWEEP} {_FINAL} width {_TRAINS}"),
     (baseline.baseline, f"tasks {_SEEDS} {_TRAINS}"),
-    (pairwise.pairwise, f"{_PAIRS} sweep refine with_test {_TRAINS}"),
+    (pairwise.pairwise, f"{_PAIRS} {_SWEEP} with_test {_TRAINS}"),
     (search.search, _TREE),
     (synthesize.synthesize, f"{_TREE} {_FINAL} no_train train_frontier {_SEEDS} {_TRAINS}"),
     (compare.compare, f"max_ar methods {_TRAINS}"),

@@ -26,6 +26,16 @@ _BUDGETS = ("--max-params", "--max-macs")
 CONFLICTS = (
     Conflict(("--max-ar",), _BUDGETS, "a threshold or a budget"),
     Conflict(("--solver", "--strict"), _BUDGETS, "a way to keep a threshold, or a budget"),
+    Conflict(
+        ("--confidence",),
+        (*_BUDGETS, "--frontier", "--train-frontier"),
+        "the tree of one threshold, or of a budget or all thresholds",
+    ),
+    Conflict(
+        ("--confidence", "--sweep adaptive"),
+        ("--solver", "--strict"),
+        "the tree that is probable enough, or a solver's of the table itself",
+    ),
     Conflict(("--repair",), _BUDGETS, "a repair, which needs a threshold, or a budget"),
     Conflict(
         ("--frontier", "--train-frontier"),
@@ -54,8 +64,7 @@ CONFLICTS = (
 
 # Command or empty for all, option, and the one without which it means nothing.
 NEEDS = (
-    ("pairwise", "--solver", "--refine"),
-    ("pairwise", "--strict", "--refine"),
+    ("", "--budget", "--sweep adaptive"),
     ("", "--ray-address", "--executor ray"),
     ("", "--gpus-per-trial", "--executor ray"),
 )

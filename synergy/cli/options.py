@@ -59,8 +59,16 @@ class Options:
     sweep : NAME
         full, the default: every pair at every depth; scan: each pair from the deepest depth up to
         the first that passes --max-ar; lazy: only what the smallest tree rests on, assuming that
-        AR grows with depth, for --solver exact. --strict, --frontier and TreeMTL need what the
-        last two skip.
+        AR grows with depth, for --solver exact; adaptive: next what tells most about the smallest
+        tree that keeps --max-ar with --confidence. --strict, --frontier and TreeMTL need what the
+        last three skip.
+    confidence : P
+        Choose the smallest tree found that keeps --max-ar with this probability, above 0.5 and
+        below 1, by the pooled losses of all trainings, instead of the tree of the table itself;
+        0.9 with --sweep adaptive.
+    budget : N
+        Most trainings of the adaptive sweep, single-task models and those of before included; by
+        default each single-task model and each cell once.
     max_ar : PCT
         Largest accuracy reduction in percent: of pairs that may share, and of the trained tree. A
         command that trains keeps it in the workspace's config.yaml.
@@ -114,10 +122,6 @@ class Options:
     gpus_per_trial : F
         Share of a GPU that each training on Ray gets, such as 0.25, or a whole number; by default
         none, and the CPU is used.
-    refine : N
-        Spend N further trainings of pairs, one seed at a time, on the cells whose interval
-        straddles --max-ar and whose outcome can change the tree. Needs a table; with --sweep,
-        --tasks or --depths that is brought up to date first.
     with_test
         Measure pairs and null control on the test split, too, for the table alone: nothing is
         chosen by it, but who has read it has seen test before the tree is chosen.
@@ -143,7 +147,9 @@ class Options:
     tasks: str | None = None
     table: Path | None = None
     depths: str | None = None
-    sweep: Literal["full", "scan", "lazy"] | None = None
+    sweep: Literal["full", "scan", "lazy", "adaptive"] = "full"
+    confidence: Number = None
+    budget: Annotated[int | None, Bounds(1, limits.CELLS)] = None
     max_ar: Number = None
     solver: Literal["recursive", "exact"] = "recursive"
     strict: bool = False
@@ -162,7 +168,6 @@ class Options:
     executor: Literal["process", "serial", "ray"] = "process"
     ray_address: str | None = None
     gpus_per_trial: Annotated[float, Bounds(0, limits.GPUS)] = 0.0
-    refine: Annotated[int, Bounds(0, limits.REFINEMENTS)] = 0
     with_test: bool = False
     train_frontier: str | None = None
     json: bool = False

@@ -35,7 +35,7 @@ def ar_table(found: ARTable) -> Table:
 
 
 def cell_notes(found: ARTable) -> list[str]:
-    """What the table does not show: failed, skipped and refined cells."""
+    """What the table does not show: failed and skipped cells, and those with further seeds."""
     failed = [
         f"failed: {cell.label}: {cell.reason}" for cell in found.cells if cell.status == "failed"
     ]
@@ -102,6 +102,11 @@ def stability_text(found: Certainty) -> str:
         f"stability: the same tree comes out of {100 * found.tree_share:.0f} % of "
         f"{found.samples:,} resampled tables"
     ]
+    if found.keeps is not None:
+        lines.append(
+            "promise: every pair keeps the threshold at the depth that it shares there with a "
+            f"probability of {100 * found.keeps:.0f} %"
+        )
     for pair in found.pairs:
         chances = ", ".join(f"{d}: {100 * share:.0f} %" for d, share in pair.admissible.items())
         passes = f"passes at {chances}" if chances else "not measured"
@@ -118,8 +123,8 @@ def stability_text(found: Certainty) -> str:
             for cell in found.repeat[:_SHOWN_CELLS]
         ]
         lines.append(
-            f"repeat first: {', '.join(cells)}; `synergy pairwise --refine N` spends N trainings "
-            "on such cells"
+            f"decided by: {', '.join(cells)}; `synergy pairwise --sweep adaptive` trains what "
+            "tells most"
         )
     return "\n".join(lines)
 

@@ -20,32 +20,30 @@ def pairwise(options: Options) -> None:
 
     Single-task models that are missing are trained first. AR, the accuracy reduction, is the
     largest relative loss of one of the two tasks against its single-task model, in percent; its
-    95 % interval comes from a bootstrap over seeds and speakers. The null control, all tasks
-    trained together with nothing shared, says which AR comes by itself. A sweep other than full
-    trains only what the tree at --max-ar needs. With --refine, --solver and --strict say which
-    tree that is. Writes ar_table.csv, ar_scores.csv (the score of every task and seed),
-    ar_samples.csv (resampled tables) and null.json; with --distill their names end in _distilled.
+    95 % interval comes from a model that pools the losses of all pairs and seeds. The null control,
+    all tasks trained together with nothing shared, says which AR comes by itself. A sweep other
+    than full trains only what the tree at --max-ar needs. Writes ar_table.csv, ar_scores.csv (the
+    score of every task and seed), ar_samples.csv (tables as they may truly be) and null.json; with
+    --distill their names end in _distilled.
 
     \b
     Example:
       synergy pairwise --tasks gc,ac,scr,vad --depths 4-8 --seeds 3
-      synergy pairwise --sweep lazy --max-ar 2.0
-      synergy pairwise --refine 6
+      synergy pairwise --sweep adaptive --max-ar 2.0 --budget 40
     """
     config, tasks, question = asked_of_pairs(options)
-    sweep = options.sweep or ("full" if options.tasks or options.depths else None)
     with session_of("pairwise", config, options) as session:
         from synergy.stages.pairwise import pairwise as stage
 
-        depths, refine = config.depths, options.refine
-        found = stage(session, tasks, depths, question, sweep, refine, options.with_test)
+        terms = (options.sweep, options.budget, options.with_test)
+        found = stage(session, tasks, config.depths, question, *terms)
     write(document(found.to_json()) if options.json else pairs_text(found))
 
 
 def pairs_text(found: Pairs) -> str:
     """Tables of the single-task models and of the pairs; below them why cells are missing."""
     table = found.found.table
-    notes = [*cell_notes(table), *(f"refined: {text}" for text in found.refined)]
+    notes = cell_notes(table)
     notes += [f"note: {text}" for text in found.notes]
     tables = rendered(baseline_table(found.baselines.rows), ar_table(table))
     return "\n".join([tables, *([""] if notes else []), *notes])

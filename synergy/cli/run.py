@@ -29,7 +29,7 @@ def run(options: Options) -> None:
         from synergy.stages.pairwise import pairwise
         from synergy.stages.synthesize import synthesize
 
-        pairs = pairwise(session, tasks, config.depths, question, options.sweep)
+        pairs = pairwise(session, tasks, config.depths, question, options.sweep, options.budget)
         if not options.json:
             write(pairs_text(pairs) + "\n")
         found = synthesize(session, pairs.found, question)

@@ -49,11 +49,15 @@ def configured(options: Options) -> RunConfig:
 def asked(config: RunConfig | None, options: Options) -> Question:
     """What is asked of the search for a tree; without a configuration by the options alone."""
     from synergy.encoders import encoder_at
+    from synergy.losses.choice import CONFIDENCE
     from synergy.synthesis import Question
 
     if config is not None:
         encoder_at(config.encoder, options.width)  # refused before anything is trained
     unasked = Question.max_ar if config is None else config.max_ar
+    confidence = options.confidence
+    if confidence is None and options.sweep == "adaptive":
+        confidence = CONFIDENCE
     return Question(
         max_ar=unasked if options.max_ar is None else options.max_ar,
         max_params=options.max_params,
@@ -64,6 +68,7 @@ def asked(config: RunConfig | None, options: Options) -> Question:
         distilled=options.distill,
         repair=options.repair,
         final_epochs=options.final_epochs,
+        confidence=confidence,
     )
 
 

@@ -90,9 +90,10 @@ class Field:
         Also where the table came without these trainings; skipped cells count as nothing.
         """
         pairs = PairTrainer(self.session, self.bench.singles, "plain")
-        trained = [cell.key for cell in self.table.cells if cell.status != "skipped"]
-        trials = (t for key in trained for t in (*pairs.trials(key), *pairs.further(key)))
-        return self.baseline_digests.union(trial.digest for trial in trials)
+        trained = [cell for cell in self.table.cells if cell.status != "skipped"]
+        return self.baseline_digests.union(
+            *(cell.trials or [t.digest for t in pairs.trials(cell.key)] for cell in trained)
+        )
 
     def train(self, title: str, trials: Sequence[Trial]) -> Mapping[str, TrialResult]:
         """Train what is missing of some trials that a decision needs.

@@ -30,6 +30,7 @@ _MEDIANS = np.array([1.0, 1.25, 1.0, 0.3, 0.2, 0.15])
 _SPREADS = np.array([0.8, 0.6, 0.9, 0.9, 1.2, 0.9])
 _OTHERS = 4.0  # degrees of freedom at which another task counts half
 _LEAST_NOISE = 0.02  # percent points; two seeds with one score are no proof that there is none
+_SLACK = 1e-9  # of the largest variance, so that no matrix is singular
 _ROUNDS = (400, 400, 800)  # proposals of the scales
 _DEFENSIVE = 0.2  # share of proposals from the prior, which bounds the weights
 
@@ -73,7 +74,7 @@ def posterior(evidence: Evidence, draws: int = 2000, seed: int = 0) -> Posterior
     """The losses of all cells, given the scores.
 
     Losses are relative to the mean single-task score, which is taken as known where it divides:
-    an error of the second order. The same evidence gives the same draws, whatever the order of
+    an error of the second order. A task whose score is 0 there has nothing to lose. The same evidence gives the same draws, whatever the order of
     the tasks.
 
     Parameters
@@ -86,20 +87,22 @@ def posterior(evidence: Evidence, draws: int = 2000, seed: int = 0) -> Posterior
     Raises
     ------
     TableError
-        If a task has no score without sharing that it could lose from.
+        If a task has no score without sharing.
     """
     for task in evidence.tasks:
-        if not sum(evidence.baseline(task)) > 0:
+        if not evidence.baseline(task):
             raise TableError(
-                f"task {shown(task)}: expected a score above 0 of a single-task model, found "
+                f"task {shown(task)}: expected the score of a single-task model, found "
                 "none; train one"
             )
     rank = {task: number for number, task in enumerate(evidence.tasks)}
     column = {cell: number for number, cell in enumerate(evidence.cells())}
-    losses = np.empty((draws, len(column), 2))
-    baseline = np.empty((draws, len(rank)))
-    variances = np.empty((2, len(rank)))
+    losses = np.zeros((draws, len(column), 2))
+    baseline = np.zeros((draws, len(rank)))
+    variances = np.zeros((2, len(rank)))
     for task, number in rank.items():
+        if not any(evidence.baseline(task)):
+            continue
         data = _TaskData.of(evidence, task)
         found = _draw(data, draws, np.random.default_rng(hash64("losses", seed, task)))
         own, baseline[:, number], variances[:, number] = found
@@ -179,6 +182,8 @@ def _noise_elsewhere(evidence: Evidence, task: str) -> float:
     """Typical noise of the other tasks, in percent, as far as they tell."""
     total, logarithms = 1.0, 0.0  # the prior's median counts as one task
     for other in sorted(set(evidence.tasks) - {task}):
+        if not any(evidence.baseline(other)):
+            continue
         squares, freedom = (float(part.sum()) for part in _scatter(evidence, other))
         if freedom:
             weight = freedom / (freedom + _OTHERS)
@@ -222,6 +227,7 @@ class _Scales:
             )
         )
         own = (self.residual**2)[:, None] + (self.pair**2)[:, None] / data.counts
+        own += _SLACK * np.trace(data.speakers)  # speakers that all cells have in common
         return cover + own[..., None] * np.eye(len(depth))
 
     def log_likelihood(self, data: _TaskData) -> np.ndarray:

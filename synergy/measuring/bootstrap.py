@@ -93,6 +93,10 @@ class Resampler:
         ours, theirs = (self.reductions(singles, model, split) for model in (multi, other))
         return interval(ours - theirs)
 
+    def scores(self, digests: Sequence[str], split: Split, task: str) -> np.ndarray:
+        """Mean score of some trials, seeds as they are, over resampled speakers; float64 [R]."""
+        return np.mean([self._resampled(digest, split, task) for digest in digests], axis=0)
+
     def _mean(self, digests: Sequence[str], split: Split, task: str) -> np.ndarray:
         """Mean score over resampled seeds; float64 [R]."""
         scores = np.stack([self._resampled(digest, split, task) for digest in digests], axis=1)

@@ -1,37 +1,41 @@
-"""Cells of the AR table, trained and measured: what sweeps and refinements ask for."""
+"""Cells of the AR table, trained and measured: what sweeps ask for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from itertools import zip_longest
+from itertools import count, takewhile, zip_longest
+from statistics import fmean
 
 import numpy as np
 
 from synergy.experiment import Recipe
-from synergy.measuring.bootstrap import LEVEL, Resampler
-from synergy.measuring.outcome import Outcome, reduction
-from synergy.records import RefinedCell, RefinementsFile
+from synergy.losses.adaptive import Training
+from synergy.losses.evidence import Evidence
+from synergy.losses.pooling import posterior
+from synergy.measuring.bootstrap import DRAWS, LEVEL, Resampler
+from synergy.measuring.outcome import Outcome
 from synergy.running.session import Results, Session
-from synergy.synthesis import ARTable, Cell
+from synergy.synthesis import ARTable, Cell, accuracy_reduction
 from synergy.synthesis.cells import CellKey
 from synergy.synthesis.question import TableKind
 from synergy.synthesis.resampling import TableSamples
 from synergy.synthesis.table_csv import write_rows
+from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
 from synergy.wording import REPORTED
 from synergy.workspace import PairTable
 
+PLAIN = Recipe()
+
 
 class PairTrainer:
-    """Trains pairs with all their seeds and makes cells of them.
+    """Trains pairs and makes cells of them.
 
-    A cell has the configured seeds and those that refinements added, which the workspace
-    remembers. Single-task models are compared with on the same seeds. A refinement whose
-    training fails leaves the cell with the seeds that it has; a configured seed that fails
-    makes it a failed cell. Distilled pairs have the single-task models as teachers. The test
-    split is looked at only if ``test`` asks for it.
+    A model has the seeds that are trained, counted up from the configured one without a gap; all
+    of them count, those of single-task models whether a pair has them or not. A configured seed
+    of a pair that fails makes it a failed cell. Distilled pairs have the single-task models as
+    teachers. The test split is looked at only if ``test`` asks for it.
     """
 
     def __init__(
@@ -46,63 +50,70 @@ class PairTrainer:
         self._store = session.workspace.trials
         self._resampler = Resampler(session.experiment, self._store)
 
-    def seeds(self, key: CellKey) -> tuple[int, ...]:
-        """Seeds of a cell: the configured ones, then those of its refinements."""
-        config = self.experiment.config
-        return tuple(range(config.seed, config.seed + config.seeds + self._extra.get(key, 0)))
-
     def trials(self, key: CellKey) -> list[Trial]:
-        """The trials of a cell, one for each seed."""
-        tree = self.experiment.flat(key[:2], key[2])
-        return self.experiment.trials([tree], self._recipe, self.seeds(key))
+        """The trials of a cell with all configured seeds."""
+        return self.experiment.trials([self._tree(key)], self._recipe)
 
-    def further(self, key: CellKey) -> tuple[Trial, ...]:
-        """Finished single-task models of the seeds that refinements gave a cell."""
-        known, done = self.experiment.config.all_seeds, self._store.is_done
-        return tuple(t for t in self._singles(key) if t.seed not in known and done(t.digest))
+    def done(self, key: CellKey) -> list[Trial]:
+        """The finished trials of a cell."""
+        return self._done(self._tree(key), self._recipe)
+
+    def alone(self, task: str) -> list[Trial]:
+        """The finished trials of a single-task model."""
+        return self._done(self.experiment.alone(task), PLAIN)
 
     def known(self, keys: Iterable[CellKey]) -> list[Cell]:
         """The cells among ``keys`` for which nothing is left to train; trains nothing."""
-        return [
-            self._cell(key)
-            for key in keys
-            if self._comparable(key) == self.seeds(key) and not (self.test and self._untested(key))
-        ]
+        return [self.cell(key) for key in keys if self.has(key) and not self._lacks_test(key)]
 
     def has(self, key: CellKey) -> bool:
-        """Whether the cell can be measured without any training, as far as seeds are configured."""
-        return set(self.experiment.config.all_seeds) <= set(self._comparable(key))
+        """Whether the pair and its single-task models are trained with all configured seeds."""
+        alone = (self.experiment.alone(task) for task in key[:2])
+        trials = (*self.trials(key), *self.experiment.trials(alone))
+        return all(self._store.is_done(trial.digest) for trial in trials)
 
     def train(self, keys: Sequence[CellKey]) -> list[Cell]:
         """Train what is missing of the cells, all cells of one seed before the next seed."""
-        configured = self.experiment.config.all_seeds
-        singles = {t.digest: t for key in keys for t in self._singles(key)}
-        missing = [trial for trial in singles.values() if trial.seed not in configured]
-        missing.sort(key=lambda trial: (trial.tree.tasks, trial.seed))
-        title = "single-task models of further seeds"
-        alone = self.session.train(title, missing, self.test) if missing else Results({}, {})
-        by_seed = zip_longest(*(self.trials(key) for key in keys))
+        by_seed = zip_longest(*map(self.trials, keys))
         pairs = [trial for trials in by_seed for trial in trials if trial is not None]
-        errors = {**alone.errors, **self.session.train("pairs", pairs, self.test).errors}
-        return [self._cell(key, errors) for key in keys]
+        errors = self.session.train("pairs", pairs, self.test).errors
+        return [self.cell(key) if self.has(key) else self._failed(key, errors) for key in keys]
 
-    def refine(self, key: CellKey) -> Cell:
-        """Train one more seed of a cell, and remember that it has one."""
-        self._extra[key] = self._extra.get(key, 0) + 1
-        file = self.session.workspace.refinements
-        rows = tuple(
-            RefinedCell(task_a=a, task_b=b, shared_depth=depth, seeds=extra)
-            for (a, b, depth), extra in sorted(self._extra.items())
+    def train_more(self, title: str, trainings: Sequence[Training]) -> dict[Training, str]:
+        """Train one more seed of pairs or single-task models; why some failed."""
+        first = self.experiment.config.seed
+        trials: dict[Training, Trial] = {}
+        for each in trainings:
+            tree, recipe = self.experiment.alone(each.tasks[0]), PLAIN
+            if len(each.tasks) > 1:
+                tree, recipe = self.experiment.flat(each.tasks, each.depth), self._recipe
+            (trials[each],) = self.experiment.trials([tree], recipe, [first + each.number])
+        errors = self.session.train(title, [*trials.values()], self.test).errors
+        return {t: errors[trial.digest] for t, trial in trials.items() if trial.digest in errors}
+
+    def cell(self, key: CellKey) -> Cell:
+        """The cell of the seeds that are trained, at least one."""
+        a, b, depth = key
+        singles, pair = self._outcomes(key)
+        means = [model.means for model in (singles, pair)]
+        on_test = accuracy_reduction(*(each["test"] for each in means)) if self.test else None
+        return Cell(
+            a,
+            b,
+            depth,
+            accuracy_reduction(*(each["valid"] for each in means)),
+            "measured",
+            seeds=pair.seeds,
+            single_a=singles.mean("valid", a),
+            single_b=singles.mean("valid", b),
+            multi_a=pair.mean("valid", a),
+            multi_b=pair.mean("valid", b),
+            test_ar_pct=on_test,
+            trials=pair.digests,
         )
-        kept = RefinementsFile.read(file) or RefinementsFile()
-        kept.model_copy(update={self.kind: rows}).write(file)
-        return self.train([key])[0]
 
-    def keep(self, table: ARTable, changed: Cell | None = None) -> PairTable:
-        """The table, with one cell changed, with intervals; written into the workspace."""
-        if changed is not None:
-            cells = tuple(changed if cell.key == changed.key else cell for cell in table.cells)
-            table = replace(table, cells=cells)
+    def keep(self, table: ARTable) -> PairTable:
+        """The table, with intervals; written into the workspace."""
         samples = self._samples(table)
         enough = self._resampler.has_speakers
         few = [task for task in table.tasks if not enough([task], "valid")]
@@ -115,91 +126,104 @@ class PairTrainer:
             write_rows(files.scores, _SCORES, rows)
         return PairTable(table, files.table, self.kind, samples)
 
+    def evidence(
+        self, tasks: Sequence[str], depths: Sequence[int], failed: Iterable[CellKey] = ()
+    ) -> Evidence:
+        """The scores on validation of all that is trained of a table."""
+        nulls = self._done(self.experiment.flat(tasks, 0), self._recipe)
+        counts = self.kind == "plain" and self.experiment.config.training.weights != "best"
+        found = Evidence(
+            tuple(tasks),
+            tuple(depths),
+            {task: self._scores(self.alone(task), task) for task in tasks},
+            {},
+            # by another rule or with teachers they are no single-task models
+            {task: self._scores(nulls, task) for task in tasks} if counts else {},
+        )
+        trained = {key: done for key in found.cells() if (done := self.done(key))}
+        pairs = {
+            key: (self._scores(done, key[0]), self._scores(done, key[1]))
+            for key, done in trained.items()
+        }
+        speakers = {
+            task: self._speakers(task, found, trained)
+            for task in tasks
+            if any(found.baseline(task))
+        }
+        return replace(found, pairs=pairs, speakers=speakers, failed=frozenset(failed))
+
     def _samples(self, table: ARTable) -> TableSamples:
-        """Bootstrap tables of ``table``; a cell without an AR is nan in all of them."""
-        columns = [
-            np.full(self._resampler.draws, np.nan)
-            if cell.ar_pct is None
-            else self._resampler.reductions(*self._outcomes(cell.key), "valid")
-            for cell in table.cells
+        """Tables as they may truly be, of the pooled model; a failed cell is nan in all of them."""
+        failed = [cell.key for cell in table.cells if cell.status == "failed"]
+        evidence = self.evidence(table.tasks, table.depths, failed)
+        losses = posterior(evidence, DRAWS, self.experiment.config.seed).losses
+        ar = np.maximum(losses.max(axis=2), 0.0)
+        ar[:, [cell.ar_pct is None for cell in table.cells]] = np.nan
+        return TableSamples(table, np.round(ar, 4))
+
+    def _speakers(
+        self, task: str, evidence: Evidence, trained: Mapping[CellKey, Sequence[Trial]]
+    ) -> np.ndarray:
+        """Covariance of the losses of a task over resampled speakers; 0 where nothing is known.
+
+        To first order: what is divided by is not resampled.
+        """
+
+        def scores(trials: Sequence[Trial]) -> np.ndarray:
+            return self._resampler.scores([trial.digest for trial in trials], "valid", task)
+
+        alone, scale = scores(self.alone(task)), fmean(evidence.baseline(task))
+        lost = [
+            alone - scores(trained[key]) if key in trained else np.zeros(len(alone))
+            for key in evidence.cells_of(task)
         ]
-        return TableSamples(table, np.round(np.stack(columns, axis=1), 4))
+        return np.atleast_2d(np.cov(100.0 / scale * np.stack(lost)))
 
     def _score_rows(self, table: ARTable) -> Iterator[list[object]]:
-        """What every measured cell is made of, a row for each task and seed."""
-        for cell in table.cells:
-            if cell.ar_pct is None:
-                continue
-            singles, pair = self._outcomes(cell.key)
-            splits = REPORTED if self.test else ("valid",)
-            for task in cell.key[:2]:
-                for seed, run in pair.runs[task].items():
-                    alone = singles.runs[task][seed]
-                    scores: list[float | None] = [None] * 4
-                    for place, split in enumerate(splits):
-                        both = (each.scores[split][task] for each in (alone, run))
-                        scores[2 * place : 2 * place + 2] = both
-                    yield [*cell.key, task, seed, *scores, alone.digest, run.digest]
+        """What every measured cell is made of, a row for each task of each training."""
+        splits = REPORTED if self.test else ("valid",)
+        models = [((task, None, None), self.alone(task)) for task in table.tasks]
+        measured = [cell.key for cell in table.cells if cell.ar_pct is not None]
+        models += [(key, self.done(key)) for key in measured]
+        for key, trials in models:
+            outcome = Outcome.of(Results.kept(self._store, trials), trials)
+            for task in outcome.runs:
+                for seed, run in outcome.runs[task].items():
+                    scores = [run.scores[s][task] if s in splits else None for s in REPORTED]
+                    yield [*key, task, seed, *scores, run.digest]
 
-    def _cell(self, key: CellKey, errors: dict[str, str] | None = None) -> Cell:
-        a, b, depth = key
-        if not self.has(key):
-            # an AR of fewer seeds than the others have would pass for one that can be compared
-            own = [errors[t.digest] for t in self.trials(key) if errors and t.digest in errors]
-            reasons = [*own, *self.singles.errors[a], *self.singles.errors[b], "not trained"]
-            seeds = len(self._comparable(key))
-            return Cell(a, b, depth, None, "failed", reason=reasons[0], seeds=seeds)
-        singles, pair = self._outcomes(key)
-        return Cell(
-            a,
-            b,
-            depth,
-            reduction(singles, pair, "valid"),
-            "measured",
-            seeds=pair.seeds,
-            single_a=singles.mean("valid", a),
-            single_b=singles.mean("valid", b),
-            multi_a=pair.mean("valid", a),
-            multi_b=pair.mean("valid", b),
-            test_ar_pct=reduction(singles, pair, "test") if self.test else None,
-            trials=pair.digests,
-        )
+    def _failed(self, key: CellKey, errors: Mapping[str, str]) -> Cell:
+        # an AR of fewer seeds than the others have would pass for one that can be compared
+        own = [errors[t.digest] for t in self.trials(key) if t.digest in errors]
+        alone = (self.singles.errors[task] for task in key[:2])
+        reasons = [*own, *(reason for each in alone for reason in each), "not trained"]
+        return Cell(*key, None, "failed", reason=reasons[0], seeds=len(self.done(key)))
 
     def _outcomes(self, key: CellKey) -> tuple[Outcome, Outcome]:
-        """The single-task models and the pair, on the seeds that all three have."""
-        seeds = self._comparable(key)
-        singles, pair = (
-            [trial for trial in trials if trial.seed in seeds]
-            for trials in (self._singles(key), self.trials(key))
-        )
-        both = Results.kept(self._store, (*singles, *pair))
-        return Outcome.of(both, singles), Outcome.of(both, pair)
+        """The single-task models and the pair."""
+        alone = [trial for task in key[:2] for trial in self.alone(task)]
+        found = []
+        for trials in (alone, self.done(key)):
+            results = Results.kept(self._store, trials)
+            found.append(Outcome.of(results, trials, reported=self.test))
+        return found[0], found[1]
 
-    def _comparable(self, key: CellKey) -> tuple[int, ...]:
-        """Seeds of a cell for which the pair and both single-task models are done."""
-        trials = (*self.trials(key), *self._singles(key))
-        missing = {trial.seed for trial in trials if not self._store.is_done(trial.digest)}
-        return tuple(seed for seed in self.seeds(key) if seed not in missing)
+    def _tree(self, key: CellKey) -> SharingTree:
+        return self.experiment.flat(key[:2], key[2])
 
-    def _untested(self, key: CellKey) -> bool:
-        """Whether something of a cell that is trained was not measured on test."""
-        trials = (*self.trials(key), *self._singles(key))
-        return not all(self._store.is_tested(trial.digest) for trial in trials)
+    def _done(self, tree: SharingTree, recipe: Recipe) -> list[Trial]:
+        """Finished trials, seed by seed up to the first that is missing."""
+        first = self.experiment.config.seed
+        each = (self.experiment.trials([tree], recipe, [seed])[0] for seed in count(first))
+        return [*takewhile(lambda trial: self._store.is_done(trial.digest), each)]
 
-    def _singles(self, key: CellKey) -> list[Trial]:
-        """Single-task models of both tasks on the seeds of a cell."""
-        trees = [self.experiment.alone(task) for task in key[:2]]
-        return self.experiment.trials(trees, seeds=self.seeds(key))
+    def _scores(self, trials: Sequence[Trial], task: str) -> tuple[float, ...]:
+        return tuple(self._store.result(trial.digest).scores["valid"][task] for trial in trials)
 
-    @cached_property
-    def _extra(self) -> dict[CellKey, int]:
-        """How many further seeds refinements gave to cells."""
-        kept = RefinementsFile.read(self.session.workspace.refinements) or RefinementsFile()
-        rows: tuple[RefinedCell, ...] = getattr(kept, self.kind)
-        return {(row.task_a, row.task_b, row.shared_depth): row.seeds for row in rows}
+    def _lacks_test(self, key: CellKey) -> bool:
+        """Whether test is asked for and something of a cell was not measured there."""
+        trials = (*self.done(key), *self.alone(key[0]), *self.alone(key[1]))
+        return self.test and not all(self._store.is_tested(trial.digest) for trial in trials)
 
 
-_SCORES = (
-    *("task_a", "task_b", "shared_depth", "task", "seed"),
-    *("single_valid", "multi_valid", "single_test", "multi_test", "single_trial", "multi_trial"),
-)
+_SCORES = ("task_a", "task_b", "shared_depth", "task", "seed", "valid", "test", "trial")

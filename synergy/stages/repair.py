@@ -71,7 +71,8 @@ class Repair:
         one, other, cap = lowered
         depths = [d for d in self.found.table.depths if d <= cap]
         for depth in sorted(depths, reverse=True):
-            cell = self.found.table.cell(one, other, depth)
+            table = self.found.table
+            cell = table.cell(one, other, depth)
             if cell.status == "skipped":
                 trainer = self._trainer
                 if trainer is None:
@@ -81,7 +82,8 @@ class Repair:
                     )
                     return
                 (cell,) = trainer.train([cell.key])
-                self.found = trainer.keep(self.found.table, cell)
+                cells = (cell if cell.key == each.key else each for each in table.cells)
+                self.found = trainer.keep(replace(table, cells=tuple(cells)))
             if cell.passes(self.question.max_ar):
                 return
 
@@ -92,5 +94,5 @@ class Repair:
             return None
         trainer = PairTrainer(self._bench.session, self._bench.singles, self.found.kind)
         cells = self.found.table.cells
-        rests = all(trainer.has(cell.key) for cell in cells if cell.status == "measured")
-        return trainer if rests else None
+        ours = {cell.key: {trial.digest for trial in trainer.done(cell.key)} for cell in cells}
+        return trainer if all(ours[cell.key] >= set(cell.trials) for cell in cells) else None

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from synergy.certainty import Certainty, PairShares, RepeatCell, TreeShare
 from synergy.config import RunConfig
 from synergy.costs import Costs
 from synergy.errors import ConfigError, TableError
 from synergy.experiment import settings_costs
+from synergy.losses.choice import choose
+from synergy.losses.evidence import Evidence
+from synergy.losses.pooling import Posterior
+from synergy.losses.promise import Promise
 from synergy.measuring.bootstrap import LEVEL
 from synergy.records import FrontierEntry, FrontierFile, PairBlocks, TreeFile
 from synergy.synthesis import ARTable, Question, Synthesis, frontier
 from synergy.synthesis import search as solve
 from synergy.synthesis.frontier import every_threshold, thresholds
+from synergy.synthesis.resampling import TableSamples
 from synergy.synthesis.stability import stability
 from synergy.tasks import TaskSpec
 from synergy.wording import short_list
@@ -58,7 +65,7 @@ def search(
             "a budget is for the whole network, and the sizes of the decoders are not known: name "
             "a configuration that spells out the classes of all tasks with --config"
         )
-    synthesis = solve(question, table, costs)
+    synthesis = solved(found, question, costs)
     tree = tree_file(found, question, synthesis, costs)
     if workspace is not None:
         tree.write(workspace.tree)
@@ -136,7 +143,7 @@ def tree_file(found: PairTable, question: Question, synthesis: Synthesis, costs:
 def certainty(found: PairTable, synthesis: Synthesis, costs: Costs) -> Certainty | None:
     """Stability of a tree, from the bootstrap tables that belong to its table's present state."""
     samples = found.samples
-    if samples is None or samples.with_intervals(LEVEL) != found.table:
+    if samples is None or not _belong(samples, found.table):
         return None
     # under a budget, what the budget came to; after a repair, with its caps
     asked = Question(
@@ -167,6 +174,65 @@ def certainty(found: PairTable, synthesis: Synthesis, costs: Costs) -> Certainty
             RepeatCell(task_a=a, task_b=b, shared_depth=d, seeds=n, passes=passes, decides=decides)
             for a, b, d, n, passes, decides in repeat
         ),
+        keeps=promise(samples, asked).probability(synthesis.tree),
+    )
+
+
+def _belong(samples: TableSamples, table: ARTable) -> bool:
+    """Whether the intervals of a table are those of the samples."""
+    both = zip(samples.with_intervals(LEVEL).cells, table.cells, strict=True)
+    return all(cell.ar_low is None or cell == sampled for sampled, cell in both)
+
+
+def promise(samples: TableSamples, question: Question) -> Promise:
+    """The probability of trees, from the samples of a table."""
+    table = samples.table
+    failed = frozenset(
+        cell.key for cell, known in zip(table.cells, samples.ar[0], strict=True) if known != known
+    )
+    alone = dict.fromkeys(table.tasks, (1.0,))
+    evidence = Evidence(table.tasks, table.depths, alone, {}, failed=failed)
+    losses = np.nan_to_num(samples.ar)[..., None].repeat(2, axis=2)
+    nothing = np.zeros((len(losses), len(table.tasks)))
+    return Promise(Posterior(evidence, losses, nothing, nothing[0], nothing[0]), question)
+
+
+def solved(found: PairTable, question: Question, costs: Costs) -> Synthesis:
+    """The tree of a table, or with a ``confidence`` the smallest that is probable enough.
+
+    Raises
+    ------
+    TableError
+        If the table has no samples that tell how probable a tree is.
+    """
+    synthesis = solve(question, found.table, costs)
+    if question.confidence is None:
+        return synthesis
+    if found.samples is None or not _belong(found.samples, found.table):
+        raise TableError(
+            f"{found.file}: expected the samples that `synergy pairwise` writes beside a table, "
+            "found none that belong to it; leave --confidence out or run it again"
+        )
+    choice = choose(promise(found.samples, question), costs, question.confidence)
+    tree, table = choice.chosen.tree, found.table
+    depths = ((*pair, tree.shared_depth(*pair)) for pair in table.pairs())
+    known = [table.cell(*key).ar_pct for key in depths if key[2]]
+    notes = [
+        f"It is the smallest tree found that keeps {question.max_ar:g} % with a probability of "
+        f"{100 * question.confidence:g} %: its own is {100 * choice.chosen.probability:.0f} %."
+    ]
+    notes += [
+        f"The smaller {other.tree.notation(table.tasks)} keeps it with one of "
+        f"{100 * other.probability:.0f} %."
+        for other in choice.contenders[:2]
+    ]
+    return replace(
+        synthesis,
+        tree=tree,
+        encoder_cost=choice.chosen.cost,
+        predicted_ar_pct=max((ar for ar in known if ar is not None), default=0.0),
+        provably_optimal=False,
+        notes=(*notes, *(note for note in synthesis.notes if note.startswith("The training of"))),
     )
 
 

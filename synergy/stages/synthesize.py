@@ -23,10 +23,10 @@ from synergy.stages.search import (
     check_tasks,
     frontier_entries,
     nothing_shared,
+    solved,
     tree_file,
 )
 from synergy.synthesis import Question, Synthesis
-from synergy.synthesis import search as solve
 from synergy.workspace import PairTable
 
 
@@ -75,14 +75,14 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     check_tasks(found.table, experiment.tasks)
     costs = experiment.costs_at(question.width)
     # What the search refuses, it refuses before anything is trained.
-    synthesis = solve(question, found.table, costs)
+    synthesis = solved(found, question, costs)
     bench = Bench(session, found.table.tasks)
     ways = recipes(experiment, question)
     repair = Repair(bench, found, question)
     tried: list[tuple[Synthesis, Attempt]] = []
     for number in range(question.repair + 1):
         if number:
-            synthesis = solve(repair.question, repair.found.table, costs)
+            synthesis = solved(repair.found, repair.question, costs)
         title = f"the tree, repair {number}" if number else "the tree"
         plan = Planned(ways[-1][0], synthesis.tree, ways[-1][1])
         (row,) = bench.measure(title, [plan], test=False)  # it may be repaired

@@ -18,7 +18,6 @@ from synergy.records import (
     ComparisonsFile,
     FrontierFile,
     ProbeFile,
-    RefinementsFile,
     SummaryFile,
     TreeFile,
 )
@@ -127,7 +126,6 @@ def _artefacts(workspace: Workspace) -> Iterator[Checked]:
         workspace.summary: SummaryFile,
         workspace.frontier: FrontierFile,
         workspace.comparisons: ComparisonsFile,
-        workspace.refinements: RefinementsFile,
         **{workspace.null(kind): NullFile for kind in get_args(TableKind)},
     }
     probes = dict.fromkeys(sorted(workspace.folder.glob("probes/*.json")), ProbeFile)

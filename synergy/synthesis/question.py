@@ -47,6 +47,9 @@ class Question:
     repair : int
         Rounds of lowering a cap and searching again while the trained tree misses the threshold,
         0 or more.
+    confidence : float, optional
+        Wanted is the smallest tree that keeps the threshold with this probability, above 0.5 and
+        below 1, by the samples of the table; solver and strict do not count then.
     final_epochs : int, optional
         Train the tree once more for this many epochs, 1 or more, shown as a row of its own.
 
@@ -66,6 +69,7 @@ class Question:
     distilled: bool = False
     repair: int = 0
     final_epochs: int | None = None
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         if self.solver not in SOLVERS:
@@ -82,6 +86,11 @@ class Question:
                 raise ConfigError(
                     f"{name}: expected a budget of 0 to {limits.COUNT:,}, found {quoted(most)}"
                 )
+        if self.confidence is not None and not 0.5 < self.confidence < 1:
+            raise ConfigError(
+                "expected a confidence above 0.5 and below 1, found "
+                f"{quoted(self.confidence)}; 0.9 is usual"
+            )
         caps = {frozenset(pair): cap for pair, cap in self.caps.items()}
         for pair, cap in caps.items():
             if cap < 0:

@@ -35,8 +35,8 @@ class TableSamples:
     ----------
     table : ARTable
     ar : np.ndarray of float64, [samples, cells]
-        AR in percent, 0 to 1e6; columns in the order of ``table.cells``. NaN exactly where a
-        cell has no AR. Read-only afterwards.
+        AR in percent, 0 to 1e6; columns in the order of ``table.cells``. NaN exactly where a cell
+        has no AR, but a skipped cell may have what follows from others. Read-only afterwards.
 
     Raises
     ------
@@ -55,11 +55,13 @@ class TableSamples:
                 f"expected at least one resampled table of {len(cells)} cells, found an array of "
                 f"the shape {ar.shape}; resample this table again"
             )
-        unmeasured = np.array([cell.ar_pct is None for cell in cells])
-        fits = np.where(unmeasured, np.isnan(ar), (ar >= 0) & (ar <= limits.AR))
+        within, none = (ar >= 0) & (ar <= limits.AR), np.isnan(ar)
+        skipped = np.array([cell.status == "skipped" for cell in cells])
+        failed = np.array([cell.status == "failed" for cell in cells])
+        fits = np.where(failed, none, within | (skipped & none.all(axis=0)))
         if not fits.all():
             sample, column = (int(place) for place in np.argwhere(~fits)[0])
-            wanted = "none" if unmeasured[column] else f"an AR of 0 to {limits.AR:,.0f} percent"
+            wanted = "none" if failed[column] else f"an AR of 0 to {limits.AR:,.0f} percent"
             raise TableError(
                 f"{cells[column].label}: expected {wanted} in resampled table {sample}, as in the "
                 f"AR table, found {ar[sample, column]}; resample this table again"

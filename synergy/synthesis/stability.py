@@ -123,7 +123,8 @@ def stability(
     caps = np.array([question.caps.get(frozenset(pair), math.inf) for pair in pairs])
     usable = np.array(depths) <= caps[:, None]
     # cells are kept by pair, then by depth
-    passes = (samples.ar <= question.max_ar).reshape(len(samples.ar), *usable.shape)
+    measured = np.array([cell.ar_pct is not None for cell in table.cells])
+    passes = ((samples.ar <= question.max_ar) & measured).reshape(len(samples.ar), *usable.shape)
     weighted = _patterns(passes & usable, depths, most)
     count = sum(weighted.values())
     passes = passes[:count]
@@ -192,16 +193,6 @@ def _patterns(allowed: np.ndarray, depths: Sequence[int], most: int) -> dict[Dep
         ): times
         for key, times in counts.items()
     }
-
-
-def refine_next(found: Stability) -> CellKey | None:
-    """The cell on which to spend the next training; None when no outcome is uncertain.
-
-    With n trainings, one more takes about 1 / 2(n + 1) off the spread of a cell, so of two cells
-    that decide as much, the one with fewer trainings comes first.
-    """
-    best = max(found.repeat, key=lambda cell: cell.score / (cell.seeds + 1), default=None)
-    return None if best is None else best.key
 
 
 class _Trees:

@@ -25,6 +25,7 @@ from synergy.errors import SynergyError
 from synergy.export.spec import INTERFACE_KEY, read_spec
 from synergy.files import checksum, sealed
 from synergy.model import load_model
+from synergy.null_file import Loss, NullFile
 from synergy.records import (
     ComparisonsFile,
     FrontierEntry,
@@ -32,8 +33,6 @@ from synergy.records import (
     HolderFile,
     ModelFile,
     ProbeFile,
-    RefinedCell,
-    RefinementsFile,
     SummaryFile,
     TreeFile,
 )
@@ -164,8 +163,10 @@ class WorkspaceTarget(Target):
             measured=comparison_rows()[0],
         )
         FrontierFile(frontier=(entry,)).write(workspace.frontier)
-        refined = RefinedCell(task_a="gc", task_b="ac", shared_depth=4, seeds=2)
-        RefinementsFile(plain=(refined,)).write(workspace.refinements)
+        loss = Loss(loss_pct=1.0, low=-1.0, high=2.0)
+        NullFile(tasks=("gc",), row=comparison_rows()[0], losses={"gc": loss}).write(
+            workspace.null("plain")
+        )
         (self.folder / "probes").mkdir()
         known = {"settings": {"a": 1.0}, "trials": ("x",), "result": {"gc": 1}, "seconds": 1.0}
         ProbeFile(probe="tag", **known).write(self.folder / "probes" / "tag-1.json")
@@ -201,7 +202,7 @@ class WorkspaceTarget(Target):
             f"trials/{digest}/trial.json": lambda: store.trial(digest),
             f"trials/{digest}/result.json": lambda: store.result(digest),
         }
-        kept = (TreeFile, SummaryFile, FrontierFile, ComparisonsFile, RefinementsFile)
+        kept = (TreeFile, SummaryFile, FrontierFile, ComparisonsFile, NullFile)
         for kind in kept:
             name = f"{kind.__name__.removesuffix('File').lower()}.json"
             readers[name] = lambda kind=kind, name=name: kind.read(root / name)
