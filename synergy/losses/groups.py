@@ -10,7 +10,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
+from synergy.errors import TableError
 from synergy.tree import Branch, SharingTree
+from synergy.wording import short_list
 
 Group = tuple[int, tuple["Node", ...]]
 Node = int | Group
@@ -94,14 +96,27 @@ def _forms(group: Group, deepest: int) -> Iterator[tuple[Node, ...]]:
 
 
 def from_tree(tree: SharingTree, tasks: Sequence[str], depths: Sequence[int]) -> Group:
-    """The groups of a sharing tree of several tasks; its depths are 0 or in ``depths``."""
-    level = {0: 0, **{depth: number for number, depth in enumerate(depths, 1)}}
+    """The groups of a sharing tree of all ``tasks``, two at least.
+
+    A TableError is raised if it has other tasks, or shares a depth that is not 0 or of ``depths``.
+    """
+    if set(tree.tasks) != set(tasks):
+        raise TableError(
+            f"expected a tree of the tasks {short_list(tasks)}, found one of "
+            f"{short_list(tree.tasks)}"
+        )
+    levels = (0, *depths)
 
     def node(branch: Branch, above: int) -> Node:
         if branch.is_leaf:
             return tasks.index(branch.tasks[0])
         shared = branch.blocks[1] if branch.blocks else above
-        return group_of(level[shared], [node(child, shared) for child in branch.children])
+        if shared not in levels:
+            raise TableError(
+                f"expected a tree that shares {short_list(map(str, levels))} blocks, as the table "
+                f"has them, found {shared} of {short_list(branch.tasks)}"
+            )
+        return group_of(levels.index(shared), [node(child, shared) for child in branch.children])
 
     found = node(tree.root, 0)
     assert not isinstance(found, int)

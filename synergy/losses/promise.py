@@ -9,13 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from synergy.errors import TableError
-from synergy.losses.groups import Group, shared_levels
+from synergy.losses.groups import Group, from_tree, shared_levels
 from synergy.losses.pooling import Posterior
 from synergy.seeding import hash64
 from synergy.synthesis.question import Question
 from synergy.tree import SharingTree
-from synergy.wording import short_list
 
 Rule = Literal["pairs", "sum"]
 """What a tree keeps the threshold by: ``pairs``, the losses of every pair at the depth that it
@@ -54,15 +52,11 @@ class Promise:
         pairs = tuple(itertools.combinations(range(count), 2))
         self._pair = {pair: number for number, pair in enumerate(pairs)}
         self._first, self._second = np.array(pairs).T
-        caps = [
-            question.caps.get(frozenset((self.tasks[i], self.tasks[j])), math.inf) for i, j in pairs
-        ]
         allowed = np.array(
             [
-                depth <= caps[number // len(self.depths)] and cell not in evidence.failed
-                for number, (cell, depth) in enumerate(
-                    zip(evidence.cells(), itertools.cycle(self.depths), strict=False)
-                )
+                depth <= question.caps.get(frozenset((a, b)), math.inf)
+                and (a, b, depth) not in evidence.failed
+                for a, b, depth in evidence.cells()
             ]
         ).reshape(len(pairs), -1)
         # Level 0 comes first: what shares nothing loses nothing.
@@ -80,24 +74,10 @@ class Promise:
 
         A TableError is raised if a sharing tree has other tasks or depths than the table.
         """
+        group = from_tree(tree, self.tasks, self.depths) if isinstance(tree, SharingTree) else tree
         found = np.zeros(len(self._pair), dtype=int)
-        if not isinstance(tree, SharingTree):
-            for i, j, level in shared_levels(tree):
-                found[self._pair[i, j]] = level
-            return found
-        if set(tree.tasks) != set(self.tasks):
-            raise TableError(
-                f"expected a tree of the tasks {short_list(self.tasks)}, found one of "
-                f"{short_list(tree.tasks)}"
-            )
-        for (i, j), number in self._pair.items():
-            depth = tree.shared_depth(self.tasks[i], self.tasks[j])
-            if depth not in (0, *self.depths):
-                raise TableError(
-                    f"expected a tree of the depths {short_list(map(str, self.depths))}, found "
-                    f"{self.tasks[i]}-{self.tasks[j]} at depth {depth}"
-                )
-            found[number] = (0, *self.depths).index(depth)
+        for i, j, level in shared_levels(group):
+            found[self._pair[i, j]] = level
         return found
 
     def keeps(self, tree: Group | SharingTree) -> np.ndarray:
