@@ -73,9 +73,9 @@ class Posterior:
 def posterior(evidence: Evidence, draws: int = 2000, seed: int = 0) -> Posterior:
     """The losses of all cells, given the scores.
 
-    Losses are relative to the mean single-task score, which is taken as known where it divides:
-    an error of the second order. A task whose score is 0 there has nothing to lose. The same evidence gives the same draws, whatever the order of
-    the tasks.
+    Losses are relative to the mean single-task score, which is taken as known where it divides: an
+    error of the second order. A task whose score is 0 there has nothing to lose. The same evidence
+    gives the same draws, whatever the order of the tasks.
 
     Parameters
     ----------
