@@ -72,7 +72,8 @@ def test_an_option_that_is_not_declared_is_an_error():
 
 
 @pytest.mark.parametrize(
-    ("option", "known"), [("solver", SOLVERS), ("sweep", SWEEPS), ("executor", EXECUTORS)]
+    ("option", "known"),
+    [("solver", SOLVERS), ("sweep", [*SWEEPS, "adaptive"]), ("executor", EXECUTORS)],
 )
 def test_choices_are_those_of_the_registries(option, known):
     kind, *rest = get_args(get_type_hints(Options)[option])
@@ -153,6 +154,8 @@ def test_the_script_for_the_shell_is_shown(monkeypatch):
 
 VALUES = {
     "--gpus-per-trial": "0.5",
+    "--confidence": "0.9",
+    "--budget": "30",
     "--max-ar": "2",
     "--max-params": "50000",
     "--max-macs": "50000000",

@@ -234,8 +234,8 @@ def test_the_threshold_walks_as_the_map_says(monkeypatch, capsys):
     search(Options(table=table, max_ar=1.75))
     capsys.readouterr()
     steps = walk("One threshold, from the option to the tree")
-    assert len(steps) <= 6
-    passing_on = [steps[0], *steps[2:5]]
+    assert len(steps) <= 7
+    passing_on = [steps[0], *steps[2:6]]
     assert asked == [[name.replace("synthesize", "search") for name in passing_on]]
 
 
