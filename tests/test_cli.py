@@ -326,7 +326,7 @@ def test_plan_before_and_after(trained, config, tmp_path, monkeypatch):
     taught = synergy(
         *("plan", "--config", config, "--workspace", fresh, "--seeds", 2, "--distill", "--json")
     )
-    assert [stage["trainings"] for stage in taught.json["stages"]] == [6, 12, 6]
+    assert [stage["trainings"] for stage in taught.json["stages"]] == [6, 14, 6]
     again = synergy("plan", "--workspace", trained[0])
     assert again.code == 0
     assert "finished trainings" in again.err
@@ -346,7 +346,7 @@ def test_data_check_counts(config):
     }
     assert ran.json["tasks"]["vad"]["splits"]["test"]["majority"] > 0.5
     shown = synergy("data", "check", "--config", config)
-    assert "train 24 4 0.4 33 % down 8, flat 8, up 8" in shown.table
+    assert "train 24 12 0.4 33 % down 8, flat 8, up 8" in shown.table
 
 
 def test_predict(trained, config):

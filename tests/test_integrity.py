@@ -46,7 +46,9 @@ def flip(file: Path, seed: int) -> None:
 
 def kinds(workspace: Path) -> dict[str, Path]:
     """One file of each kind that is read back."""
-    trial = min(path for path in (workspace / "trials").iterdir() if path.is_dir())
+    store = TrialStore(workspace / "trials")
+    single = next(d for d in store.finished() if "test" in store.result(d).scores)
+    trial = store.path(single)
     loose = ("ar_table.csv", "ar_samples.csv", "ar_scores.csv", "config.yaml", "checksums.json")
     results = ("tree.json", "summary.json", "comparisons.json")
     found = {name: workspace / name for name in (*loose, *results)}
@@ -94,6 +96,8 @@ MADE_AGAIN = {
     "trial.json": "is trained again",
     "history.csv": "is trained again",
     "result.json": "is trained again",
+    "test.json": "",
+    "test.safetensors": "",
     "soft labels": "computed again",
     "summary.json": "",
     "tree.json": "",

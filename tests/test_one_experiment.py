@@ -114,7 +114,7 @@ def test_trials_of_other_experiments_say_nothing_of_sizes(workspace):
 def test_a_table_named_by_its_file_keeps_what_belongs_to_it(workspace, tmp_path):
     table = workspace / "ar_table.csv"
     own = synergy("search", "--workspace", workspace, "--json").json
-    named = synergy("search", "--table", table, "--json").json
+    named = synergy("search", "--table", table, "--max-ar", 60, "--json").json
     assert own["certainty"] == named["certainty"] is not None
     assert named["table_kind"] is None
     ran = synergy("synthesize", "--workspace", workspace, "--table", table, "--json", *SERIAL)

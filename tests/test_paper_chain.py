@@ -28,7 +28,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings["corpora"]["demo_speech"] |= {
         "words": ["go", "stop"],
         "clips": {"train": 24, "valid": 12, "test": 12},
-        "speakers": {"train": 6, "valid": 6, "test": 6},
+        "speakers": {"train": 6, "valid": 12, "test": 12},
     }
     settings["training"] |= {"epochs": 1, "steps_per_epoch": 2, "clips_per_task": 8, "crop_s": 0.4}
     # thresholds of real use would share nothing after two steps

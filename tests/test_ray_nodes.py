@@ -93,7 +93,7 @@ def test_a_sweep_in_which_a_node_goes_ends_with_the_right_table(
         assert sweep(session) == expected
         wait_until(lambda: executor.workers == 1)
     cluster.remove_node(other, allow_graceful=False)
-    assert progress.finished_trials == len(expected["ar_table.csv"].splitlines()) - 1 + 3
+    assert progress.finished_trials == len(expected["ar_table.csv"].splitlines()) - 1 + 3 + 1
     told = [record.getMessage() for record in caplog.records]
     assert all("is run again: its worker died" in each for each in told)
 

@@ -148,7 +148,7 @@ class Options:
     table: Path | None = None
     depths: str | None = None
     sweep: Literal["full", "scan", "lazy", "adaptive"] = "full"
-    confidence: Number = None
+    confidence: Annotated[float | None, Bounds(0.5, 1)] = None
     budget: Annotated[int | None, Bounds(1, limits.CELLS)] = None
     max_ar: Number = None
     solver: Literal["recursive", "exact"] = "recursive"
