@@ -26,8 +26,8 @@ _MEAN_SD = 3.0  # of the mean loss of a task, in percent points
 # Medians of the scales and standard deviations of their logarithms, weakly informative: noise of
 # single-task models (its median comes from the other tasks), that of pairs relative to it, partner
 # effects, residuals, slope by the block, deviations of slopes.
-_MEDIANS = np.array([1.0, 1.25, 1.0, 0.3, 0.2, 0.15])
-_SPREADS = np.array([0.8, 0.6, 0.9, 0.9, 1.2, 0.9])
+_MEDIANS = np.array([1.0, 1.3, 1.0, 0.4, 0.2, 0.15])
+_SPREADS = np.array([0.8, 0.8, 0.9, 0.9, 1.2, 0.9])
 _OTHERS = 4.0  # degrees of freedom at which another task counts half
 _LEAST_NOISE = 0.02  # percent points; two seeds with one score are no proof that there is none
 _ROUNDS = (400, 400, 800)  # proposals of the scales
