@@ -13,7 +13,7 @@ from synergy.costs import Costs
 from synergy.errors import ConfigError
 from synergy.losses.groups import Group, from_tree, neighbours, saving, to_tree
 from synergy.losses.promise import Promise
-from synergy.synthesis.exact import ExactSplits
+from synergy.synthesis.exact import MAX_TASKS, ExactSplits
 from synergy.synthesis.recursive import PaperSplits
 from synergy.synthesis.task_graph import TaskGraph
 from synergy.synthesis.tree_search import TreeSearch
@@ -25,7 +25,6 @@ CONFIDENCE = 0.9
 # Quantiles of a cell at the threshold, and shifts of the threshold, relative to it, at the median.
 _QUANTILES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995)
 _SHIFTS = (-0.75, -0.5, -0.25, 0.25)
-_MOST_EXACT = 10  # tasks; the solver exact is asked a dozen times
 _PATIENCE = 80  # trees looked around without finding a smaller one that keeps
 
 
@@ -129,7 +128,9 @@ def _starts(promise: Promise, costs: Costs) -> Iterator[Group]:
     """The smallest trees of tables of quantiles."""
     rungs = [(quantile, 0.0) for quantile in _QUANTILES]
     rungs += [(0.5, shift * promise.max_ar) for shift in _SHIFTS]
-    kind = ExactSplits if len(promise.tasks) <= _MOST_EXACT else PaperSplits
+    kind = ExactSplits
+    if len(promise.tasks) > MAX_TASKS:
+        kind, rungs = PaperSplits, rungs[:: len(_QUANTILES) // 2]  # seconds for each
     for passing in np.unique(promise.passing(rungs), axis=0):
         depths = tuple(tuple(itertools.compress(promise.depths, row)) for row in passing)
         graph = TaskGraph(promise.tasks, depths)

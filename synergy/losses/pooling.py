@@ -209,31 +209,33 @@ class _Scales:
 
     def covariance(self, data: _TaskData) -> np.ndarray:
         """Covariance of the mean losses of the seen places, [proposals, seen, seen]."""
+        size, depth = len(data.seen), data.depths[data.seen]
         partner = np.repeat(np.arange(data.partners), len(data.places) // data.partners)[data.seen]
-        depth, same = data.depths[data.seen], (partner[:, None] == partner).astype(float)
+        same = partner[:, None] == partner
+        parts = np.stack([np.ones((size, size)), same, same * np.multiply.outer(depth, depth)])
         common = _MEAN_SD**2 + self.single**2 / data.baseline_count
-        cover = (
-            common[:, None, None]
-            + data.speakers
-            + same
-            * (
-                (self.partner**2)[:, None, None]
-                + (self.bend**2)[:, None, None] * np.multiply.outer(depth, depth)
-            )
-        )
-        own = (self.residual**2)[:, None] + (self.pair**2)[:, None] / data.counts
-        return cover + own[..., None] * np.eye(len(depth))
+        weights = np.stack([common, self.partner**2, self.bend**2], axis=-1)
+        cover = (weights @ parts.reshape(3, -1)).reshape(-1, size, size) + data.speakers
+        cover[:, range(size), range(size)] += self._own(data)
+        return cover
+
+    def _own(self, data: _TaskData) -> np.ndarray:
+        """What the mean losses of the seen places share with nothing, [proposals, seen]."""
+        return (self.residual**2)[:, None] + (self.pair**2)[:, None] / data.counts
 
     def log_likelihood(self, data: _TaskData) -> np.ndarray:
         """Of the scores of a task, up to a constant; [proposals]."""
         noise = np.log(np.stack([self.single, self.pair], axis=-1))
         found = -(data.freedom * noise + data.scatter * np.exp(-2 * noise) / 2).sum(axis=-1)
         if len(data.seen):
-            cover = self.covariance(data)
             rest = data.loss - self.slope[:, None] * data.depths[data.seen]
-            explained = np.linalg.solve(cover, rest[..., None])[..., 0]
-            diagonal = np.diagonal(np.linalg.cholesky(cover), axis1=-2, axis2=-1)
-            found -= np.log(diagonal).sum(axis=-1) + (rest * explained).sum(axis=-1) / 2
+            # The last row of this factor is the factor of the covariance applied to the rest.
+            bordered = np.pad(self.covariance(data), ((0, 0), (0, 1), (0, 1)))
+            bordered[:, -1, :-1] = rest
+            bordered[:, -1, -1] = 1 + (rest**2).sum(axis=-1) / self._own(data).min(axis=-1)
+            factor = np.linalg.cholesky(bordered)
+            found -= np.log(np.diagonal(factor, axis1=-2, axis2=-1)[:, :-1]).sum(axis=-1)
+            found -= (factor[:, -1, :-1] ** 2).sum(axis=-1) / 2
         return found
 
 
