@@ -104,10 +104,10 @@ def test_choice_promises_what_was_asked_and_names_smaller_trees_that_do_not(seed
     promise = promise_of(tasks, seed, spread)
     found = choose(promise, COSTS)
     assert found.chosen.probability == promise.probability(found.chosen.tree) >= 0.9
-    for contender in found.contenders:
-        assert contender.cost < found.chosen.cost
-        assert 0 < contender.probability < 0.9
-    gains = [(found.chosen.cost - c.cost) * c.probability for c in found.contenders]
+    for tree in found.smaller:
+        assert tree.cost < found.chosen.cost
+        assert 0 < tree.probability < 0.9
+    gains = [(found.chosen.cost - c.cost) * c.probability for c in found.smaller]
     assert gains == sorted(gains, reverse=True)
 
 
@@ -116,7 +116,7 @@ def test_with_certain_losses_the_choice_is_the_tree_of_the_exact_solver():
     losses[0, :3] = 3.0  # a and b share nothing
     found = choose(Promise(posterior_of(losses), QUESTION), COSTS)
     assert found.chosen.cost == 2 * sum(BLOCKS)
-    assert found.contenders == ()
+    assert found.smaller == ()
 
 
 def test_where_nothing_keeps_the_threshold_nothing_is_shared():

@@ -54,17 +54,17 @@ class Choice:
     ----------
     chosen : Candidate
         Where no other tree does, the one that shares nothing.
-    contenders : tuple of Candidate
+    smaller : tuple of Candidate
         Smaller trees with a lower probability, by falling expected saving: the probability times
         what they save against `chosen`.
     """
 
     chosen: Candidate
-    contenders: tuple[Candidate, ...]
+    smaller: tuple[Candidate, ...]
 
 
 def choose(
-    promise: Promise, costs: Costs, confidence: float = CONFIDENCE, contenders: int = 5
+    promise: Promise, costs: Costs, confidence: float = CONFIDENCE, smaller: int = 5
 ) -> Choice:
     """Search for the smallest tree of swept depths that keeps the threshold.
 
@@ -79,7 +79,7 @@ def choose(
         Of an encoder of the table's depths.
     confidence : float
         Least probability, above 0 and below 1.
-    contenders : int
+    smaller : int
         How many smaller trees are reported.
     """
     if not 0 < confidence < 1:
@@ -119,9 +119,9 @@ def choose(
         return Candidate(tree, tree.cost(costs.block_params), known[group][1])
 
     base = known[best][0]
-    smaller = [group for group, (gain, chance) in known.items() if gain > base and chance > 0]
-    smaller.sort(key=lambda group: -(known[group][0] - base) * known[group][1])
-    return Choice(candidate(best), tuple(map(candidate, smaller[:contenders])))
+    missing = [group for group, (gain, chance) in known.items() if gain > base and chance > 0]
+    missing.sort(key=lambda group: -(known[group][0] - base) * known[group][1])
+    return Choice(candidate(best), tuple(map(candidate, missing[:smaller])))
 
 
 def _starts(promise: Promise, costs: Costs) -> Iterator[Group]:
