@@ -24,13 +24,15 @@ def truth_of(seed: int, tasks: int = 3, noise: tuple[float, float] = (0.8, 1.0))
     return Truth(additive(tasks, np.random.default_rng(seed)), noise, seed)
 
 
-@settings(max_examples=5, deadline=None)
-@given(seed=st.integers(0, 1000))
-def test_more_seeds_narrow_intervals(seed):
-    truth = truth_of(seed)
-    few = widths(truth.measured(2, 1)).mean()
-    assert widths(truth.measured(2, 8)).mean() < few
-    assert widths(truth.measured(20, 8)).mean() < 0.6 * few
+def test_more_seeds_narrow_intervals():
+    """On average: what few seeds say of their noise can be too little."""
+
+    def mean_width(singles: int, seeds: int) -> float:
+        return float(np.mean([widths(truth_of(n).measured(singles, seeds)) for n in range(8)]))
+
+    few = mean_width(2, 1)
+    assert mean_width(2, 8) < 0.95 * few
+    assert mean_width(20, 8) < 0.6 * few
 
 
 @settings(max_examples=5, deadline=None)
@@ -143,3 +145,11 @@ def test_a_task_without_baseline_is_refused():
     evidence = truth_of(0).measured(1, 1)
     with pytest.raises(TableError, match="task b: expected a score above 0"):
         posterior(replace(evidence, singles=evidence.singles | {"b": (0.0,)}))
+
+
+def test_more_cells_than_memory_holds_are_refused():
+    depths = tuple(range(1, 202))
+    pairs = {("a", "b", depth): ((0.9,), (0.9,)) for depth in depths}
+    evidence = Evidence(("a", "b"), depths, {"a": (0.9,), "b": (0.9,)}, pairs)
+    with pytest.raises(TableError, match="at most 200 trained cells, found 201"):
+        posterior(evidence)

@@ -31,6 +31,7 @@ _SPREADS = np.array([0.8, 0.8, 0.9, 0.9, 1.2, 0.9])
 _OTHERS = 4.0  # degrees of freedom at which another task counts half
 _LEAST_NOISE = 0.02  # percent points; two seeds with one score are no proof that there is none
 _ROUNDS = (400, 400, 800)  # proposals of the scales
+_MOST_SEEN = 200  # cells of one task; covariances of all draws then take 640 MB
 _DEFENSIVE = 0.2  # share of proposals from the prior, which bounds the weights
 
 
@@ -86,13 +87,20 @@ def posterior(evidence: Evidence, draws: int = 2000, seed: int = 0) -> Posterior
     Raises
     ------
     TableError
-        If a task has no score without sharing that it could lose from.
+        If a task has no score without sharing that it could lose from, or more than 200 trained
+        cells.
     """
     for task in evidence.tasks:
         if not sum(evidence.baseline(task)) > 0:
             raise TableError(
                 f"task {shown(task)}: expected a score above 0 of a single-task model, found "
                 "none; train one"
+            )
+        seen = sum(cell in evidence.pairs for cell in evidence.cells_of(task))
+        if seen > _MOST_SEEN:
+            raise TableError(
+                f"task {shown(task)}: expected at most {_MOST_SEEN} trained cells, found {seen}; "
+                "leave out depths or tasks"
             )
     rank = {task: number for number, task in enumerate(evidence.tasks)}
     column = {cell: number for number, cell in enumerate(evidence.cells())}
