@@ -18,7 +18,7 @@ from synergy.losses.promise import GROUP_SD, Promise, Rule
 from synergy.synthesis.question import Question
 
 _BASELINES = 2  # seeds of every single-task model to begin with
-_CONTENDERS = 8  # of 3, 8 and 25, none gave clearly smaller trees
+_SMALLER = 8  # of 3, 8 and 25, none gave clearly smaller trees
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,9 @@ def next_trainings(goal: Goal, evidence: Evidence, workers: int = 1) -> Step:
         return Step((), "budget")
     known = posterior(evidence)
     promise = Promise(known, goal.question, goal.rule, goal.group_sd)
-    choice = choose(promise, goal.costs, goal.confidence, _CONTENDERS)
+    choice = choose(promise, goal.costs, goal.confidence, _SMALLER)
     cost = choice.chosen.cost
-    if all(c.probability * (1 - c.cost / cost) < goal.tolerance for c in choice.contenders):
+    if all(c.probability * (1 - c.cost / cost) < goal.tolerance for c in choice.smaller):
         return Step((), "decided", choice)
     asked = _most_telling(goal, known, promise, choice, workers, left)
     return Step(asked, "undecided" if asked else "budget", choice)
@@ -207,8 +207,8 @@ def _most_telling(
     scores = np.concatenate([known.baseline, scores.reshape(len(scores), -1)], axis=1)
     noise = np.concatenate([known.single_variance, known.pair_variance[ends].ravel()])
     alone = len(tasks) * sum(goal.costs.block_params)
-    worth = [alone - choice.chosen.cost, *(choice.chosen.cost - c.cost for c in choice.contenders)]
-    trees = [c.tree for c in (choice.chosen, *choice.contenders)]
+    worth = [alone - choice.chosen.cost, *(choice.chosen.cost - c.cost for c in choice.smaller)]
+    trees = [c.tree for c in (choice.chosen, *choice.smaller)]
     keeps = np.stack([promise.keeps(tree) for tree in trees], axis=1)
     draws = np.concatenate([scores, keeps], axis=1)
     draws -= draws.mean(axis=0)

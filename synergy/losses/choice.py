@@ -13,7 +13,7 @@ from synergy.costs import Costs
 from synergy.errors import ConfigError
 from synergy.losses.groups import Group, from_tree, neighbours, saving, to_tree
 from synergy.losses.promise import Promise
-from synergy.synthesis.exact import ExactSplits
+from synergy.synthesis.exact import MAX_TASKS, ExactSplits
 from synergy.synthesis.recursive import PaperSplits
 from synergy.synthesis.task_graph import TaskGraph
 from synergy.synthesis.tree_search import TreeSearch
@@ -25,7 +25,6 @@ CONFIDENCE = 0.9
 # Quantiles of a cell at the threshold, and shifts of the threshold, relative to it, at the median.
 _QUANTILES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995)
 _SHIFTS = (-0.75, -0.5, -0.25, 0.25)
-_MOST_EXACT = 10  # tasks; the solver exact is asked a dozen times
 _PATIENCE = 80  # trees looked around without finding a smaller one that keeps
 
 
@@ -55,17 +54,17 @@ class Choice:
     ----------
     chosen : Candidate
         Where no other tree does, the one that shares nothing.
-    contenders : tuple of Candidate
+    smaller : tuple of Candidate
         Smaller trees with a lower probability, by falling expected saving: the probability times
         what they save against `chosen`.
     """
 
     chosen: Candidate
-    contenders: tuple[Candidate, ...]
+    smaller: tuple[Candidate, ...]
 
 
 def choose(
-    promise: Promise, costs: Costs, confidence: float = CONFIDENCE, contenders: int = 5
+    promise: Promise, costs: Costs, confidence: float = CONFIDENCE, smaller: int = 5
 ) -> Choice:
     """Search for the smallest tree of swept depths that keeps the threshold.
 
@@ -80,7 +79,7 @@ def choose(
         Of an encoder of the table's depths.
     confidence : float
         Least probability, above 0 and below 1.
-    contenders : int
+    smaller : int
         How many smaller trees are reported.
     """
     if not 0 < confidence < 1:
@@ -120,16 +119,18 @@ def choose(
         return Candidate(tree, tree.cost(costs.block_params), known[group][1])
 
     base = known[best][0]
-    smaller = [group for group, (gain, chance) in known.items() if gain > base and chance > 0]
-    smaller.sort(key=lambda group: -(known[group][0] - base) * known[group][1])
-    return Choice(candidate(best), tuple(map(candidate, smaller[:contenders])))
+    missing = [group for group, (gain, chance) in known.items() if gain > base and chance > 0]
+    missing.sort(key=lambda group: -(known[group][0] - base) * known[group][1])
+    return Choice(candidate(best), tuple(map(candidate, missing[:smaller])))
 
 
 def _starts(promise: Promise, costs: Costs) -> Iterator[Group]:
     """The smallest trees of tables of quantiles."""
     rungs = [(quantile, 0.0) for quantile in _QUANTILES]
     rungs += [(0.5, shift * promise.max_ar) for shift in _SHIFTS]
-    kind = ExactSplits if len(promise.tasks) <= _MOST_EXACT else PaperSplits
+    kind = ExactSplits
+    if len(promise.tasks) > MAX_TASKS:
+        kind, rungs = PaperSplits, rungs[:: len(_QUANTILES) // 2]  # seconds for each
     for passing in np.unique(promise.passing(rungs), axis=0):
         depths = tuple(tuple(itertools.compress(promise.depths, row)) for row in passing)
         graph = TaskGraph(promise.tasks, depths)

@@ -22,12 +22,15 @@ from synergy.losses.evidence import Evidence, SeedScores
 from synergy.seeding import hash64
 from synergy.wording import shown
 
+MOST_SEEN = 200
+"""Trained cells of one task; covariances of all draws then take 640 MB."""
+
 _MEAN_SD = 3.0  # of the mean loss of a task, in percent points
 # Medians of the scales and standard deviations of their logarithms, weakly informative: noise of
 # single-task models (its median comes from the other tasks), that of pairs relative to it, partner
 # effects, residuals, slope by the block, deviations of slopes.
-_MEDIANS = np.array([1.0, 1.25, 1.0, 0.3, 0.2, 0.15])
-_SPREADS = np.array([0.8, 0.6, 0.9, 0.9, 1.2, 0.9])
+_MEDIANS = np.array([1.0, 1.3, 1.0, 0.4, 0.2, 0.15])
+_SPREADS = np.array([0.8, 0.8, 0.9, 0.9, 1.2, 0.9])
 _OTHERS = 4.0  # degrees of freedom at which another task counts half
 _LEAST_NOISE = 0.02  # percent points; two seeds with one score are no proof that there is none
 _SLACK = 1e-9  # of the largest variance, so that no matrix is singular
@@ -87,13 +90,19 @@ def posterior(evidence: Evidence, draws: int = 2000, seed: int = 0) -> Posterior
     Raises
     ------
     TableError
-        If a task has no score without sharing.
+        If a task has no score without sharing, or more than 200 trained cells.
     """
     for task in evidence.tasks:
         if not evidence.baseline(task):
             raise TableError(
                 f"task {shown(task)}: expected the score of a single-task model, found "
                 "none; train one"
+            )
+        seen = sum(cell in evidence.pairs for cell in evidence.cells_of(task))
+        if seen > MOST_SEEN:
+            raise TableError(
+                f"task {shown(task)}: expected at most {MOST_SEEN} trained cells, found {seen}; "
+                "leave out depths or tasks"
             )
     rank = {task: number for number, task in enumerate(evidence.tasks)}
     column = {cell: number for number, cell in enumerate(evidence.cells())}
@@ -214,32 +223,34 @@ class _Scales:
 
     def covariance(self, data: _TaskData) -> np.ndarray:
         """Covariance of the mean losses of the seen places, [proposals, seen, seen]."""
+        size, depth = len(data.seen), data.depths[data.seen]
         partner = np.repeat(np.arange(data.partners), len(data.places) // data.partners)[data.seen]
-        depth, same = data.depths[data.seen], (partner[:, None] == partner).astype(float)
+        same = partner[:, None] == partner
+        parts = np.stack([np.ones((size, size)), same, same * np.multiply.outer(depth, depth)])
         common = _MEAN_SD**2 + self.single**2 / data.baseline_count
-        cover = (
-            common[:, None, None]
-            + data.speakers
-            + same
-            * (
-                (self.partner**2)[:, None, None]
-                + (self.bend**2)[:, None, None] * np.multiply.outer(depth, depth)
-            )
-        )
+        weights = np.stack([common, self.partner**2, self.bend**2], axis=-1)
+        cover = (weights @ parts.reshape(3, -1)).reshape(-1, size, size) + data.speakers
+        cover[:, range(size), range(size)] += self._own(data)
+        return cover
+
+    def _own(self, data: _TaskData) -> np.ndarray:
+        """What the mean losses of the seen places share with nothing, [proposals, seen]."""
         own = (self.residual**2)[:, None] + (self.pair**2)[:, None] / data.counts
-        own += _SLACK * np.trace(data.speakers)  # speakers that all cells have in common
-        return cover + own[..., None] * np.eye(len(depth))
+        return own + _SLACK * np.trace(data.speakers)  # speakers that all cells have in common
 
     def log_likelihood(self, data: _TaskData) -> np.ndarray:
         """Of the scores of a task, up to a constant; [proposals]."""
         noise = np.log(np.stack([self.single, self.pair], axis=-1))
         found = -(data.freedom * noise + data.scatter * np.exp(-2 * noise) / 2).sum(axis=-1)
         if len(data.seen):
-            cover = self.covariance(data)
             rest = data.loss - self.slope[:, None] * data.depths[data.seen]
-            explained = np.linalg.solve(cover, rest[..., None])[..., 0]
-            diagonal = np.diagonal(np.linalg.cholesky(cover), axis1=-2, axis2=-1)
-            found -= np.log(diagonal).sum(axis=-1) + (rest * explained).sum(axis=-1) / 2
+            # The last row of this factor is the factor of the covariance applied to the rest.
+            bordered = np.pad(self.covariance(data), ((0, 0), (0, 1), (0, 1)))
+            bordered[:, -1, :-1] = rest
+            bordered[:, -1, -1] = 1 + (rest**2).sum(axis=-1) / self._own(data).min(axis=-1)
+            factor = np.linalg.cholesky(bordered)
+            found -= np.log(np.diagonal(factor, axis1=-2, axis2=-1)[:, :-1]).sum(axis=-1)
+            found -= (factor[:, -1, :-1] ** 2).sum(axis=-1) / 2
         return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from synergy.experiment import Recipe
 from synergy.losses.adaptive import Training
 from synergy.losses.evidence import Evidence
-from synergy.losses.pooling import posterior
+from synergy.losses.pooling import MOST_SEEN, posterior
 from synergy.measuring.bootstrap import DRAWS, LEVEL, Resampler
 from synergy.measuring.outcome import Outcome
 from synergy.running.session import Results, Session
@@ -113,16 +113,29 @@ class PairTrainer:
         )
 
     def keep(self, table: ARTable) -> PairTable:
-        """The table, with intervals; written into the workspace."""
-        samples = self._samples(table)
-        enough = self._resampler.has_speakers
-        few = [task for task in table.tasks if not enough([task], "valid")]
-        table = samples.with_intervals(LEVEL, without=few)
+        """The table, with intervals; written into the workspace.
+
+        Of a task with more than `MOST_SEEN` cells there are none, and no samples, but a note.
+        """
+        samples = None
+        if (len(table.tasks) - 1) * len(table.depths) <= MOST_SEEN:
+            samples = self._samples(table)
+            enough = self._resampler.has_speakers
+            few = [task for task in table.tasks if not enough([task], "valid")]
+            table = samples.with_intervals(LEVEL, without=few)
+        else:
+            self.session.progress.note(
+                f"no intervals: expected at most {MOST_SEEN} cells of each task, found "
+                f"{(len(table.tasks) - 1) * len(table.depths)}; leave out depths for them"
+            )
         files = self.session.workspace.table_files(self.kind)
         rows = list(self._score_rows(table))
         with files.exchanged():
             table.to_csv(files.table)
-            samples.to_csv(files.samples)
+            if samples is None:
+                files.samples.unlink(missing_ok=True)
+            else:
+                samples.to_csv(files.samples)
             write_rows(files.scores, _SCORES, rows)
         return PairTable(table, files.table, self.kind, samples)
 

@@ -87,8 +87,8 @@ def _told(step: Step, question: Question, tasks: Sequence[str]) -> str:
         f"{best.tree.notation(tasks)} keeps {question.max_ar:g} % with a probability of "
         f"{100 * best.probability:.0f} %"
     )
-    if step.choice.contenders:
-        other = step.choice.contenders[0]
+    if step.choice.smaller:
+        other = step.choice.smaller[0]
         said += (
             f", the smaller {other.tree.notation(tasks)} with one of "
             f"{100 * other.probability:.0f} %"

@@ -224,7 +224,7 @@ def solved(found: PairTable, question: Question, costs: Costs) -> Synthesis:
     notes += [
         f"The smaller {other.tree.notation(table.tasks)} keeps it with one of "
         f"{100 * other.probability:.0f} %."
-        for other in choice.contenders[:2]
+        for other in choice.smaller[:2]
     ]
     return replace(
         synthesis,
