@@ -61,6 +61,7 @@ CASES = (
     Case("run again", ("run",), "run", ("serial",)),
     Case("run --replace", ("run", "--config", "other.yaml", "--replace"), "run"),
     Case("run --distill", ("run", "--distill"), "run"),
+    Case("adaptive", ("pairwise", "--sweep", "adaptive", "--budget", "12"), "run"),
     Case("synthesize --distill", ("synthesize", "--distill"), "run"),
     Case("train-frontier", ("synthesize", "--train-frontier", "1"), "run", ("serial",)),
     Case("compare", ("compare",), "run"),

@@ -59,11 +59,11 @@ def small_config(folder: Path) -> Path:
     return file
 
 
-def sweep(config: Path, workspace: Path) -> subprocess.Popen[str]:
-    """A sweep of all pairs, started."""
+def sweep(config: Path, workspace: Path, kind: str) -> subprocess.Popen[str]:
+    """A sweep of pairs, started."""
     folders = ["--config", str(config), "--workspace", str(workspace)]
     return subprocess.Popen(
-        [sys.executable, "-m", "synergy", "pairwise", *folders, "--workers", "2"],
+        [sys.executable, "-m", "synergy", "pairwise", *folders, "--workers", "2", "--sweep", kind],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -81,16 +81,26 @@ def finished(workspace: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_killed_and_started_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "full",
+        pytest.param(
+            "adaptive",
+            marks=pytest.mark.skipif(KILLS < 20, reason="takes minutes: make kill-test"),
+        ),
+    ],
+)
+def test_killed_and_started_again(tmp_path: Path, kind: str) -> None:
     config = small_config(tmp_path)
-    calm = sweep(config, tmp_path / "calm")
+    calm = sweep(config, tmp_path / "calm", kind)
     output, _ = calm.communicate(timeout=600)
     assert calm.returncode == 0, output
 
     draw = random.Random(0)
     seen: dict[str, bytes] = {}
     for _ in range(KILLS):
-        process = sweep(config, tmp_path / "killed")
+        process = sweep(config, tmp_path / "killed", kind)
         # a random moment of the sweep itself, not of the seconds in which torch is imported
         more = draw.randint(0, 2)
         while process.poll() is None and len(finished(tmp_path / "killed")) < len(seen) + more:
@@ -103,7 +113,7 @@ def test_killed_and_started_again(tmp_path: Path) -> None:
         assert {digest: now.get(digest) for digest in seen} == seen, "trained twice or lost"
         seen = now
 
-    last = sweep(config, tmp_path / "killed")
+    last = sweep(config, tmp_path / "killed", kind)
     output, _ = last.communicate(timeout=600)
     assert last.returncode == 0, output
     now = finished(tmp_path / "killed")

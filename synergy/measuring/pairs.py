@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, takewhile, zip_longest
 from statistics import fmean
@@ -140,42 +140,68 @@ class PairTrainer:
         return PairTable(table, files.table, self.kind, samples)
 
     def evidence(
-        self, tasks: Sequence[str], depths: Sequence[int], failed: Iterable[CellKey] = ()
+        self,
+        tasks: Sequence[str],
+        depths: Sequence[int],
+        failed: Iterable[CellKey] = (),
+        asked: Collection[Training] | None = None,
     ) -> Evidence:
-        """The scores on validation of all that is trained of a table."""
+        """The scores on validation of all that is trained of a table.
+
+        Where it is said what was ``asked`` for, of that alone, and of single-task models with the
+        configured seeds.
+        """
+
+        def counted(done: list[Trial], tasks: tuple[str, ...], depth: int) -> list[Trial]:
+            if asked is None:
+                return done
+            least = self.experiment.config.seeds if len(tasks) == 1 else 0
+            own = (each.number + 1 for each in asked if (each.tasks, each.depth) == (tasks, depth))
+            return done[: max((least, *own))]
+
+        alone = {task: counted(self.alone(task), (task,), 0) for task in tasks}
         nulls = self._done(self.experiment.flat(tasks, 0), self._recipe)
         counts = self.kind == "plain" and self.experiment.config.training.weights != "best"
         found = Evidence(
             tuple(tasks),
             tuple(depths),
-            {task: self._scores(self.alone(task), task) for task in tasks},
+            {task: self._scores(alone[task], task) for task in tasks},
             {},
             # by another rule or with teachers they are no single-task models
             {task: self._scores(nulls, task) for task in tasks} if counts else {},
         )
-        trained = {key: done for key in found.cells() if (done := self.done(key))}
+        trained = {
+            key: done for key in found.cells() if (done := counted(self.done(key), key[:2], key[2]))
+        }
         pairs = {
             key: (self._scores(done, key[0]), self._scores(done, key[1]))
             for key, done in trained.items()
         }
         speakers = {
-            task: self._speakers(task, found, trained)
+            task: self._speakers(task, found, alone[task], trained)
             for task in tasks
             if any(found.baseline(task))
         }
         return replace(found, pairs=pairs, speakers=speakers, failed=frozenset(failed))
 
     def _samples(self, table: ARTable) -> TableSamples:
-        """Tables as they may truly be, of the pooled model; a failed cell is nan in all of them."""
+        """Tables as they may truly be, of the pooled model; a failed cell is nan in all of them.
+
+        A skipped one has what follows from the others.
+        """
         failed = [cell.key for cell in table.cells if cell.status == "failed"]
         evidence = self.evidence(table.tasks, table.depths, failed)
         losses = posterior(evidence, DRAWS, self.experiment.config.seed).losses
         ar = np.maximum(losses.max(axis=2), 0.0)
-        ar[:, [cell.ar_pct is None for cell in table.cells]] = np.nan
+        ar[:, [cell.status == "failed" for cell in table.cells]] = np.nan
         return TableSamples(table, np.round(ar, 4))
 
     def _speakers(
-        self, task: str, evidence: Evidence, trained: Mapping[CellKey, Sequence[Trial]]
+        self,
+        task: str,
+        evidence: Evidence,
+        alone: Sequence[Trial],
+        trained: Mapping[CellKey, Sequence[Trial]],
     ) -> np.ndarray:
         """Covariance of the losses of a task over resampled speakers; 0 where nothing is known.
 
@@ -185,9 +211,9 @@ class PairTrainer:
         def scores(trials: Sequence[Trial]) -> np.ndarray:
             return self._resampler.scores([trial.digest for trial in trials], "valid", task)
 
-        alone, scale = scores(self.alone(task)), fmean(evidence.baseline(task))
+        baseline, scale = scores(alone), fmean(evidence.baseline(task))
         lost = [
-            alone - scores(trained[key]) if key in trained else np.zeros(len(alone))
+            baseline - scores(trained[key]) if key in trained else np.zeros(len(baseline))
             for key in evidence.cells_of(task)
         ]
         return np.atleast_2d(np.cov(100.0 / scale * np.stack(lost)))

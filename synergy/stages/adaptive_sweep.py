@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synergy.errors import ShortfallError
-from synergy.losses.adaptive import Goal, Step, next_trainings
+from synergy.losses.adaptive import Goal, Step, Training, next_trainings
 from synergy.measuring.pairs import PairTrainer
 from synergy.synthesis import ARTable, Cell, Question
 from synergy.synthesis.cells import CellKey
@@ -23,31 +22,29 @@ def adaptive_table(
 ) -> tuple[ARTable, tuple[str, ...]]:
     """Train pairs and single-task models until the tree is decided or the budget is used.
 
-    As many trainings run at once as there are workers. What is trained already counts, so a
-    command that was stopped goes on where it was.
+    As many trainings are asked for at once as there are workers. What is asked for follows from
+    the scores of what was asked for before, from the beginning and whatever is trained already, so
+    a command that was killed goes on to the same table.
 
     Parameters
     ----------
     budget : int, optional
-        Most trainings of single-task models and pairs in all, those of before included; by
-        default each single-task model and each cell once.
+        Most trainings of single-task models and pairs in all; by default each single-task model
+        and each cell once.
 
     Returns
     -------
     (ARTable, tuple of str)
         Cells without any training are skipped; and what is to be known of the tree, as sentences.
-
-    Raises
-    ------
-    ShortfallError
-        If nothing could be trained any more: a single-task model failed.
     """
     assert question.confidence is not None
     session = trainer.session
     goal = Goal(question, session.experiment.costs, question.confidence, budget=budget)
     failed: dict[CellKey, str] = {}
+    asked: list[Training] = []
+    stopped = ""
     while True:
-        evidence = trainer.evidence(tasks, depths, failed)
+        evidence = trainer.evidence(tasks, depths, failed, asked)
         step = next_trainings(goal, evidence, session.executor.workers)
         told = _told(step, question, tasks)
         if not step.trainings:
@@ -55,13 +52,16 @@ def adaptive_table(
         session.progress.note(
             f"{goal.spent(evidence):.0f} of at most {goal.most(evidence):.0f} trainings; {told}"
         )
-        problems = trainer.train_more("adaptive sweep", step.trainings)
-        for training, problem in problems.items():
-            if len(training.tasks) == 1:
-                raise ShortfallError(f"{training.tasks[0]}: {problem}")
-            a, b = training.tasks
-            if training.number == 0:
+        asked += step.trainings
+        for training, problem in trainer.train_more("adaptive sweep", step.trainings).items():
+            if len(training.tasks) == 1 or training.number:
+                stopped = message(f"{' and '.join(training.tasks)}: {problem}")
+            else:
+                a, b = training.tasks
                 failed[a, b, training.depth] = problem
+        if stopped:
+            break
+    evidence = trainer.evidence(tasks, depths, failed)
     cells: list[Cell] = []
     for key in evidence.cells():
         if key in evidence.pairs:
@@ -74,7 +74,8 @@ def adaptive_table(
         "decided": "no smaller tree promises enough",
         "budget": f"the budget of {counted(int(goal.most(evidence)), 'training')} is used",
     }
-    notes = (f"adaptive sweep: {told}; {end.get(step.reason, step.reason)}",)
+    why = f"it ends because a training failed ({stopped})" if stopped else end[step.reason]
+    notes = (f"adaptive sweep: {told}; {why}",)
     return ARTable(tuple(tasks), tuple(depths), tuple(cells)), notes
 
 
