@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from synergy.losses.adaptive import Goal, Step, Training, next_trainings
+from synergy.losses.choice import Choice
+from synergy.losses.evidence import Evidence
+from synergy.losses.pooling import posterior
+from synergy.losses.promise import Promise
+from synergy.losses.remedy import remedy
 from synergy.measuring.pairs import PairTrainer
 from synergy.synthesis import ARTable, Cell, Question
 from synergy.synthesis.cells import CellKey
@@ -75,8 +81,37 @@ def adaptive_table(
         "budget": f"the budget of {counted(int(goal.most(evidence)), 'training')} is used",
     }
     why = f"it ends because a training failed ({stopped})" if stopped else end[step.reason]
-    notes = (f"adaptive sweep: {told}; {why}",)
-    return ARTable(tuple(tasks), tuple(depths), tuple(cells)), notes
+    notes = [f"adaptive sweep: {told}; {why}"]
+    if step.reason != "decided" and step.choice is not None:
+        notes.append(_undecided(trainer, goal, evidence, step.choice))
+    return ARTable(tuple(tasks), tuple(depths), tuple(cells)), tuple(filter(None, notes))
+
+
+def _undecided(trainer: PairTrainer, goal: Goal, evidence: Evidence, choice: Choice) -> str:
+    """What would decide whether the best smaller tree keeps the threshold."""
+    if not choice.smaller:
+        return ""
+    known = posterior(evidence)
+    tree = choice.smaller[0].tree
+    found = remedy(known, Promise(known, goal.question), tree, goal.confidence)
+    if found is None:
+        return ""
+    said = (
+        f"whether {tree.notation(evidence.tasks)} keeps it hangs on {found.task}, which loses "
+        f"{found.loss:.1f} ± {found.sd:.1f} % beside {found.partner} at {found.depth} blocks: "
+    )
+    speakers = trainer.experiment.data[found.task].speakers("valid")
+    if found.trainings is not None:
+        said += f"about {math.ceil(found.trainings)} times as many trainings would tell"
+    elif found.speakers is not None:
+        more = math.ceil(speakers * found.speakers)
+        said += (
+            f"no trainings can tell, about {more:,} speakers of {found.task} in validation would "
+            f"(there are {speakers:,})"
+        )
+    else:
+        said += "that is the threshold, and nothing would tell"
+    return message(said)
 
 
 def _told(step: Step, question: Question, tasks: Sequence[str]) -> str:
