@@ -21,6 +21,9 @@ from synergy.workspace import Workspace
 
 KILLS = int(os.environ.get("SYNERGY_KILLS", "2"))
 SEEDS = 1 + KILLS // 5
+# What is never decided, on noise, uses its budget.
+UNDECIDED = ("--max-ar", "0.5", "--budget", str(15 + 3 * KILLS))
+SWEEPS = {"full": (), "adaptive": ("--sweep", "adaptive", *UNDECIDED)}
 
 
 def small_config(folder: Path) -> Path:
@@ -63,7 +66,7 @@ def sweep(config: Path, workspace: Path, kind: str) -> subprocess.Popen[str]:
     """A sweep of pairs, started."""
     folders = ["--config", str(config), "--workspace", str(workspace)]
     return subprocess.Popen(
-        [sys.executable, "-m", "synergy", "pairwise", *folders, "--workers", "2", "--sweep", kind],
+        [sys.executable, "-m", "synergy", "pairwise", *folders, *SWEEPS[kind], "--workers", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -97,10 +97,13 @@ def test_sweeps_need_no_more_than_full_and_lead_to_the_same_tree(config, tmp_pat
 def test_plan_tells_what_every_sweep_costs(paired):
     ran = synergy("plan", "--workspace", paired[0], "--json")
     sweeps = {row["name"]: row for row in ran.json["sweeps"]}
-    assert set(sweeps) == {"full", "scan", "lazy"}
+    assert set(sweeps) == {"full", "scan", "lazy", "adaptive"}
     assert all(row["least"] == row["most"] == 0 for row in sweeps.values())
     fresh = synergy("plan", "--workspace", paired[0], "--depths", "3-7", "--json").json["sweeps"]
-    full, scan, lazy = fresh
+    full, scan, lazy, adaptive = fresh
+    # three tasks and 15 cells, less two seeds of each task and those of a depth that is there
+    assert adaptive["most"] == adaptive["expected"] == 3 + 15 - 3 * 2 - 3 * 2
+    assert adaptive["least"] == 0
     assert full["least"] == full["most"] == 2 * (15 - 3)  # depth 4 is there
     assert 0 < scan["least"] < scan["most"] <= full["most"]
     assert 0 < lazy["least"] <= lazy["expected"] <= lazy["most"] <= full["most"]
@@ -110,7 +113,8 @@ def test_plan_tells_what_every_sweep_costs(paired):
 
 def test_plan_counts_the_trainings_of_cells_that_are_half_done(workspace):
     ran, cells = synergy("plan", "--workspace", workspace, "--seeds", 3, "--json"), 6
-    full, scan, lazy = ran.json["sweeps"]
+    full, scan, lazy, adaptive = ran.json["sweeps"]
+    assert adaptive["most"] <= cells
     assert full["least"] == full["most"] == full["expected"] == cells  # the third seed of each
     assert scan["most"] <= cells and lazy["most"] <= cells
     (pairs,) = [stage for stage in ran.json["stages"] if stage["name"] == "pairwise"]

@@ -161,6 +161,8 @@ class Numbers(StrictModel):
         Those of all thresholds; ``no_trees`` says why there are none.
     rows, frontier : tuple of Row
         The final table, whose last one is the exported model; trained trees of the frontier.
+    promise : float, or None
+        Probability that every pair of the final tree keeps the threshold at the depth it shares.
     curves : dict of task to tuple of Curve
         Those of the final tree beside those of each task alone.
     """
@@ -173,6 +175,7 @@ class Numbers(StrictModel):
     trees: Trees | None
     no_trees: str
     stability: StabilityNumbers | None
+    promise: float | None
     baselines: tuple[Baseline, ...]
     rows: tuple[ShownRow, ...]
     attempts: tuple[Attempt, ...]

@@ -64,7 +64,7 @@ class SweepPlan:
     Attributes
     ----------
     name : str
-        Key in ``SWEEPS``.
+        Key in ``SWEEPS``, or adaptive.
     least, most : int
         No outcome of the trainings takes fewer or more.
     expected : float
@@ -233,7 +233,7 @@ def _sweeps(
         for name, sweep in SWEEPS.items()
         if name != "lazy" or len(goal.tasks) <= MOST_FORETOLD
     }
-    return tuple(
+    plans = [
         SweepPlan(
             name,
             least=sum(counts[: cast.least]),
@@ -242,7 +242,22 @@ def _sweeps(
             seconds=mean * cast.steps * of_cell / min(workers, seeds),
         )
         for name, cast in casts.items()
-    )
+    ]
+    return (*plans, _adaptive(goal, known, mean, seeds, workers))
+
+
+def _adaptive(
+    goal: SweepGoal, known: Mapping[CellKey, Cell], mean: float, seeds: int, workers: int
+) -> SweepPlan:
+    """The adaptive sweep, which mostly uses its budget: each task alone and each cell once.
+
+    Least: one training of every pair.
+    """
+    spent = len(goal.tasks) * seeds + sum(cell.seeds for cell in known.values())
+    most = max(0, len(goal.tasks) + len(goal.cells()) - spent)
+    begun = {cell.key[:2] for cell in known.values()}
+    least = min(most, sum(pair not in begun for pair in goal.pairs()))
+    return SweepPlan("adaptive", least, most, float(most), mean * most / workers)
 
 
 def _cells_done(experiment: Experiment, workspace: Path, goal: SweepGoal) -> list[Cell]:

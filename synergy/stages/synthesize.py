@@ -48,9 +48,11 @@ class Delivery:
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
-        told = self.summary.to_json()
+        told, sure = self.summary.to_json(), self.summary.certainty
         kept = {key: told[key] for key in ("rows", "attempts", "certainty", "shortfall")}
-        return {**told["synthesis"], **kept, "trained": self.trained, "model": str(self.model)}
+        promise = sure and {"probability": sure.keeps, "max_ar": self.summary.synthesis.max_ar}
+        own = {"promise": promise, "trained": self.trained, "model": str(self.model)}
+        return {**told["synthesis"], **kept, **own}
 
 
 def synthesize(session: Session, found: PairTable, question: Question) -> Delivery:
