@@ -42,14 +42,14 @@ class RepeatCell(StrictModel):
 
 
 class Certainty(StrictModel):
-    """How often resampled tables lead to the same tree.
+    """How often resampled tables lead to the same tree, unless it was chosen by its probability.
 
     ``keeps`` is the share in which every pair keeps the threshold at the depth that it shares in
     the tree; None where the tree has a depth of which nothing is known.
     """
 
     samples: Count
-    tree_share: Share
+    tree_share: Share | None
     skipped: Count
     trees: tuple[TreeShare, ...]
     pairs: tuple[PairShares, ...]

@@ -37,6 +37,7 @@ from synergy.quantities import (
     Points,
     Score,
     Seconds,
+    Share,
     Text,
     Width,
 )
@@ -142,6 +143,8 @@ class TreeFile(_Sized, Artefact):
         Of the whole network, decoders included, where they are known.
     recursive_params, exact_params : int, or None
         Encoder parameters of both solvers' trees.
+    confidence : float, or None
+        Probability that it was chosen for, instead of being the tree of the table itself.
     weights, caps : tuple of PairBlocks
         The task graph, and what a repair lets pairs share at most.
     """
@@ -156,6 +159,7 @@ class TreeFile(_Sized, Artefact):
     params: Count | None = None
     solver: Solver = "recursive"
     strict: bool = False
+    confidence: Share | None = None
     recursive_params: Count | None = None
     exact_params: Count | None = None
     provably_optimal: bool = False

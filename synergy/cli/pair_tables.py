@@ -69,6 +69,11 @@ def tree_text(found: TreeFile, tasks: Sequence[str]) -> str:
         + (optimal if found.provably_optimal else ""),
         f"  solver recursive: {in_full(found.recursive_params)}",
         "  solver exact: " + ("too many tasks for it" if exact is None else f"{exact:,}"),
+        *(
+            [f"  chosen for a confidence of {100 * found.confidence:g} %"]
+            if found.confidence
+            else []
+        ),
         *([] if found.params is None else [f"parameters with decoders: {found.params:,}"]),
         f"predicted AR: {found.predicted_ar_pct:.1f} % (threshold {found.max_ar:g} %)",
     ]
@@ -97,16 +102,19 @@ def frontier_table(found: FrontierFile) -> Table:
 
 
 def stability_text(found: Certainty) -> str:
-    """How often the tree comes out of resampled tables, and what to repeat."""
-    lines = [
-        f"stability: the same tree comes out of {100 * found.tree_share:.0f} % of "
-        f"{found.samples:,} resampled tables"
-    ]
+    """How probable the tree is, how often it comes out of resampled tables, and what decides it."""
+    lines: list[str] = []
     if found.keeps is not None:
         lines.append(
             "promise: every pair keeps the threshold at the depth that it shares there with a "
             f"probability of {100 * found.keeps:.0f} %"
         )
+    if found.tree_share is None:
+        return "\n".join(lines)
+    lines.append(
+        f"stability: the same tree comes out of {100 * found.tree_share:.0f} % of "
+        f"{found.samples:,} resampled tables"
+    )
     for pair in found.pairs:
         chances = ", ".join(f"{d}: {100 * share:.0f} %" for d, share in pair.admissible.items())
         passes = f"passes at {chances}" if chances else "not measured"

@@ -54,7 +54,8 @@ def summarise(workspace: Workspace) -> Numbers:
             trees = trees_of(main.table, costs, tree, max_ar or 0.0, covered)
         except SynergyError as error:  # such as names that no tree can hold
             obstacle = str(error)
-    if main and main.samples and trees and max_ar is not None:
+    of_the_table = tree is None or tree.confidence is None
+    if main and main.samples and trees and max_ar is not None and of_the_table:
         stability = stability_of(main.samples, costs, tree, trees, max_ar)
     trainings = Trainings(sources, tasks)
     summary, comparisons = sources.summary, sources.comparisons

@@ -70,7 +70,7 @@ def search(
     if workspace is not None:
         tree.write(workspace.tree)
     missed = "" if question.has_budget else nothing_shared(table, synthesis)
-    return Found(tree, certainty(found, synthesis, costs), missed)
+    return Found(tree, certainty(found, synthesis, costs, question.confidence), missed)
 
 
 def all_trees(
@@ -128,6 +128,7 @@ def tree_file(found: PairTable, question: Question, synthesis: Synthesis, costs:
         params=costs.params(tree) if costs.knows(tasks) else None,
         solver=synthesis.solver,
         strict=synthesis.strict,
+        confidence=question.confidence,
         recursive_params=round(synthesis.recursive_cost),
         exact_params=None if exact is None else round(exact),
         provably_optimal=synthesis.provably_optimal,
@@ -140,8 +141,13 @@ def tree_file(found: PairTable, question: Question, synthesis: Synthesis, costs:
     )
 
 
-def certainty(found: PairTable, synthesis: Synthesis, costs: Costs) -> Certainty | None:
-    """Stability of a tree, from the bootstrap tables that belong to its table's present state."""
+def certainty(
+    found: PairTable, synthesis: Synthesis, costs: Costs, confidence: float | None = None
+) -> Certainty | None:
+    """Stability of a tree, from the samples that belong to its table's present state.
+
+    Of one that was chosen for a ``confidence`` its probability alone.
+    """
     samples = found.samples
     if samples is None or not _belong(samples, found.table):
         return None
@@ -152,6 +158,10 @@ def certainty(found: PairTable, synthesis: Synthesis, costs: Costs) -> Certainty
         strict=synthesis.strict,
         caps={frozenset((a, b)): cap for a, b, cap in synthesis.caps},
     )
+    keeps = promise(samples, asked).probability(synthesis.tree)
+    if confidence is not None:  # of the trees of tables themselves it is none
+        told = {"tree_share": None, "skipped": 0, "trees": (), "pairs": (), "repeat": ()}
+        return Certainty(samples=len(samples.ar), keeps=keeps, **told)
     stable = stability(asked, samples, costs)
     trees = dict(stable.trees)
     repeat = [(*cell.key, cell.seeds, cell.passes, cell.decides) for cell in stable.repeat]
@@ -174,7 +184,7 @@ def certainty(found: PairTable, synthesis: Synthesis, costs: Costs) -> Certainty
             RepeatCell(task_a=a, task_b=b, shared_depth=d, seeds=n, passes=passes, decides=decides)
             for a, b, d, n, passes, decides in repeat
         ),
-        keeps=promise(samples, asked).probability(synthesis.tree),
+        keeps=keeps,
     )
 
 

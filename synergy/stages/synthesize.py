@@ -129,7 +129,7 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
         tasks=bench.tasks,
         rows=(bench.independent(), *rows),
         attempts=attempts,
-        certainty=certainty(repair.found, synthesis, costs),
+        certainty=certainty(repair.found, synthesis, costs, question.confidence),
         seeds=experiment.config.all_seeds,
         notes=experiment.notes,
         shortfall=missed or None,
