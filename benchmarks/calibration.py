@@ -135,7 +135,7 @@ class Truth:
         """Says of every tree, with a probability of 0 or 1, whether it keeps the threshold."""
         none = np.zeros((1, len(self.tasks)))
         known = Posterior(self.evidence(), self.losses[None], none, none[0], none[0])
-        return Promise(known, QUESTION, rule, group_sd=0.0)
+        return Promise.of(known, QUESTION, rule, group_sd=0.0)
 
     def keeps(self, tree: SharingTree, rule: Rule) -> bool:
         """Whether a tree is truly within the threshold: its pairs, or its tasks in their groups."""
@@ -204,7 +204,7 @@ def simulate(terms: Terms, tasks: int, noise: str, additive: bool, number: int) 
     found = [outcome("raw", raw_tree(full), full, None)]
     labels: tuple[tuple[str, Rule], ...] = (("full", "pairs"), ("sum", "sum"))
     for label, rule in labels:
-        tree = choose(Promise(known, QUESTION, rule), COSTS, terms.confidence).chosen.tree
+        tree = choose(Promise.of(known, QUESTION, rule), COSTS, terms.confidence).chosen.tree
         found.append(outcome(label, tree, full, known))
     evidence = truth.evidence()
     goal = terms.goal(evidence)

@@ -30,7 +30,7 @@ def draws_of(tasks: int, seed: int, spread: float, draws: int = 200) -> np.ndarr
 
 
 def promise_of(tasks=3, seed=0, spread=0.5, rule="pairs", **terms) -> Promise:
-    return Promise(posterior_of(draws_of(tasks, seed, spread)), QUESTION, rule, **terms)
+    return Promise.of(posterior_of(draws_of(tasks, seed, spread)), QUESTION, rule, **terms)
 
 
 def parsed(text: str) -> SharingTree:
@@ -39,7 +39,7 @@ def parsed(text: str) -> SharingTree:
 
 @pytest.mark.parametrize("rule", ["pairs", "sum"])
 def test_sharing_nothing_keeps_every_threshold(rule):
-    promise = Promise(posterior_of(draws_of(4, 0, 9.0)), Question(0.0), rule)
+    promise = Promise.of(posterior_of(draws_of(4, 0, 9.0)), Question(0.0), rule)
     assert promise.probability(parsed("{a,b,c,d}@0")) == 1.0
 
 
@@ -65,7 +65,7 @@ def test_by_the_rule_of_sums_the_losses_of_a_task_add_up():
 def test_probability_falls_with_depth_where_losses_rise(seed, rise):
     first = draws_of(3, seed, 1.0)[:, :: len(DEPTHS)]
     losses = first[:, :, None] + rise * np.arange(len(DEPTHS))[:, None]
-    promise = Promise(posterior_of(losses.reshape(len(first), -1, 2)), QUESTION)
+    promise = Promise.of(posterior_of(losses.reshape(len(first), -1, 2)), QUESTION)
     chances = [promise.probability(SharingTree.flat("abc", depth, 8)) for depth in (0, *DEPTHS)]
     assert chances == sorted(chances, reverse=True)
 
@@ -114,13 +114,13 @@ def test_choice_promises_what_was_asked_and_names_smaller_trees_that_do_not(seed
 def test_with_certain_losses_the_choice_is_the_tree_of_the_exact_solver():
     losses = np.full((1, 18, 2), 1.0)
     losses[0, :3] = 3.0  # a and b share nothing
-    found = choose(Promise(posterior_of(losses), QUESTION), COSTS)
+    found = choose(Promise.of(posterior_of(losses), QUESTION), COSTS)
     assert found.chosen.cost == 2 * sum(BLOCKS)
     assert found.smaller == ()
 
 
 def test_where_nothing_keeps_the_threshold_nothing_is_shared():
-    found = choose(Promise(posterior_of(np.full((5, 9, 2), 3.0)), QUESTION), COSTS)
+    found = choose(Promise.of(posterior_of(np.full((5, 9, 2), 3.0)), QUESTION), COSTS)
     assert found == Choice(found.chosen, ())
     assert found.chosen.tree == parsed("{a,b,c}@0")
 
@@ -130,7 +130,7 @@ def test_caps_and_failed_cells_are_out_of_reach(rule):
     losses = np.full((1, 9, 2), -1.0)
     failed = frozenset({("b", "c", 8)})
     question = Question(2.0, caps={frozenset("ab"): 4})
-    promise = Promise(posterior_of(losses, failed=failed), question, rule, 0.0)
+    promise = Promise.of(posterior_of(losses, failed=failed), question, rule, 0.0)
     tree = choose(promise, COSTS).chosen.tree
     assert shape_of(tree, "abc") in {(4, 8, 4), (4, 4, 6)}
     assert promise.probability(parsed("{a,{b,c}@8}@0")) == 0

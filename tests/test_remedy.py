@@ -27,7 +27,7 @@ def evidence_of(loss_pct: float, seeds: int, sd_pct: float) -> Evidence:
 
 def found(evidence: Evidence, tree: SharingTree = TREE, max_ar: float = 2.0) -> Remedy | None:
     drawn = posterior(evidence)
-    return remedy(drawn, Promise(drawn, Question(max_ar)), tree, 0.9)
+    return remedy(drawn, Promise.of(drawn, Question(max_ar)), tree, 0.9)
 
 
 def test_noise_of_seeds_is_healed_by_trainings() -> None:

@@ -140,7 +140,7 @@ def next_trainings(goal: Goal, evidence: Evidence, workers: int = 1) -> Step:
     if not all(map(evidence.baseline, evidence.tasks)):
         return Step((), "budget")
     known = posterior(evidence)
-    promise = Promise(known, goal.question, goal.rule, goal.group_sd)
+    promise = Promise.of(known, goal.question, goal.rule, goal.group_sd)
     choice = choose(promise, goal.costs, goal.confidence, _SMALLER)
     cost = choice.chosen.cost
     if all(c.probability * (1 - c.cost / cost) < goal.tolerance for c in choice.smaller):

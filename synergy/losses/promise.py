@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from synergy.losses.groups import Group, from_tree, shared_levels
 from synergy.losses.pooling import Posterior
 from synergy.seeding import hash64
+from synergy.synthesis.cells import CellKey
 from synergy.synthesis.question import Question
 from synergy.tree import SharingTree
 
@@ -26,13 +27,18 @@ _GROUP_FREEDOM = 3.0  # how many losses in trees that counts as
 
 
 class Promise:
-    """The probability of trees, from the draws of a posterior.
+    """The probability of trees, from draws of the losses of a table.
 
     Parameters
     ----------
-    posterior : Posterior
+    tasks : tuple of str
+    depths : tuple of int
+    losses : np.ndarray, [draws, cells, 2]
+        Signed losses in percent, cells by pair in task order, then by depth.
     question : Question
         Of it, the threshold and the caps count.
+    failed : collection of CellKey
+        Cells that no tree may use.
     rule : {"pairs", "sum"}
     group_sd : float
         Error of the rule ``sum``, see `group_error`.
@@ -40,34 +46,49 @@ class Promise:
 
     def __init__(
         self,
-        posterior: Posterior,
+        tasks: tuple[str, ...],
+        depths: tuple[int, ...],
+        losses: np.ndarray,
         question: Question,
+        failed: Collection[CellKey] = (),
         rule: Rule = "pairs",
         group_sd: float = GROUP_SD,
     ) -> None:
-        evidence = posterior.evidence
-        self.tasks, self.depths = evidence.tasks, evidence.depths
+        self.tasks, self.depths = tasks, depths
         self.rule, self.max_ar = rule, question.max_ar
-        draws, count = len(posterior.losses), len(self.tasks)
+        draws, count = len(losses), len(tasks)
         pairs = tuple(itertools.combinations(range(count), 2))
         self._pair = {pair: number for number, pair in enumerate(pairs)}
         self._first, self._second = np.array(pairs).T
         allowed = np.array(
             [
-                depth <= question.caps.get(frozenset((a, b)), math.inf)
-                and (a, b, depth) not in evidence.failed
-                for a, b, depth in evidence.cells()
+                depth <= question.caps.get(frozenset(pair), math.inf)
+                and (*pair, depth) not in failed
+                for pair in itertools.combinations(tasks, 2)
+                for depth in depths
             ]
         ).reshape(len(pairs), -1)
         # Level 0 comes first: what shares nothing loses nothing.
         self._allowed = np.pad(allowed, ((0, 0), (1, 0)), constant_values=True)
-        losses = posterior.losses.reshape(draws, *allowed.shape, 2)
-        self.losses = np.pad(losses, ((0, 0), (0, 0), (1, 0), (0, 0))).transpose(1, 2, 3, 0)
+        by_pair = losses.reshape(draws, *allowed.shape, 2)
+        self.losses = np.pad(by_pair, ((0, 0), (0, 0), (1, 0), (0, 0))).transpose(1, 2, 3, 0)
         """Signed losses by pair, level, task of the pair and draw."""
         self._within = (self.losses <= self.max_ar).all(axis=2) & self._allowed[..., None]
         names = sorted(self.tasks)
         error = np.random.default_rng(hash64("group error")).standard_normal((count, draws))
         self._error = group_sd * error[[names.index(task) for task in self.tasks]]
+
+    @classmethod
+    def of(
+        cls,
+        posterior: Posterior,
+        question: Question,
+        rule: Rule = "pairs",
+        group_sd: float = GROUP_SD,
+    ) -> Promise:
+        """From the draws of a posterior."""
+        of, losses = posterior.evidence, posterior.losses
+        return cls(of.tasks, of.depths, losses, question, of.failed, rule, group_sd)
 
     def levels(self, tree: Group | SharingTree) -> np.ndarray:
         """The level that every pair shares, [pairs].

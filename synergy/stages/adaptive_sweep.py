@@ -93,7 +93,7 @@ def _undecided(trainer: PairTrainer, goal: Goal, evidence: Evidence, choice: Cho
         return ""
     known = posterior(evidence)
     tree = choice.smaller[0].tree
-    found = remedy(known, Promise(known, goal.question), tree, goal.confidence)
+    found = remedy(known, Promise.of(known, goal.question), tree, goal.confidence)
     if found is None:
         return ""
     said = (

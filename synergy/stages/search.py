@@ -13,8 +13,6 @@ from synergy.costs import Costs
 from synergy.errors import ConfigError, TableError
 from synergy.experiment import settings_costs
 from synergy.losses.choice import choose
-from synergy.losses.evidence import Evidence
-from synergy.losses.pooling import Posterior
 from synergy.losses.promise import Promise
 from synergy.measuring.bootstrap import LEVEL
 from synergy.records import FrontierEntry, FrontierFile, PairBlocks, TreeFile
@@ -197,14 +195,11 @@ def _belong(samples: TableSamples, table: ARTable) -> bool:
 def promise(samples: TableSamples, question: Question) -> Promise:
     """The probability of trees, from the samples of a table."""
     table = samples.table
-    failed = frozenset(
-        cell.key for cell, known in zip(table.cells, samples.ar[0], strict=True) if known != known
-    )
-    alone = dict.fromkeys(table.tasks, (1.0,))
-    evidence = Evidence(table.tasks, table.depths, alone, {}, failed=failed)
+    unknown = np.isnan(samples.ar[0])
+    failed = {cell.key for cell, no in zip(table.cells, unknown, strict=True) if no}
+    # AR is the larger of the two, and as much of both makes no difference to who keeps it
     losses = np.nan_to_num(samples.ar)[..., None].repeat(2, axis=2)
-    nothing = np.zeros((len(losses), len(table.tasks)))
-    return Promise(Posterior(evidence, losses, nothing, nothing[0], nothing[0]), question)
+    return Promise(table.tasks, table.depths, losses, question, failed)
 
 
 def solved(found: PairTable, question: Question, costs: Costs) -> Synthesis:
