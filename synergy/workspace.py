@@ -67,9 +67,11 @@ class TableFiles:
     Attributes
     ----------
     table, samples : Path
-        The table and its bootstrap tables.
+        The table and tables as they may truly be.
     scores : Path
         The scores behind it, seed by seed, with the digests of their trials.
+    losses : Path
+        Signed losses task by task, measured and estimated.
     every : tuple of Path
         All of them.
     """
@@ -80,7 +82,8 @@ class TableFiles:
         self.table = folder / f"ar_table{ending}"
         self.samples = folder / f"ar_samples{ending}"
         self.scores = folder / f"ar_scores{ending}"
-        self.every = (self.table, self.samples, self.scores)
+        self.losses = folder / f"ar_losses{ending}"
+        self.every = (self.table, self.samples, self.scores, self.losses)
 
     def read(self) -> PairTable:
         """The table, with its bootstrap tables if these belong to it.

@@ -84,7 +84,7 @@ def test_a_sweep_that_was_stopped_ends_in_the_same_table(workspace: Path) -> Non
     assert ran.json["trained"] == 3
     after = content(workspace)
     tables = [name for name in before if name.startswith("ar_")]
-    assert len(tables) == 3
+    assert len(tables) == 4
     assert all(after[name] == before[name] for name in tables)
 
 

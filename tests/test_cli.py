@@ -57,6 +57,7 @@ def test_run_does_everything(trained):
     assert found["rows"][1]["params"] >= found["params"]
     assert {path.name for path in workspace.iterdir() if not path.name.startswith(".")} == {
         *("config.yaml", "trials", "ar_table.csv", "ar_samples.csv", "ar_scores.csv"),
+        "ar_losses.csv",
         *("tree.json", "summary.json", "null.json", "model", "checksums.json"),
     }
     assert json.loads((workspace / "tree.json").read_text())["notation"] == found["notation"]

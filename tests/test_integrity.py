@@ -49,7 +49,14 @@ def kinds(workspace: Path) -> dict[str, Path]:
     store = TrialStore(workspace / "trials")
     single = next(d for d in store.finished() if "test" in store.result(d).scores)
     trial = store.path(single)
-    loose = ("ar_table.csv", "ar_samples.csv", "ar_scores.csv", "config.yaml", "checksums.json")
+    loose = (
+        "ar_table.csv",
+        "ar_samples.csv",
+        "ar_scores.csv",
+        "ar_losses.csv",
+        "config.yaml",
+        "checksums.json",
+    )
     results = ("tree.json", "summary.json", "comparisons.json")
     found = {name: workspace / name for name in (*loose, *results)}
     found |= {path.name: path for path in trial.iterdir()}

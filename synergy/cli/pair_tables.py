@@ -11,6 +11,7 @@ from synergy.wording import REPORTED, counted, skipped_caveat
 
 if TYPE_CHECKING:
     from synergy.certainty import Certainty
+    from synergy.losses.estimates import LossEstimate
     from synergy.records import FrontierFile, TreeFile
     from synergy.synthesis.ar_table import ARTable
     from synergy.synthesis.cells import Cell
@@ -32,6 +33,27 @@ def ar_table(found: ARTable) -> Table:
     ]
     columns = ["pair", *map(str, found.depths)]
     return Table(title + (" [95 % interval]" if spread else ""), columns, rows)
+
+
+def loss_table(found: Sequence[LossEstimate], table: ARTable) -> Table:
+    """Signed losses of both tasks of each pair, estimated, with their intervals."""
+    by_cell = {(each.task, each.partner, each.shared_depth): each for each in found}
+    rows = [
+        [
+            f"{task} beside {partner}",
+            *(_estimated(by_cell[task, partner, depth]) for depth in table.depths),
+        ]
+        for pair in table.pairs()
+        for task, partner in (pair, pair[::-1])
+    ]
+    title = (
+        "Signed loss % of each task, estimated from all trainings [95 % interval]; below 0: gain"
+    )
+    return Table(title, ["task", *map(str, table.depths)], rows)
+
+
+def _estimated(found: LossEstimate) -> str:
+    return f"{found.estimate:+.1f} [{found.low:+.0f}, {found.high:+.0f}]"
 
 
 def cell_notes(found: ARTable) -> list[str]:

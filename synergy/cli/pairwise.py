@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from synergy.cli.options import Options
 from synergy.cli.output import document, write
-from synergy.cli.pair_tables import ar_table, cell_notes
+from synergy.cli.pair_tables import ar_table, cell_notes, loss_table
 from synergy.cli.row_tables import baseline_table
 from synergy.cli.setup import asked_of_pairs, session_of
 from synergy.cli.tables import rendered
@@ -23,8 +23,8 @@ def pairwise(options: Options) -> None:
     95 % interval comes from a model that pools the losses of all pairs and seeds. The null control,
     all tasks trained together with nothing shared, says which AR comes by itself. A sweep other
     than full trains only what the tree at --max-ar needs. Writes ar_table.csv, ar_scores.csv (the
-    score of every task and seed), ar_samples.csv (tables as they may truly be) and null.json; with
-    --distill their names end in _distilled.
+    score of every task and seed), ar_losses.csv (signed losses, estimated), ar_samples.csv (tables
+    as they may truly be) and null.json; with --distill their names end in _distilled.
 
     \b
     Example:
@@ -45,5 +45,6 @@ def pairs_text(found: Pairs) -> str:
     table = found.found.table
     notes = cell_notes(table)
     notes += [f"note: {text}" for text in found.notes]
-    tables = rendered(baseline_table(found.baselines.rows), ar_table(table))
+    parts = [baseline_table(found.baselines.rows), ar_table(table)]
+    tables = rendered(*parts, *([loss_table(found.losses, table)] if found.losses else []))
     return "\n".join([tables, *([""] if notes else []), *notes])

@@ -11,8 +11,9 @@ import numpy as np
 
 from synergy.experiment import Recipe
 from synergy.losses.adaptive import Training
+from synergy.losses.estimates import LossEstimate, loss_estimates, write_losses
 from synergy.losses.evidence import Evidence
-from synergy.losses.pooling import MOST_SEEN, posterior
+from synergy.losses.pooling import MOST_SEEN, Posterior, posterior
 from synergy.measuring.bootstrap import DRAWS, LEVEL, Resampler
 from synergy.measuring.outcome import Outcome
 from synergy.running.session import Results, Session
@@ -112,14 +113,15 @@ class PairTrainer:
             trials=pair.digests,
         )
 
-    def keep(self, table: ARTable) -> PairTable:
-        """The table, with intervals; written into the workspace.
+    def keep(self, table: ARTable, max_ar: float) -> tuple[PairTable, tuple[LossEstimate, ...]]:
+        """The table, with intervals, and its signed losses; written into the workspace.
 
         Of a task with more than `MOST_SEEN` cells there are none, and no samples, but a note.
         """
-        samples = None
+        samples, losses = None, ()
         if (len(table.tasks) - 1) * len(table.depths) <= MOST_SEEN:
-            samples = self._samples(table)
+            found = self._posterior(table)
+            samples, losses = _samples(table, found), loss_estimates(found, max_ar)
             enough = self._resampler.has_speakers
             few = [task for task in table.tasks if not enough([task], "valid")]
             table = samples.with_intervals(LEVEL, without=few)
@@ -136,8 +138,9 @@ class PairTrainer:
                 files.samples.unlink(missing_ok=True)
             else:
                 samples.to_csv(files.samples)
+            write_losses(files.losses, losses)
             write_rows(files.scores, _SCORES, rows)
-        return PairTable(table, files.table, self.kind, samples)
+        return PairTable(table, files.table, self.kind, samples), losses
 
     def evidence(
         self,
@@ -184,17 +187,11 @@ class PairTrainer:
         }
         return replace(found, pairs=pairs, speakers=speakers, failed=frozenset(failed))
 
-    def _samples(self, table: ARTable) -> TableSamples:
-        """Tables as they may truly be, of the pooled model; a failed cell is nan in all of them.
-
-        A skipped one has what follows from the others.
-        """
+    def _posterior(self, table: ARTable) -> Posterior:
+        """What is known of the losses of a table."""
         failed = [cell.key for cell in table.cells if cell.status == "failed"]
         evidence = self.evidence(table.tasks, table.depths, failed)
-        losses = posterior(evidence, DRAWS, self.experiment.config.seed).losses
-        ar = np.maximum(losses.max(axis=2), 0.0)
-        ar[:, [cell.status == "failed" for cell in table.cells]] = np.nan
-        return TableSamples(table, np.round(ar, 4))
+        return posterior(evidence, DRAWS, self.experiment.config.seed)
 
     def _speakers(
         self,
@@ -263,6 +260,13 @@ class PairTrainer:
         """Whether test is asked for and something of a cell was not measured there."""
         trials = (*self.done(key), *self.alone(key[0]), *self.alone(key[1]))
         return self.test and not all(self._store.is_tested(trial.digest) for trial in trials)
+
+
+def _samples(table: ARTable, known: Posterior) -> TableSamples:
+    """Tables as they may truly be; a failed cell is nan, a skipped one follows from the others."""
+    ar = np.maximum(known.losses.max(axis=2), 0.0)
+    ar[:, [cell.status == "failed" for cell in table.cells]] = np.nan
+    return TableSamples(table, np.round(ar, 4))
 
 
 _SCORES = ("task_a", "task_b", "shared_depth", "task", "seed", "valid", "test", "trial")

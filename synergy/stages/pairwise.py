@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from synergy.errors import ConfigError
+from synergy.losses.estimates import LossEstimate
 from synergy.measuring.bench import Bench
 from synergy.measuring.null_control import null_control
 from synergy.measuring.pairs import PairTrainer
@@ -28,6 +29,8 @@ class Pairs:
     found : PairTable
         From the validation split; ``test_ar_pct`` of the cells is for reading only, and there
         only if it was asked for.
+    losses : tuple of LossEstimate
+        Signed losses, two for each cell; none where there are too many cells for them.
     null : NullFile, or None
         The null control; None where it could not be trained.
     notes : tuple of str
@@ -37,6 +40,7 @@ class Pairs:
     """
 
     found: PairTable
+    losses: tuple[LossEstimate, ...]
     baselines: Baselines
     null: NullFile | None
     notes: tuple[str, ...]
@@ -46,6 +50,7 @@ class Pairs:
         """Everything as JSON values."""
         return {
             "table": [asdict(cell) for cell in self.found.table.cells],
+            "losses": [each._asdict() for each in self.losses],
             "baselines": self.baselines.to_json(),
             "null": self.null and _null_json(self.null),
             "notes": list(self.notes),
@@ -114,12 +119,12 @@ def pairwise(
         batch = max(1, -(-session.executor.workers // experiment.config.seeds))
         table = run_sweep(strategy, goal, trainer.train, known, batch)
         notes = strategy.notes(goal, table)
-    found = trainer.keep(table)
+    found, losses = trainer.keep(table, question.max_ar)
     if null is not None:
         notes = (*null.notes(question.max_ar), *notes)
     if test:
         notes = (*notes, "the pairs were measured on test, too: it is no longer unseen")
-    return Pairs(found, baselines, null, notes, session.trained - before)
+    return Pairs(found, losses, baselines, null, notes, session.trained - before)
 
 
 def _null_json(null: NullFile) -> dict[str, Any]:

@@ -83,7 +83,8 @@ class Repair:
                     return
                 (cell,) = trainer.train([cell.key])
                 cells = (cell if cell.key == each.key else each for each in table.cells)
-                self.found = trainer.keep(replace(table, cells=tuple(cells)))
+                changed = replace(table, cells=tuple(cells))
+                self.found, _ = trainer.keep(changed, self.question.max_ar)
             if cell.passes(self.question.max_ar):
                 return
 
