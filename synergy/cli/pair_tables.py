@@ -46,9 +46,7 @@ def loss_table(found: Sequence[LossEstimate], table: ARTable) -> Table:
         for pair in table.pairs()
         for task, partner in (pair, pair[::-1])
     ]
-    title = (
-        "Signed loss % of each task, estimated from all trainings [95 % interval]; below 0: gain"
-    )
+    title = "Signed loss % of each task, estimated from all trainings [95 % interval]"
     return Table(title, ["task", *map(str, table.depths)], rows)
 
 
