@@ -46,7 +46,7 @@ FLAGS = ("--strict", "--distill", "--json", "--frontier", "--no-train", "--repla
 OFFERED = {
     "search": (
         *("--table", "--config", "--workspace", "--max-ar", "--max-params", "--max-macs"),
-        *("--solver", "--strict", "--frontier", "--distill", "--width", "--json"),
+        *("--solver", "--strict", "--frontier", "--distill", "--width", "--confidence", "--json"),
     ),
     "show": ("--workspace", "--json"),
     "report": ("--workspace", "--config", "--output", "--json"),
