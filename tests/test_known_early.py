@@ -215,10 +215,10 @@ def test_a_plan_for_many_tasks_leaves_out_what_cannot_be_foretold(
     monkeypatch.setattr(plan, "MOST_FORETOLD", 2)
     config = write_tone_project(tmp_path)
     ran = synergy("plan", "--config", config, "--workspace", tmp_path / "ws", "--json")
-    assert [sweep["name"] for sweep in ran.json["sweeps"]] == ["full", "scan"]
+    assert [sweep["name"] for sweep in ran.json["sweeps"]] == ["full", "scan", "adaptive"]
     assert "the sweep lazy is not forecast for more than 2 tasks" in ran.json["basis"]
     two = synergy("plan", "--config", config, "--workspace", tmp_path / "ws", "--json", *TWO)
-    assert [sweep["name"] for sweep in two.json["sweeps"]] == ["full", "scan", "lazy"]
+    assert [sweep["name"] for sweep in two.json["sweeps"]] == ["full", "scan", "lazy", "adaptive"]
 
 
 TWO = ("--tasks", "gc,vad")
