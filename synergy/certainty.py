@@ -45,7 +45,7 @@ class Certainty(StrictModel):
     """How often resampled tables lead to the same tree, unless it was chosen by its probability.
 
     ``keeps`` is the share in which every pair keeps the threshold at the depth that it shares in
-    the tree; None where the tree has a depth of which nothing is known.
+    the tree; None where nothing is known of a cell that the tree uses.
     """
 
     samples: Count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, get_args
 from filelock import FileLock, Timeout
 
 from synergy.errors import ConfigError, TableError, WorkspaceError
-from synergy.files import is_partial, write_atomically
+from synergy.files import is_partial, read_text, write_atomically
 from synergy.machine import refusal
 from synergy.records import HolderFile
 from synergy.seals import Seals
@@ -47,7 +48,7 @@ class PairTable:
     kind : {"plain", "distilled"}, or None
         Which table of the workspace it is; None for one from elsewhere.
     samples : TableSamples, or None
-        Its bootstrap tables, where there are any.
+        Tables as they may truly be, where there are any.
     """
 
     table: ARTable
@@ -301,7 +302,12 @@ class Workspace:
             return []
         try:
             self.check_config()
-            return load_config(self.config, imports=False).differences(config)
+            known = load_config(self.config, imports=False)
+            if not re.search(r"^ +weights:", read_text(self.config), re.MULTILINE):
+                # earlier versions had no other rule
+                training = known.training.model_copy(update={"weights": "best"})
+                known = known.model_copy(update={"training": training})
+            return known.differences(config)
         except ConfigError as error:
             return [f"its configuration cannot be read ({error})"]
 

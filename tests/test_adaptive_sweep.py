@@ -148,3 +148,43 @@ def test_a_further_seed_that_cannot_be_trained_ends_the_sweep_with_its_table(
     assert "; it ends because a training failed (" in said
     assert "became nan at step 3 of 8)" in said
     assert (tmp_path / "ws" / "ar_table.csv").exists()
+
+
+def test_the_tree_of_the_sweep_is_the_one_that_is_found_afterwards(workspace: Path) -> None:
+    ran = synergy("pairwise", "--workspace", workspace, *SWEEP, *SERIAL)
+    found = synergy(
+        "search", "--workspace", workspace, "--confidence", 0.9, "--max-ar", 3, "--json"
+    )
+    (said,) = [note for note in ran.json["notes"] if note.startswith("adaptive sweep: ")]
+    percent = f"{100 * found.json['certainty']['keeps']:.0f} %"
+    assert said.startswith(
+        f"adaptive sweep: {found.json['notation']} keeps 3 % with a probability of {percent}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--budget", 8), "--budget: expected at least 9, 6 trainings of single-task models and"),
+        (("--budget", 11, "--seeds", 3), "--budget: expected at least 12, 9 trainings of single-"),
+    ],
+)
+def test_a_budget_that_does_not_suffice_to_begin_is_refused(
+    workspace: Path, options: tuple[object, ...], said: str
+) -> None:
+    sweep = ("--sweep", "adaptive", "--max-ar", 3)
+    ran = synergy("pairwise", "--workspace", workspace, *sweep, *options, *SERIAL)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_of_one_depth_and_several_seeds_every_pair_is_trained(workspace: Path) -> None:
+    sweep = ("--sweep", "adaptive", "--max-ar", 10, "--seeds", 3, "--depths", 8, "--json")
+    ran = synergy("pairwise", "--workspace", workspace, *sweep, *SERIAL)
+    assert {cell["status"] for cell in ran.json["table"]} == {"measured"}
+
+
+def test_where_nothing_can_be_shared_that_is_told(workspace: Path) -> None:
+    ran = synergy("search", "--workspace", workspace, "--confidence", 0.99, "--max-ar", 0)
+    assert ran.code == 1
+    assert "no tree that shares anything keeps 0 % with a probability of 99 %" in ran.err

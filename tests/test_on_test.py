@@ -13,8 +13,10 @@ from small_corpora import write_tone_project
 from small_field import TREE, tone_session
 from small_files import values
 
+from synergy.errors import TrainingError
 from synergy.measuring.bench import train_singles
 from synergy.measuring.outcome import Outcome
+from synergy.running import jobs
 from synergy.running.session import Session
 from synergy.stages.verify import verify
 from synergy.synthesis import ARTable
@@ -130,3 +132,36 @@ def test_a_sweep_looks_at_test_only_when_it_is_told_to(tmp_path: Path) -> None:
     cells = ARTable.from_csv(workspace / "ar_table.csv").cells
     assert all(cell.test_ar_pct is not None for cell in cells)
     assert [cell.ar_pct for cell in cells] == [cell.ar_pct for cell in table.cells]
+
+
+def test_seeds_that_were_there_before_are_measured_on_test_too(tmp_path: Path) -> None:
+    config, workspace = write_tone_project(tmp_path), tmp_path / "ws"
+    options = ("--depths", 8, "--workspace", workspace, "--json", *SERIAL)
+    assert synergy("pairwise", "--config", config, "--seeds", 2, *options).code == 0
+    ran = synergy("pairwise", "--seeds", 1, "--with-test", *options)
+    assert ran.code == 0, ran.err
+    assert ran.json["trained"] == 0
+    cells = ARTable.from_csv(workspace / "ar_table.csv").cells
+    assert all(cell.seeds == 2 and cell.test_ar_pct is not None for cell in cells)
+
+
+def test_a_single_task_model_whose_first_seed_fails_leaves_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = jobs.run_trial
+    tries: list[str] = []
+
+    def fails(trial, *rest):
+        if trial.tree.tasks == ("gc",) and not trial.seed:
+            tries.append(trial.digest)
+            raise TrainingError("the loss became nan at step 3 of 8")
+        return real(trial, *rest)
+
+    monkeypatch.setattr(jobs, "run_trial", fails)
+    config, workspace = write_tone_project(tmp_path), tmp_path / "ws"
+    options = ("--depths", 8, "--workspace", workspace, "--json", *SERIAL)
+    ran = synergy("pairwise", "--config", config, "--seeds", 2, *options)
+    assert ran.code == 0, ran.err
+    assert len(tries) == 1
+    status = {(c["task_a"], c["task_b"]): c["status"] for c in ran.json["table"]}
+    assert status == {("gc", "scr"): "failed", ("gc", "vad"): "failed", ("scr", "vad"): "measured"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -192,3 +193,13 @@ def test_a_model_folder_of_something_else_is_told_before_the_first_training(work
     assert ran.code == 2
     assert "found thesis.tex; it is left as it is" in ran.err
     assert list((workspace / "trials").iterdir()) == []
+
+
+def test_a_workspace_of_before_there_was_a_rule_had_the_best_weights(workspace):
+    """Its tables are not mixed with trainings by another rule."""
+    config = workspace / "config.yaml"
+    config.write_text(re.sub(r"\n +weights: last", "", config.read_text()))
+    forget_seals(workspace)
+    ran = synergy("synthesize", "--workspace", workspace, *SERIAL)
+    assert ran.code == 2
+    assert "training.weights was best and is now last" in ran.err

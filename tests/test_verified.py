@@ -193,7 +193,7 @@ def test_the_certainty_of_the_tree_is_printed(workspace):
     [
         (("pairwise", "--seeds", 0), r"--seeds: .*greater than or equal to 1"),
         (("pairwise", "--budget", 9), "--budget: expected --sweep adaptive beside it, found none"),
-        (("pairwise", "--confidence", 0.5), "above 0.5 and below 1, found 0.5"),
+        (("run", "--confidence", 0.5), "above 0.5 and below 1, found 0.5"),
         (("run", "--sweep", "adaptive", "--confidence", 1), "above 0.5 and below 1, found 1.0"),
         (("pairwise", "--sweep", "adaptive", "--strict"), "expected the tree that is probable"),
         (("pairwise", "--sweep", "lasy"), "found 'lasy'; did you mean 'lazy'"),

@@ -65,6 +65,7 @@ CONFLICTS = (
 # Command or empty for all, option, and the one without which it means nothing.
 NEEDS = (
     ("", "--budget", "--sweep adaptive"),
+    ("pairwise", "--confidence", "--sweep adaptive"),
     ("", "--ray-address", "--executor ray"),
     ("", "--gpus-per-trial", "--executor ray"),
 )

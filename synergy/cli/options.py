@@ -67,8 +67,8 @@ class Options:
         below 1, by the pooled losses of all trainings, instead of the tree of the table itself;
         0.9 with --sweep adaptive.
     budget : N
-        Most trainings of the adaptive sweep, single-task models and those of before included; by
-        default each single-task model and each cell once.
+        Most trainings of the adaptive sweep, single-task models included; by default each of these
+        and each cell once.
     max_ar : PCT
         Largest accuracy reduction in percent: of pairs that may share, and of the trained tree. A
         command that trains keeps it in the workspace's config.yaml.

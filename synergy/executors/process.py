@@ -131,11 +131,12 @@ class ProcessExecutor:
                         for content in message:
                             on_report(worker.key, content)
                         continue
-                    busy.remove(worker)
+                    with interrupts_held():  # or it would be in neither list
+                        busy.remove(worker)
+                        if message is not None:
+                            self._idle.append(worker)
                     if message is None:
                         message = worker.obituary()
-                    else:
-                        self._idle.append(worker)
                     unless_by_machine(message)
                     deal()  # before the outcome is yielded: no worker waits for the caller
                     yield message

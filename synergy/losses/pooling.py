@@ -73,7 +73,7 @@ class Posterior:
         return np.quantile(self.losses, (0.025, 0.975), axis=0)
 
 
-def posterior(evidence: Evidence, draws: int = 2000, seed: int = 0) -> Posterior:
+def posterior(evidence: Evidence, draws: int = 1000, seed: int = 0) -> Posterior:
     """The losses of all cells, given the scores.
 
     Losses are relative to the mean single-task score, which is taken as known where it divides: an

@@ -50,7 +50,7 @@ def remedy(
 
     It is taken of the loss that is within the threshold with the lowest probability, as of a
     Gaussian whose variance falls with the number of trainings, or of speakers. None where the tree
-    shares nothing.
+    shares nothing, or nothing of that cell was trained.
     """
     evidence, tasks = posterior.evidence, posterior.evidence.tasks
     column = {cell: place for place, cell in enumerate(evidence.cells())}
@@ -67,6 +67,8 @@ def remedy(
     if worst is None:
         return None
     _, (task, partner, depth), drawn = worst
+    if not evidence.scores(task, partner, depth):
+        return None
     loss, variance = float(drawn.mean()), float(drawn.var())
     distance = abs(loss - promise.max_ar)
     wanted = (distance / NormalDist().inv_cdf(confidence)) ** 2

@@ -44,13 +44,15 @@ def train_singles(session: Session, tasks: Sequence[str]) -> Outcome:
 class Bench:
     """Where trees are measured: a session and the single-task models that all are held against.
 
-    These are trained where they are missing, see `train_singles`.
+    These are trained where they are missing, see `train_singles`, unless they are given.
     """
 
-    def __init__(self, session: Session, tasks: Sequence[str]) -> None:
+    def __init__(
+        self, session: Session, tasks: Sequence[str], singles: Outcome | None = None
+    ) -> None:
         self.session = session
         self.tasks = tuple(task for task in session.experiment.tasks if task in tasks)
-        self.singles = train_singles(session, self.tasks)
+        self.singles = singles or train_singles(session, self.tasks)
         self.resampler = Resampler(session.experiment, session.workspace.trials)
 
     def measure(self, title: str, planned: Sequence[Planned], test: bool = True) -> list[Row]:

@@ -35,6 +35,7 @@ def null_control(bench: Bench, kind: TableKind, test: bool = False) -> NullFile 
         (row,) = bench.measure("null control", [planned], test)
     except ShortfallError as error:
         session.progress.note(f"there is no null control: {error}")
+        session.workspace.null(kind).unlink(missing_ok=True)  # it may be of other tasks
         return None
     results = Results.kept(session.workspace.trials, trials)
     outcome = Outcome.of(results, trials)

@@ -14,7 +14,7 @@ from synergy.losses.adaptive import Training
 from synergy.losses.estimates import LossEstimate, loss_estimates, write_losses
 from synergy.losses.evidence import Evidence
 from synergy.losses.pooling import MOST_SEEN, Posterior, posterior
-from synergy.measuring.bootstrap import DRAWS, LEVEL, Resampler
+from synergy.measuring.bootstrap import LEVEL, Resampler
 from synergy.measuring.outcome import Outcome
 from synergy.running.session import Results, Session
 from synergy.synthesis import ARTable, Cell, accuracy_reduction
@@ -33,8 +33,8 @@ PLAIN = Recipe()
 class PairTrainer:
     """Trains pairs and makes cells of them.
 
-    A model has the seeds that are trained, counted up from the configured one without a gap; all
-    of them count, those of single-task models whether a pair has them or not. A configured seed
+    A model has the configured seeds and those that follow without a gap; all that are trained
+    count, those of single-task models whether a pair has them or not. A configured seed
     of a pair that fails makes it a failed cell. Distilled pairs have the single-task models as
     teachers. The test split is looked at only if ``test`` asks for it.
     """
@@ -78,6 +78,11 @@ class PairTrainer:
         by_seed = zip_longest(*map(self.trials, keys))
         pairs = [trial for trials in by_seed for trial in trials if trial is not None]
         errors = self.session.train("pairs", pairs, self.test).errors
+        if self.test:  # further seeds count as well
+            tasks = dict.fromkeys(task for key in keys for task in key[:2])
+            done = [*map(self.done, keys), *map(self.alone, tasks)]
+            every = [trial for several in done for trial in several]
+            self.session.train("scores on test", every, test=True)
         return [self.cell(key) if self.has(key) else self._failed(key, errors) for key in keys]
 
     def train_more(self, title: str, trainings: Sequence[Training]) -> dict[Training, str]:
@@ -97,7 +102,8 @@ class PairTrainer:
         a, b, depth = key
         singles, pair = self._outcomes(key)
         means = [model.means for model in (singles, pair)]
-        on_test = accuracy_reduction(*(each["test"] for each in means)) if self.test else None
+        tested = self.test and all("test" in each for each in means)
+        on_test = accuracy_reduction(*(each["test"] for each in means)) if tested else None
         return Cell(
             a,
             b,
@@ -191,7 +197,7 @@ class PairTrainer:
         """What is known of the losses of a table."""
         failed = [cell.key for cell in table.cells if cell.status == "failed"]
         evidence = self.evidence(table.tasks, table.depths, failed)
-        return posterior(evidence, DRAWS, self.experiment.config.seed)
+        return posterior(evidence)
 
     def _speakers(
         self,
@@ -208,6 +214,8 @@ class PairTrainer:
         def scores(trials: Sequence[Trial]) -> np.ndarray:
             return self._resampler.scores([trial.digest for trial in trials], "valid", task)
 
+        if not alone:
+            return np.zeros((len(evidence.cells_of(task)),) * 2)
         baseline, scale = scores(alone), fmean(evidence.baseline(task))
         lost = [
             baseline - scores(trained[key]) if key in trained else np.zeros(len(baseline))
@@ -225,7 +233,8 @@ class PairTrainer:
             outcome = Outcome.of(Results.kept(self._store, trials), trials)
             for task in outcome.runs:
                 for seed, run in outcome.runs[task].items():
-                    scores = [run.scores[s][task] if s in splits else None for s in REPORTED]
+                    known = (run.scores.get(s, {}) if s in splits else {} for s in REPORTED)
+                    scores = [each.get(task) for each in known]
                     yield [*key, task, seed, *scores, run.digest]
 
     def _failed(self, key: CellKey, errors: Mapping[str, str]) -> Cell:
@@ -248,10 +257,14 @@ class PairTrainer:
         return self.experiment.flat(key[:2], key[2])
 
     def _done(self, tree: SharingTree, recipe: Recipe) -> list[Trial]:
-        """Finished trials, seed by seed up to the first that is missing."""
-        first = self.experiment.config.seed
-        each = (self.experiment.trials([tree], recipe, [seed])[0] for seed in count(first))
-        return [*takewhile(lambda trial: self._store.is_done(trial.digest), each)]
+        """Finished trials: of the configured seeds, and of those that follow without a gap."""
+
+        def is_done(trial: Trial) -> bool:
+            return self._store.is_done(trial.digest)
+
+        config, trials = self.experiment.config, self.experiment.trials
+        further = (trials([tree], recipe, [n])[0] for n in count(config.seed + config.seeds))
+        return [*filter(is_done, trials([tree], recipe)), *takewhile(is_done, further)]
 
     def _scores(self, trials: Sequence[Trial], task: str) -> tuple[float, ...]:
         return tuple(self._store.result(trial.digest).scores["valid"][task] for trial in trials)

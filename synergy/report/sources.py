@@ -80,8 +80,11 @@ class Sources:
         self.trainings = {digest: self._training(digest) for digest in self.store.done()}
         self.damaged = tuple(d for d in self.store.finished() if d not in self.trainings)
         self.tables = workspace.tables()
-        nulls = {kind: NullFile.read(workspace.null(kind)) for kind in self.tables}
-        self.nulls = {kind: null for kind, null in nulls.items() if null is not None}
+        self.nulls: dict[TableKind, NullFile] = {}
+        for kind, found in self.tables.items():
+            null = NullFile.read(workspace.null(kind))
+            if null is not None and set(null.tasks) == set(found.table.tasks):
+                self.nulls[kind] = null
         self.tree = TreeFile.read(workspace.tree)
         self.summary = SummaryFile.read(workspace.summary)
         self.frontier = FrontierFile.read(workspace.frontier)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from math import comb
 
-from synergy.losses.adaptive import Goal, Step, Training, next_trainings
-from synergy.losses.choice import Choice
-from synergy.losses.evidence import Evidence
-from synergy.losses.pooling import posterior
+from synergy.errors import ConfigError
+from synergy.losses.adaptive import Goal, Training, next_trainings
+from synergy.losses.choice import Choice, choose
+from synergy.losses.pooling import MOST_SEEN, posterior
 from synergy.losses.promise import Promise
-from synergy.losses.remedy import remedy
+from synergy.losses.remedy import Remedy, remedy
 from synergy.measuring.pairs import PairTrainer
 from synergy.synthesis import ARTable, Cell, Question
 from synergy.synthesis.cells import CellKey
@@ -30,21 +31,27 @@ def adaptive_table(
 
     As many trainings are asked for at once as there are workers. What is asked for follows from
     the scores of what was asked for before, from the beginning and whatever is trained already, so
-    a command that was killed goes on to the same table.
+    a command that was killed goes on to the same table with as many workers.
 
     Parameters
     ----------
     budget : int, optional
         Most trainings of single-task models and pairs in all; by default each single-task model
-        and each cell once.
+        and each cell once, or as many as it takes to begin.
 
     Returns
     -------
     (ARTable, tuple of str)
         Cells without any training are skipped; and what is to be known of the tree, as sentences.
+
+    Raises
+    ------
+    ConfigError
+        If the budget does not suffice to begin, or there are too many cells for probabilities.
     """
     assert question.confidence is not None
     session = trainer.session
+    budget = _budget(trainer, tasks, depths, budget)
     goal = Goal(question, session.experiment.costs, question.confidence, budget=budget)
     failed: dict[CellKey, str] = {}
     asked: list[Training] = []
@@ -52,12 +59,11 @@ def adaptive_table(
     while True:
         evidence = trainer.evidence(tasks, depths, failed, asked)
         step = next_trainings(goal, evidence, session.executor.workers)
-        told = _told(step, question, tasks)
         if not step.trainings:
             break
-        session.progress.note(
-            f"{goal.spent(evidence):.0f} of at most {goal.most(evidence):.0f} trainings; {told}"
-        )
+        told = _told(step.choice, question, tasks) if step.choice else "no tree yet"
+        spent = f"{goal.spent(evidence):.0f} of at most {goal.most(evidence):.0f} trainings"
+        session.progress.note(f"{spent}; {told}")
         asked += step.trainings
         for training, problem in trainer.train_more("adaptive sweep", step.trainings).items():
             if len(training.tasks) == 1 or training.number:
@@ -68,6 +74,9 @@ def adaptive_table(
         if stopped:
             break
     evidence = trainer.evidence(tasks, depths, failed)
+    known = posterior(evidence)
+    promise = Promise.of(known, question)
+    choice = choose(promise, goal.costs, goal.confidence)
     cells: list[Cell] = []
     for key in evidence.cells():
         if key in evidence.pairs:
@@ -81,23 +90,39 @@ def adaptive_table(
         "budget": f"the budget of {counted(int(goal.most(evidence)), 'training')} is used",
     }
     why = f"it ends because a training failed ({stopped})" if stopped else end[step.reason]
-    notes = [f"adaptive sweep: {told}; {why}"]
-    if step.reason != "decided" and step.choice is not None:
-        notes.append(_undecided(trainer, goal, evidence, step.choice))
-    return ARTable(tuple(tasks), tuple(depths), tuple(cells)), tuple(filter(None, notes))
+    notes = [f"adaptive sweep: {_told(choice, question, tasks)}; {why}"]
+    if step.reason != "decided" and choice.smaller:
+        found = remedy(known, promise, choice.smaller[0].tree, goal.confidence)
+        if found is not None:
+            notes.append(_undecided(trainer, found, choice.smaller[0].tree.notation(tasks)))
+    return ARTable(tuple(tasks), tuple(depths), tuple(cells)), tuple(notes)
 
 
-def _undecided(trainer: PairTrainer, goal: Goal, evidence: Evidence, choice: Choice) -> str:
+def _budget(
+    trainer: PairTrainer, tasks: Sequence[str], depths: Sequence[int], budget: int | None
+) -> int:
+    """The trainings that the sweep may take; ConfigError if these are too few to begin with."""
+    count = len(tasks)
+    if (most := (count - 1) * len(depths)) > MOST_SEEN:
+        raise ConfigError(
+            f"--sweep adaptive: expected at most {MOST_SEEN} cells of each task, found {most}; "
+            "leave out tasks or depths, or use --sweep full"
+        )
+    alone, pairs = count * max(2, trainer.experiment.config.seeds), comb(count, 2)
+    if budget is None:
+        return max(count + pairs * len(depths), alone + pairs)
+    if budget < alone + pairs:
+        raise ConfigError(
+            f"--budget: expected at least {alone + pairs}, {alone} trainings of single-task models "
+            f"and one of each pair, found {budget}; allow more, or lower --seeds"
+        )
+    return budget
+
+
+def _undecided(trainer: PairTrainer, found: Remedy, notation: str) -> str:
     """What would decide whether the best smaller tree keeps the threshold."""
-    if not choice.smaller:
-        return ""
-    known = posterior(evidence)
-    tree = choice.smaller[0].tree
-    found = remedy(known, Promise.of(known, goal.question), tree, goal.confidence)
-    if found is None:
-        return ""
     said = (
-        f"whether {tree.notation(evidence.tasks)} keeps it hangs on {found.task}, which loses "
+        f"whether {notation} keeps it hangs on {found.task}, which loses "
         f"{found.loss:.1f} ± {found.sd:.1f} % beside {found.partner} at {found.depth} blocks: "
     )
     speakers = trainer.experiment.data[found.task].speakers("valid")
@@ -114,17 +139,15 @@ def _undecided(trainer: PairTrainer, goal: Goal, evidence: Evidence, choice: Cho
     return message(said)
 
 
-def _told(step: Step, question: Question, tasks: Sequence[str]) -> str:
+def _told(choice: Choice, question: Question, tasks: Sequence[str]) -> str:
     """The tree so far."""
-    if step.choice is None:
-        return "no tree yet"
-    best = step.choice.chosen
+    best = choice.chosen
     said = (
         f"{best.tree.notation(tasks)} keeps {question.max_ar:g} % with a probability of "
         f"{100 * best.probability:.0f} %"
     )
-    if step.choice.smaller:
-        other = step.choice.smaller[0]
+    if choice.smaller:
+        other = choice.smaller[0]
         said += (
             f", the smaller {other.tree.notation(tasks)} with one of "
             f"{100 * other.probability:.0f} %"

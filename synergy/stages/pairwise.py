@@ -104,7 +104,7 @@ def pairwise(
     experiment, before = session.experiment, session.trained
     kind = question.table_kind
     baselines = baseline(session, tasks)
-    null = null_control(Bench(session, tasks), kind, test)
+    null = null_control(Bench(session, tasks, baselines.outcome), kind, test)
     trainer = PairTrainer(session, baselines.outcome, kind, test)
     depths = tuple(sorted(depths))
     if sweep == "adaptive":

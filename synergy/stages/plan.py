@@ -251,12 +251,12 @@ def _adaptive(
 ) -> SweepPlan:
     """The adaptive sweep, which mostly uses its budget: each task alone and each cell once.
 
-    Least: one training of every pair.
+    Some of what it asks for may be there; what it will be is not known before.
     """
-    spent = len(goal.tasks) * seeds + sum(cell.seeds for cell in known.values())
-    most = max(0, len(goal.tasks) + len(goal.cells()) - spent)
-    begun = {cell.key[:2] for cell in known.values()}
-    least = min(most, sum(pair not in begun for pair in goal.pairs()))
+    count, pairs = len(goal.tasks), len(goal.pairs())
+    whole = max(count + len(goal.cells()), count * max(2, seeds) + pairs)
+    most = whole - count * seeds
+    least = max(0, pairs - sum(cell.seeds for cell in known.values()))
     return SweepPlan("adaptive", least, most, float(most), mean * most / workers)
 
 

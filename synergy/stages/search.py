@@ -67,7 +67,7 @@ def search(
     tree = tree_file(found, question, synthesis, costs)
     if workspace is not None:
         tree.write(workspace.tree)
-    missed = "" if question.has_budget else nothing_shared(table, synthesis)
+    missed = "" if question.has_budget else nothing_shared(table, synthesis, question)
     return Found(tree, certainty(found, synthesis, costs, question.confidence), missed)
 
 
@@ -156,7 +156,11 @@ def certainty(
         strict=synthesis.strict,
         caps={frozenset((a, b)): cap for a, b, cap in synthesis.caps},
     )
-    keeps = promise(samples, asked).probability(synthesis.tree)
+    tree, known = synthesis.tree, dict(zip(found.table.cells, samples.ar[0], strict=True))
+    shared = (cell for cell in known if tree.shared_depth(*cell.key[:2]) == cell.shared_depth)
+    keeps = None
+    if not any(np.isnan(known[cell]) for cell in shared):
+        keeps = promise(samples, asked).probability(tree)
     if confidence is not None:  # of the trees of tables themselves it is none
         told = {"tree_share": None, "skipped": 0, "trees": (), "pairs": (), "repeat": ()}
         return Certainty(samples=len(samples.ar), keeps=keeps, **told)
@@ -220,8 +224,9 @@ def solved(found: PairTable, question: Question, costs: Costs) -> Synthesis:
         )
     choice = choose(promise(found.samples, question), costs, question.confidence)
     tree, table = choice.chosen.tree, found.table
-    depths = ((*pair, tree.shared_depth(*pair)) for pair in table.pairs())
-    known = [table.cell(*key).ar_pct for key in depths if key[2]]
+    sampled = dict(zip((c.key for c in table.cells), found.samples.ar.mean(axis=0), strict=True))
+    shared = [(*pair, tree.shared_depth(*pair)) for pair in table.pairs()]
+    used = [(table.cell(*key).ar_pct, sampled[key]) for key in shared if key[2]]
     notes = [
         f"It is the smallest tree found that keeps {question.max_ar:g} % with a probability of "
         f"{100 * question.confidence:g} %: its own is {100 * choice.chosen.probability:.0f} %."
@@ -235,14 +240,27 @@ def solved(found: PairTable, question: Question, costs: Costs) -> Synthesis:
         synthesis,
         tree=tree,
         encoder_cost=choice.chosen.cost,
-        predicted_ar_pct=max((ar for ar in known if ar is not None), default=0.0),
+        # of a cell without training, what follows from the others
+        predicted_ar_pct=max((float(m) if ar is None else ar for ar, m in used), default=0.0),
+        weights=tuple(shared),
         provably_optimal=False,
         notes=(*notes, *(note for note in synthesis.notes if note.startswith("The training of"))),
     )
 
 
-def nothing_shared(table: ARTable, synthesis: Synthesis) -> str:
-    """A sentence when no pair passes the threshold at any depth, else nothing."""
+def nothing_shared(table: ARTable, synthesis: Synthesis, question: Question) -> str:
+    """A sentence when no pair passes the threshold at any depth, else nothing.
+
+    With a confidence, when the tree shares nothing.
+    """
+    if question.confidence is not None:
+        if any(blocks for _, _, blocks in synthesis.weights):
+            return ""
+        return (
+            f"no tree that shares anything keeps {synthesis.max_ar:g} % with a probability of "
+            f"{100 * question.confidence:g} %, so nothing is saved; raise --max-ar, lower "
+            "--confidence, or train more with --sweep adaptive and a larger --budget"
+        )
     if any(cell.passes(synthesis.max_ar) for cell in table.cells):
         return ""
     measured = [cell for cell in table.cells if cell.ar_pct is not None]

@@ -123,7 +123,8 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     attempts = tuple(attempt for _, attempt in tried)
     missed = ""
     if not question.has_budget:
-        missed = nothing_shared(repair.found.table, synthesis) or _shortfall(attempts, question)
+        missed = nothing_shared(repair.found.table, synthesis, question)
+        missed = missed or _shortfall(attempts, question)
     summary = SummaryFile(
         synthesis=tree,
         tasks=bench.tasks,

@@ -56,7 +56,7 @@ class Question:
     Raises
     ------
     ConfigError
-        If the threshold, a budget, the solver or a cap cannot be used.
+        If the threshold, a budget, the solver, the confidence or a cap cannot be used.
     """
 
     max_ar: float = 2.0

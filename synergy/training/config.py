@@ -21,8 +21,8 @@ class TrainingConfig(StrictModel):
     weights : {"last", "average", "best"}
         Which weights are kept: those at the end of the schedule; the mean of those at the ends of
         the last quarter of the epochs (Izmailov et al. 2018, at a falling rate); or those of the
-        best validation. By the last rule a single-task model has an epoch of its own and a tree
-        one for all its tasks, which makes AR by itself where nothing is shared.
+        best validation. By best, a single-task model has an epoch of its own and a tree one for
+        all its tasks, which makes AR by itself where nothing is shared.
     clips_per_task : int
         Clips that each task contributes to a step.
     crop_s : float
