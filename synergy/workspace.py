@@ -303,8 +303,8 @@ class Workspace:
         try:
             self.check_config()
             known = load_config(self.config, imports=False)
-            if not re.search(r"^ +weights:", read_text(self.config), re.MULTILINE):
-                # earlier versions had no other rule
+            written = re.findall(r"^ +(epochs|weights):", read_text(self.config), re.MULTILINE)
+            if written == ["epochs"]:  # by an earlier version, which had no other rule
                 training = known.training.model_copy(update={"weights": "best"})
                 known = known.model_copy(update={"training": training})
             return known.differences(config)
