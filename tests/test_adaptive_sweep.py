@@ -12,7 +12,9 @@ from small_corpora import write_tone_project
 from small_files import values
 
 from synergy.errors import TrainingError
+from synergy.losses.adaptive import Step, Training
 from synergy.running import jobs
+from synergy.stages import adaptive_sweep
 from synergy.synthesis import ARTable
 
 SERIAL = ("--executor", "serial")
@@ -160,6 +162,17 @@ def test_the_tree_of_the_sweep_is_the_one_that_is_found_afterwards(workspace: Pa
     assert said.startswith(
         f"adaptive sweep: {found.json['notation']} keeps 3 % with a probability of {percent}"
     )
+
+
+def test_what_tells_nothing_new_is_not_asked_for_for_ever(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where an earlier seed failed: the next one by number is there already."""
+    again = Step((Training(("gc",), 0, 0),), "undecided")
+    monkeypatch.setattr(adaptive_sweep, "next_trainings", lambda *_: again)
+    ran = synergy("pairwise", "--workspace", workspace, *SWEEP, *SERIAL)
+    assert ran.code == 0, ran.err
+    assert "an earlier seed is missing; the same command tries it again" in ran.json["notes"][-1]
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ def adaptive_table(
         step = next_trainings(goal, evidence, session.executor.workers)
         if not step.trainings:
             break
+        if set(step.trainings) <= set(asked):  # what was asked for did not change the evidence
+            stopped = "an earlier seed is missing; the same command tries it again"
+            break
         told = _told(step.choice, question, tasks) if step.choice else "no tree yet"
         spent = f"{goal.spent(evidence):.0f} of at most {goal.most(evidence):.0f} trainings"
         session.progress.note(f"{spent}; {told}")
