@@ -150,7 +150,7 @@ class Session:
 
         def write() -> None:
             store.write(trial.to_json(), run)
-            if run.test is not None:
+            if run.test is not None and not store.is_tested(trial.digest):
                 store.write_test(run.test)
 
         try:

@@ -288,6 +288,9 @@ class TrialStore:
             known = checksums(partial, (path.name for path in partial.iterdir()))
             result = run.result.model_copy(update={"files": known})
             (partial / RESULT).write_text(json_text(sealed(result.to_json())), encoding="utf-8")
+            if run.test is not None:  # it appears with the rest: masks are not kept to repeat it
+                for name, content in _test_files(run.test).items():
+                    (partial / name).write_bytes(content)
             # On disk before the rename, or a power cut could leave a folder of empty files.
             for path in partial.iterdir():
                 with path.open("rb") as file:
@@ -308,19 +311,23 @@ class TrialStore:
         ValueError
             If a number is not finite; nothing is kept then.
         """
-        import numpy as np
-        from safetensors.numpy import save
-
         folder = self.path(run.result.digest)
-        arrays = save({name: np.array(a, order="C") for name, a in run.predictions.items()})
-        result = run.result.model_copy(update={"files": {_ON_TEST: checksum(arrays)}})
-        told = json_text(sealed(result.to_json())).encode()
-        write_atomically(folder / _ON_TEST, arrays)
-        write_atomically(folder / _TEST, told)
+        for name, content in _test_files(run).items():
+            write_atomically(folder / name, content)
 
 
 def _result(folder: Path) -> TrialResult:
     return TrialResult.parsed(parse_json(read_bytes(folder / RESULT)))
+
+
+def _test_files(run: TestRun) -> dict[str, bytes]:
+    """What is kept of a trial on test; the file that says that it is there comes last."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    arrays = save({name: np.array(a, order="C") for name, a in run.predictions.items()})
+    result = run.result.model_copy(update={"files": {_ON_TEST: checksum(arrays)}})
+    return {_ON_TEST: arrays, _TEST: json_text(sealed(result.to_json())).encode()}
 
 
 def _on_test(folder: Path) -> OnTest:
