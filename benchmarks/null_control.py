@@ -33,6 +33,7 @@ from synergy.sparsity import Network
 from synergy.synthesis import accuracy_reduction
 from synergy.tasks.clips import TaskData
 from synergy.training.evaluation import clips_of, predict, score
+from synergy.training.kept_weights import kept_steps, mean_weights
 from synergy.training.loop import train
 from synergy.wording import REPORTED
 
@@ -49,34 +50,24 @@ def measure(supply: Supply, what: tuple[Sequence[str], int], report: Report) -> 
     trial = experiment.trial(tree, seed)
     tasks = [experiment.data[task.name] for task in trial.tasks]
     network = build_network(tree, trial.encoder, trial.tasks, experiment.bank.mels, seed)
-    states: list[dict[str, torch.Tensor]] = []
+    states: dict[int, dict[str, torch.Tensor]] = {}
 
-    def keep(_: object) -> None:
-        states.append({name: value.clone() for name, value in network.state_dict().items()})
+    def keep(message: Mapping[str, Any]) -> None:
+        states[message["step"]] = {n: value.clone() for n, value in network.state_dict().items()}
 
-    found = train(network, experiment.bank, tasks, trial.training, seed, keep)
-    quarter = states[-max(1, len(states) // 4) :]
-    average = {name: mean([state[name] for state in quarter]) for name in states[-1]}
-    scores = {"best": {split: picked(tasks, found.scores[split]) for split in REPORTED}}
-    for rule, state in (("last", states[-1]), ("average", average)):
-        network.load_state_dict(state)
+    history = train(network, experiment.bank, tasks, trial.training, seed, keep).history
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    for rule in RULES:
+        steps = kept_steps(rule, history, [task.task for task in tasks])
+        network.load_state_dict(mean_weights([states[step] for step in steps]))
         scores[rule] = {split: scored(network, experiment, tasks, split) for split in REPORTED}
     return scores
-
-
-def mean(values: list[torch.Tensor]) -> torch.Tensor:
-    """The mean of tensors; of counters the last one."""
-    return torch.stack(values).mean(0) if values[0].is_floating_point() else values[-1]
 
 
 def scored(network: Network, experiment: Experiment, tasks: list[TaskData], split: Any) -> Any:
     """The scores that AR is taken of."""
     logits = predict(network, experiment.bank, clips_of(tasks, split))
-    return picked(tasks, score(tasks, split, logits))
-
-
-def picked(tasks: list[TaskData], metrics: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Of all metrics those that AR is taken of."""
+    metrics = score(tasks, split, logits)
     return {task.task: metrics[task.task][task.spec.rules.metric] for task in tasks}
 
 

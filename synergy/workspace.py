@@ -87,7 +87,7 @@ class TableFiles:
         self.every = (self.table, self.samples, self.scores, self.losses)
 
     def read(self) -> PairTable:
-        """The table, with its bootstrap tables if these belong to it.
+        """The table, with its samples if these belong to it.
 
         Raises
         ------

@@ -96,6 +96,16 @@ class Goal:
         )
 
 
+def least_budget(tasks: int, seeds: int) -> int:
+    """Trainings with which a sweep begins: each task alone, with so many seeds, and each pair."""
+    return tasks * max(_BASELINES, seeds) + math.comb(tasks, 2)
+
+
+def usual_budget(tasks: int, depths: int, seeds: int) -> int:
+    """Each task alone and each cell once, or as many as it takes to begin."""
+    return max(tasks + math.comb(tasks, 2) * depths, least_budget(tasks, seeds))
+
+
 @dataclass(frozen=True)
 class Step:
     """What to train next.

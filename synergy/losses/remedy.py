@@ -72,12 +72,9 @@ def remedy(
     loss, variance = float(drawn.mean()), float(drawn.var())
     distance = abs(loss - promise.max_ar)
     wanted = (distance / NormalDist().inv_cdf(confidence)) ** 2
-    cells = [
-        frozenset(cell[:2]) == {task, partner} and cell[2] == depth
-        for cell in evidence.cells_of(task)
-    ]
     known = evidence.speakers.get(task)
-    place = cells.index(True)
+    first, second = sorted((task, partner), key=tasks.index)
+    place = evidence.cells_of(task).index((first, second, depth))
     luck = 0.0 if known is None else min(variance, float(known[place, place]))
     trainings = speakers = None
     if distance >= _TOO_CLOSE:

@@ -20,7 +20,7 @@ from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment, prepare
 from synergy.extensions import imports_allowed
 from synergy.training.distillation import ClipLabels, SoftLabels
-from synergy.trials.record import TestRun, TrialRecord, TrialRun
+from synergy.trials.record import OnTestRun, TrialRecord, TrialRun
 from synergy.trials.teachers import Labelling, labellings, training_clips
 from synergy.trials.trial import Trial, run_test, run_trial
 
@@ -120,7 +120,7 @@ class OnTestJob:
         """The trial."""
         return (self.trial.digest,)
 
-    def run(self, inputs: Inputs, report: Callable[[Any], None]) -> TestRun:
+    def run(self, inputs: Inputs, report: Callable[[Any], None]) -> OnTestRun:
         """Measure it."""
         (weights,) = inputs.weights.values()
         return run_test(self.trial, weights, inputs.experiment.bank, inputs.experiment.data)

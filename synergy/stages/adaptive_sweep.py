@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from math import comb
 
 from synergy.errors import ConfigError
-from synergy.losses.adaptive import Goal, Training, next_trainings
+from synergy.losses.adaptive import (
+    Goal,
+    Training,
+    least_budget,
+    next_trainings,
+    usual_budget,
+)
 from synergy.losses.choice import Choice, choose
 from synergy.losses.pooling import MOST_SEEN, posterior
 from synergy.losses.promise import Promise
@@ -111,12 +116,13 @@ def _budget(
             f"--sweep adaptive: expected at most {MOST_SEEN} cells of each task, found {most}; "
             "leave out tasks or depths, or use --sweep full"
         )
-    alone, pairs = count * max(2, trainer.experiment.config.seeds), comb(count, 2)
+    seeds = trainer.experiment.config.seeds
     if budget is None:
-        return max(count + pairs * len(depths), alone + pairs)
-    if budget < alone + pairs:
+        return usual_budget(count, len(depths), seeds)
+    if budget < (least := least_budget(count, seeds)):
+        alone = least - math.comb(count, 2)
         raise ConfigError(
-            f"--budget: expected at least {alone + pairs}, {alone} trainings of single-task models "
+            f"--budget: expected at least {least}, {alone} trainings of single-task models "
             f"and one of each pair, found {budget}; allow more, or lower --seeds"
         )
     return budget

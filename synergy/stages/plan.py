@@ -17,6 +17,7 @@ from synergy.costs import Costs
 from synergy.errors import WorkspaceError
 from synergy.executors import SerialExecutor
 from synergy.experiment import Experiment, Recipe
+from synergy.losses.adaptive import usual_budget
 from synergy.measuring.outcome import Outcome
 from synergy.measuring.pairs import PairTrainer
 from synergy.network import build_network
@@ -254,8 +255,7 @@ def _adaptive(
     Some of what it asks for may be there; what it will be is not known before.
     """
     count, pairs = len(goal.tasks), len(goal.pairs())
-    whole = max(count + len(goal.cells()), count * max(2, seeds) + pairs)
-    most = whole - count * seeds
+    most = usual_budget(count, len(goal.depths), seeds) - count * seeds
     least = max(0, pairs - sum(cell.seeds for cell in known.values()))
     return SweepPlan("adaptive", least, most, float(most), mean * most / workers)
 

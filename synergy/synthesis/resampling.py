@@ -1,8 +1,8 @@
 """Many tables that could have come out instead of the one that did.
 
-The uncertainty of an AR table is kept as resampled tables, from a model of all losses
-or from an assumed noise. Cells of one resampled table belong together: two pairs of one task
-suffer from the same unlucky baseline.
+The uncertainty of an AR table is kept as resampled tables, from a model of all losses or from an
+assumed noise. Cells of one resampled table belong together: two pairs of one task suffer from the
+same unlucky baseline.
 """
 
 from __future__ import annotations

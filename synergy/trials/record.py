@@ -103,10 +103,8 @@ class OnTest(Artefact, extra="ignore", allow_inf_nan=True):
 
 
 @dataclass(frozen=True)
-class TestRun:
+class OnTestRun:
     """How a network does on the test split; ``predictions["test/task"]`` as in `TrialRun`."""
-
-    __test__ = False  # for pytest
 
     result: OnTest
     predictions: dict[str, np.ndarray]
@@ -125,4 +123,4 @@ class TrialRun:
     history: list[dict[str, float]]
     weights: dict[str, torch.Tensor]
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
-    test: TestRun | None = None
+    test: OnTestRun | None = None

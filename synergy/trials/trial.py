@@ -25,7 +25,7 @@ from synergy.training.distillation import DistillationConfig, SoftLabels
 from synergy.training.loop import Logits, Metrics, measured, train
 from synergy.training.pruning import Pruning, build_pruned
 from synergy.tree import SharingTree
-from synergy.trials.record import OnTest, TestRun, TrialResult, TrialRun
+from synergy.trials.record import OnTest, OnTestRun, TrialResult, TrialRun
 from synergy.wording import Split
 
 # Raised when the same settings would no longer lead to the same result.
@@ -146,7 +146,7 @@ def run_test(
     weights: Mapping[str, torch.Tensor],
     bank: ClipBank,
     data: Mapping[str, TaskData],
-) -> TestRun:
+) -> OnTestRun:
     """Measure the kept weights of a finished trial without masks on the test split.
 
     Raises
@@ -175,9 +175,9 @@ def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _test_run(trial: Trial, logits: Logits, metrics: Metrics) -> TestRun:
+def _test_run(trial: Trial, logits: Logits, metrics: Metrics) -> OnTestRun:
     found = OnTest(digest=trial.digest, scores=_headline(trial, metrics), metrics=metrics)
-    return TestRun(found, _predictions(trial, "test", logits))
+    return OnTestRun(found, _predictions(trial, "test", logits))
 
 
 def _headline(trial: Trial, metrics: Metrics) -> dict[str, float]:

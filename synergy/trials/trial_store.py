@@ -39,7 +39,7 @@ from synergy.files import (
     write_atomically,
 )
 from synergy.machine import MachineError, refusal
-from synergy.trials.record import OnTest, TestRun, TrialRecord, TrialResult, TrialRun
+from synergy.trials.record import OnTest, OnTestRun, TrialRecord, TrialResult, TrialRun
 from synergy.wording import quoted, shown
 
 if TYPE_CHECKING:
@@ -303,7 +303,7 @@ class TrialStore:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    def write_test(self, run: TestRun) -> None:
+    def write_test(self, run: OnTestRun) -> None:
         """Keep how a finished trial does on the test split.
 
         Raises
@@ -320,7 +320,7 @@ def _result(folder: Path) -> TrialResult:
     return TrialResult.parsed(parse_json(read_bytes(folder / RESULT)))
 
 
-def _test_files(run: TestRun) -> dict[str, bytes]:
+def _test_files(run: OnTestRun) -> dict[str, bytes]:
     """What is kept of a trial on test; the file that says that it is there comes last."""
     import numpy as np
     from safetensors.numpy import save
