@@ -60,8 +60,8 @@ WORKERS = 10_000
 GPUS = 64
 """Of one training, which uses the first one; Ray counts shares of one in steps of 0.0001."""
 
-REPAIRS = 1_000
-"""Each trains a tree; after as many as pairs have depths nothing is left to lower."""
+ROUNDS = 1_000
+"""Each trains a tree with every seed."""
 
 CELLS = 100_000
 """Of an AR table: all pairs of 100 tasks at 20 depths."""

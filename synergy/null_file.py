@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from synergy.files import Artefact, StrictModel
+from synergy.files import Artefact
 from synergy.names import TaskName
-from synergy.quantities import Points
-from synergy.records import Row, Tasks
+from synergy.records import Tasks
+from synergy.rows import Row, TaskLoss
 from synergy.wording import counted, message
-
-
-class Loss(StrictModel):
-    """Signed relative loss of a task on validation, in percent, with its bootstrap interval.
-
-    There is none where the split has too few speakers.
-    """
-
-    loss_pct: Points
-    low: Points | None = None
-    high: Points | None = None
 
 
 class NullFile(Artefact):
@@ -29,7 +18,7 @@ class NullFile(Artefact):
 
     tasks: Tasks
     row: Row
-    losses: dict[TaskName, Loss]
+    losses: dict[TaskName, TaskLoss]
 
     def notes(self, max_ar: float | None) -> tuple[str, ...]:
         """What a reader of the table should know of it, a sentence each."""

@@ -35,21 +35,16 @@ from synergy.quantities import (
     Count,
     Percent,
     Points,
-    Score,
     Seconds,
     Share,
     Text,
     Width,
 )
+from synergy.rows import Attempt, PromiseOfTree, Reported, Row
 from synergy.synthesis.question import Solver, TableKind
 from synergy.tree import SharingTree
 
 Tasks = Annotated[tuple[TaskName, ...], Field(max_length=limits.TASKS)]
-Reported = Annotated[str, Field(pattern="^(valid|test)$")]
-BySplit = dict[Reported, Percent]
-MeanScores = dict[Reported, dict[TaskName, Score]]
-Scores = dict[Reported, dict[TaskName, tuple[Score, ...]]]
-"""``scores[split][task]``: one score for each seed that finished, in [0, 1]."""
 
 
 def _tree(data: Any) -> SharingTree:
@@ -72,54 +67,6 @@ class _Sized(StrictModel):
     def _known(self, written: Written) -> dict[str, Any]:
         sizes = ("params", "macs", "encoder_params", "encoder_macs")
         return {k: v for k, v in written(self).items() if v is not None or k not in sizes}
-
-
-class Row(StrictModel):
-    """A trained model held against the single-task models: one line of a table.
-
-    Attributes
-    ----------
-    name : str
-        What kind of model it is.
-    notation : str, or None
-        Its tree; None for several networks.
-    params, macs : int, or None
-        Trainable parameters; multiply-accumulates of one second of audio for all tasks.
-    epochs : int, or None
-        Length of its training.
-    distilled : bool
-        Whether it learned from the single-task models too.
-    width : float
-        How wide its encoder is, as a multiple of the configured one.
-    digests : tuple of str
-        Its trials.
-    scores : dict
-        See `Scores`; ``mean_scores[split][task]`` are their means.
-    errors : tuple of str
-        Why seeds are missing.
-    ar_pct, ar_low, ar_high : dict of split to float
-        AR against the single-task models and its bootstrap interval, in percent.
-    """
-
-    name: Text
-    notation: Text | None = None
-    params: Count | None = None
-    macs: Count | None = None
-    epochs: Count | None = None
-    distilled: bool = False
-    width: Width = 1.0
-    digests: tuple[Text, ...] = ()
-    scores: Scores = Field(default={})
-    mean_scores: MeanScores = Field(default={})
-    errors: tuple[Text, ...] = ()
-    ar_pct: BySplit = Field(default={})
-    ar_low: BySplit = Field(default={})
-    ar_high: BySplit = Field(default={})
-
-    @property
-    def seeds(self) -> int:
-        """Number of seeds that finished."""
-        return max((len(values) for values in self.scores.get("valid", {}).values()), default=0)
 
 
 class PairBlocks(StrictModel):
@@ -145,8 +92,8 @@ class TreeFile(_Sized, Artefact):
         Encoder parameters of both solvers' trees.
     confidence : float, or None
         Probability that it was chosen for, instead of being the tree of the table itself.
-    weights, caps : tuple of PairBlocks
-        The task graph, and what a repair lets pairs share at most.
+    weights : tuple of PairBlocks
+        The task graph.
     """
 
     MADE_BY: ClassVar[str] = "synergy synthesize"
@@ -164,7 +111,6 @@ class TreeFile(_Sized, Artefact):
     exact_params: Count | None = None
     provably_optimal: bool = False
     weights: tuple[PairBlocks, ...] = ()
-    caps: tuple[PairBlocks, ...] = ()
     notes: tuple[Text, ...] = ()
     table: Text = ""
     table_kind: TableKind | None = None
@@ -173,7 +119,9 @@ class TreeFile(_Sized, Artefact):
     @model_validator(mode="before")
     @classmethod
     def _of_before(cls, data: Any) -> Any:
-        """Earlier versions named the file of the table only, and left out unknown sizes."""
+        """Earlier versions named the file of the table only, and had caps of repaired trees."""
+        if isinstance(data, Mapping):
+            data = {key: value for key, value in data.items() if key != "caps"}
         if isinstance(data, Mapping) and data.get("table") and "table_kind" not in data:
             kinds = {"ar_table.csv": "plain", "ar_table_distilled.csv": "distilled"}
             return {**data, "table_kind": kinds.get(PurePath(str(data["table"])).name)}
@@ -196,21 +144,6 @@ class ModelFile(Artefact):
     params: Count = Field(validation_alias=AliasPath("costs", "total", "params"))
 
 
-class Attempt(StrictModel):
-    """A tree that was found, trained and measured.
-
-    ``lowered`` is the pair that the next attempt may share less of, and how many blocks it may.
-    """
-
-    notation: Text
-    predicted_ar_pct: Percent | None = None
-    params: Count | None = None
-    ar_pct: BySplit = Field(default={})
-    mean_scores: MeanScores = Field(default={})
-    keeps: bool = False
-    lowered: tuple[TaskName, TaskName, Blocks] | None = None
-
-
 class SummaryFile(Artefact):
     """``summary.json``: the numbers of stage 3.
 
@@ -220,6 +153,8 @@ class SummaryFile(Artefact):
         The tree that the rows are of.
     rows : tuple of Row
         Independent models, a flat one, the tree; the last one is exported.
+    promise : PromiseOfTree, or None
+        None with budgets, which have no threshold.
     shortfall : str, or None
         What the tree lacks.
     """
@@ -231,6 +166,7 @@ class SummaryFile(Artefact):
     tasks: Tasks = ()
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=1000)] = ()
     certainty: Certainty | None = None
+    promise: PromiseOfTree | None = None
     seeds: tuple[Count, ...] = ()
     notes: tuple[Text, ...] = ()
     shortfall: Text | None = None

@@ -14,16 +14,15 @@ import numpy as np
 from small_tables import PAPER_TASKS, costs_of, paper_table
 
 from synergy.records import (
-    Attempt,
     Chance,
     ComparedRow,
     ComparisonsFile,
     Difference,
     PairBlocks,
-    Row,
     SummaryFile,
     TreeFile,
 )
+from synergy.rows import Attempt, Row, TaskLoss
 from synergy.synthesis import ARTable, Question, search
 from synergy.synthesis.resampling import noisy_samples
 from synergy.training.config import TrainingConfig
@@ -247,12 +246,14 @@ def _finish(
     missed = Attempt(
         notation=told.notation,
         params=told.params,
-        predicted_ar_pct=1.2,
+        why="the table's tree",
+        predicted={"ac": TaskLoss(loss_pct=1.2, low=0.1, high=3.5)},
+        loss_pct={"ac": 2.9},
+        probability=0.2,
         ar_pct={"valid": 2.9, "test": 3.0},
         mean_scores=rows[-1].mean_scores,
-        lowered=("ac", "scr", 5),
     )
-    kept = {"ar_pct": {"valid": 1.6, "test": 1.9}, "keeps": True, "lowered": None}
+    kept = {"ar_pct": {"valid": 1.6, "test": 1.9}, "keeps": True}
     SummaryFile(
         synthesis=told,
         tasks=PAPER_TASKS,

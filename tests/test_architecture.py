@@ -20,7 +20,7 @@ ORDER = (
     *("seals", "extensions", "seeding", "tree", "costs", "cache", "libraries"),
     *("executors", "audio", "datasets", "tasks", "encoders", "network", "sparsity", "training"),
     *("trials", "synthesis", "losses", "export", "model", "config", "experiment"),
-    *("certainty", "records", "null_file", "workspace"),
+    *("certainty", "rows", "records", "null_file", "workspace"),
     *("running", "measuring", "comparisons", "stages", "report", "cli"),
 )
 SEARCH = ("errors", "tree", "synthesis", "losses")

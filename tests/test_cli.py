@@ -131,13 +131,13 @@ def test_a_tree_over_the_threshold_is_exit_code_1_with_everything_written(worksp
         return rows if title == "null control" else [row.model_copy(update=missed) for row in rows]
 
     monkeypatch.setattr(Bench, "measure", measure)
-    arguments = ("--workspace", workspace, "--repair", 0, "--json", *SERIAL)
+    arguments = ("--workspace", workspace, "--rounds", 0, "--json", *SERIAL)
     for command, code in (("synthesize", 1), ("run", 0)):
         (workspace / "summary.json").unlink()
         ran = synergy(command, *arguments)
         assert ran.code == code
         assert "has an AR of 70.5 % on validation, more than the threshold of 60 %" in ran.err
-        assert "everything was kept and written: try --distill, more --repair" in ran.err
+        assert "everything was kept and written: try --distill, more --rounds" in ran.err
         found = ran.json if command == "synthesize" else ran.json["synthesize"]
         assert found["shortfall"]
         assert (workspace / "summary.json").is_file()
@@ -323,7 +323,7 @@ def test_plan_before_and_after(trained, config, tmp_path, monkeypatch):
     ]
     assert ran.json["seconds"] > 0
     assert ran.json["clips_per_s"] > 0
-    assert ran.json["repair_trainings"] == 2
+    assert ran.json["round_trainings"] == 2
     taught = synergy(
         *("plan", "--config", config, "--workspace", fresh, "--seeds", 2, "--distill", "--json")
     )

@@ -103,7 +103,7 @@ def test_options_stand_under_headings():
     for option, panel in {
         **dict.fromkeys(("--config FILE", "--table FILE", "--replace"), data),
         **dict.fromkeys(("--max-ar PCT", "--max-params N", "--frontier", "--no-train"), search),
-        **dict.fromkeys(("--repair N", "--seeds K", "--executor NAME"), training),
+        **dict.fromkeys(("--rounds N", "--seeds K", "--executor NAME"), training),
         "--json": rest,
     }.items():
         assert f"\n  {option} " in f"\n{panel}"
@@ -162,7 +162,7 @@ VALUES = {
     "--solver": "exact",
     "--train-frontier": "1",
     "--ray-address": "auto",
-    "--repair": "2",
+    "--rounds": "2",
     "--final-epochs": "3",
     "--seed": "1",
     "--seeds": "2",
@@ -208,7 +208,7 @@ def test_an_option_that_means_nothing_alone_is_refused(command, option, needed):
 
 
 def test_every_broken_rule_is_told_at_once():
-    ran = synergy("synthesize", "--no-train", "--repair", 2, "--max-params", 9, "--max-ar", 1)
+    ran = synergy("synthesize", "--no-train", "--rounds", 2, "--max-params", 9, "--max-ar", 1)
     assert ran.code == 2
     assert len(ran.err.splitlines()) == 3
 
@@ -229,12 +229,12 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_one_question_has_everything(config):
     search = {"max_ar": 7.0, "solver": "exact", "strict": True}
-    training = {"distill": True, "width": 0.5, "repair": 2, "final_epochs": 9}
+    training = {"distill": "yes", "width": 0.5, "rounds": 2, "final_epochs": 9}
     options = Options(config=config, **search, **training)  # pyright: ignore[reportArgumentType]
     question = asked(configured(options), options)
     assert (question.max_ar, question.solver, question.strict) == (7.0, "exact", True)
     assert (question.width, question.distilled) == (0.5, True)
-    assert (question.repair, question.final_epochs) == (2, 9)
+    assert (question.rounds, question.final_epochs) == (2, 9)
     assert not question.has_budget
     assert asked(None, Options(max_params=9)).max_params == 9
     assert asked(None, Options()).max_ar == 2.0

@@ -21,7 +21,6 @@ from synergy.cli.row_tables import (
 )
 from synergy.cli.tables import Table, rendered
 from synergy.records import (
-    Attempt,
     Chance,
     ComparedRow,
     ComparisonsFile,
@@ -29,9 +28,9 @@ from synergy.records import (
     FrontierEntry,
     FrontierFile,
     PairBlocks,
-    Row,
     TreeFile,
 )
+from synergy.rows import Attempt, Row
 from synergy.synthesis import ARTable, Cell
 from synergy.tree import SharingTree
 from synergy.trials.record import TrialResult

@@ -351,7 +351,7 @@ def test_lines_of_other_methods_stay_while_the_terms_are_the_same(
 
 
 @pytest.mark.parametrize("distilled", [False, True])
-def test_a_delivered_tree_is_compared_where_it_was_repaired(
+def test_a_delivered_tree_is_compared_where_it_is_another(
     session: Session, trained: tuple[Session, ARTable], distilled: bool
 ) -> None:
     tried = [TREE, SharingTree.parse("{{gc,scr}@4,vad}@4", 8)]
@@ -372,7 +372,7 @@ def test_a_delivered_tree_is_compared_where_it_was_repaired(
     file = session.workspace.summary
     file.write_text(json.dumps(summary))
     rows = rows_of(session, trained[1], "recursive", "exact")
-    name = "repaired, distilled" if distilled else "repaired"
+    name = "delivered, distilled" if distilled else "delivered"
     assert list(rows) == [
         *("recursive", "recursive, distilled", name),
         *("exact", "exact, distilled"),
@@ -380,7 +380,7 @@ def test_a_delivered_tree_is_compared_where_it_was_repaired(
     assert rows[name].notation == tried[1].notation(trained[1].tasks)
     assert rows[name].trainings == 3 + 6 + 2  # the tree that missed was trained as well
     assert not rows[name].error
-    assert "tree 2 of 2 of the repair" in written_note(session, name)
+    assert "tree 2 of 2 that were trained" in written_note(session, name)
     # a tree of other settings, one that needed no repair, and a damaged file
     other = {"name": "tree", "distilled": distilled, "digests": ["other"]}
     for change in ({"rows": [other]}, {"rows": []}):

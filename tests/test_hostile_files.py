@@ -25,7 +25,7 @@ from synergy.cli.output import document
 from synergy.cli.show import state_text
 from synergy.errors import SynergyError, WorkspaceError
 from synergy.files import Artefact, StrictModel, sealed
-from synergy.null_file import Loss, NullFile
+from synergy.null_file import NullFile
 from synergy.records import (
     ComparisonsFile,
     FrontierFile,
@@ -36,6 +36,7 @@ from synergy.records import (
     TreeFile,
 )
 from synergy.report import render, summarise
+from synergy.rows import TaskLoss
 from synergy.stages.search import frontier_entries
 from synergy.stages.show import show
 from synergy.synthesis import ARTable, Question
@@ -110,7 +111,7 @@ def whole(tmp_path_factory) -> Workspace:
         ),
     )
     summary.model_copy(update={"certainty": sure}).write(workspace.summary)
-    loss = Loss(loss_pct=1.0, low=-1.0, high=2.0)
+    loss = TaskLoss(loss_pct=1.0, low=-1.0, high=2.0)
     null = NullFile(tasks=("gc",), row=summary.rows[0], losses={"gc": loss})
     null.write(workspace.null("plain"))
     probe = {"probe": "rsa", "settings": {"clips": 9}, "trials": ["t"], "seconds": 1.0}

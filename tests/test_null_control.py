@@ -11,8 +11,8 @@ from small_field import tone_session
 
 from synergy.measuring.bench import Bench
 from synergy.measuring.null_control import null_control
-from synergy.null_file import Loss, NullFile
-from synergy.records import Row
+from synergy.null_file import NullFile
+from synergy.rows import Row, TaskLoss
 from synergy.running.session import Session
 
 SERIAL = ("--executor", "serial")
@@ -49,14 +49,14 @@ def test_that_of_a_distilled_table_learns_from_the_single_task_models(session: S
     assert all(trials.trial(digest).distillation for digest in found.row.digests)
 
 
-def told(ar: float, loss: Loss) -> NullFile:
+def told(ar: float, loss: TaskLoss) -> NullFile:
     bounds = {"ar_pct": {"valid": ar}, "ar_low": {"valid": 0.0}, "ar_high": {"valid": 4.5}}
     row = Row(name="null control", scores={"valid": {"gc": (0.5, 0.6)}}, **bounds)
     return NullFile(tasks=("gc",), row=row, losses={"gc": loss})
 
 
 def test_a_threshold_below_it_and_a_loss_that_is_none_are_told() -> None:
-    even = Loss(loss_pct=0.4, low=-1.0, high=2.0)
+    even = TaskLoss(loss_pct=0.4, low=-1.0, high=2.0)
     floor = (
         "null control (all tasks trained together, nothing shared, 2 seeds): AR 0.4 % [0.0, 4.5]; "
         "no lower AR of the table means anything"
@@ -64,7 +64,7 @@ def test_a_threshold_below_it_and_a_loss_that_is_none_are_told() -> None:
     assert told(0.4, even).notes(2.0) == (floor,)
     _, low = told(2.5, even).notes(2.0)
     assert low.startswith("the threshold of 2 % lies below the AR of the null control")
-    _, odd = told(0.0, Loss(loss_pct=-1.5, low=-2.0, high=-0.5)).notes(None)
+    _, odd = told(0.0, TaskLoss(loss_pct=-1.5, low=-2.0, high=-0.5)).notes(None)
     assert odd == "the null control gains 1.5 % of gc [-2.0, -0.5], though it shares nothing"
 
 

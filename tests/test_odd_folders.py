@@ -21,7 +21,7 @@ def test_a_run_below_a_folder_that_is_not_utf_8_comes_to_its_end(
     shutil.copytree(made, folder)
     workspace = folder / "ws"
     where = ("--workspace", workspace)
-    small = ("--tasks", "gc,vad", "--depths", "8", "--repair", "0", "--executor", "serial")
+    small = ("--tasks", "gc,vad", "--depths", "8", "--rounds", "0", "--executor", "serial")
     ran = synergy("run", "--config", folder / "tones.yaml", *where, *small)
     assert ran.code == 0, ran.err
     assert load_config(workspace / "config.yaml").tasks.keys() == {"gc", "scr", "vad"}

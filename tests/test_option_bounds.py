@@ -32,7 +32,7 @@ DEPTHS = "expected depths such as 4-8 or 4,6,8, found"
         ("plan", "--seeds", "x" * 5000, "--seeds: expected a whole number, found 'xxx"),
         ("plan", "--workers", "0", "--workers: expected a whole number of 1 to 10,000, found '0'"),
         ("plan", "--workers", "10001", "--workers: expected a whole number of 1 to 10,000, found"),
-        ("run", "--repair", "-1", "--repair: expected a whole number of 0 to 1,000, found '-1'"),
+        ("run", "--rounds", "-1", "--rounds: expected a whole number of 0 to 1,000, found '-1'"),
         ("run", "--final-epochs", "1" + "0" * 21, "--final-epochs: expected a whole number of 1"),
         ("run", "--final-epochs", "1001", "--final-epochs: expected a whole number of 1 to 1,000"),
         ("pairwise", "--budget", "0", "--budget: expected a whole number of 1 to 100,000"),

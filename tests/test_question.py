@@ -14,14 +14,6 @@ def test_a_budget_replaces_the_threshold():
     assert Question(max_macs=10).has_budget
 
 
-def test_caps_are_kept_by_pair_whatever_the_order_and_cannot_be_changed_from_outside():
-    caps = {("b", "a"): 3}
-    question = Question(caps=caps)  # type: ignore[arg-type]
-    caps["a", "c"] = 1
-    assert question.caps == {frozenset("ab"): 3}
-    assert question == Question(caps={frozenset("ab"): 3})
-
-
 @pytest.mark.parametrize(
     ("terms", "words"),
     [
@@ -37,10 +29,6 @@ def test_caps_are_kept_by_pair_whatever_the_order_and_cannot_be_changed_from_out
         ({"solver": "best"}, "the solver recursive or exact, found 'best'"),
         ({"max_params": -1}, "parameters: expected a budget of 0 to .*, found -1"),
         ({"max_macs": math.inf}, "MACs: expected a budget of 0 to .*, found inf"),
-        (
-            {"caps": {frozenset("ab"): -1}},
-            "pair a-b: expected a cap of at least 0 blocks, found -1",
-        ),
     ],
 )
 def test_impossible_terms(terms, words):

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from small_reports import BLOCKS, HEADS
 from small_tables import PAPER_TASKS, sharing_trees
 
-from synergy.records import Row
 from synergy.report.graphics.curves import Curve, curves_svg
 from synergy.report.graphics.frontier_plot import frontier_svg, legend_of
 from synergy.report.graphics.graph_drawing import edge_class, task_graph_svg
@@ -21,6 +20,7 @@ from synergy.report.graphics.ramp import EDGES, ar_class, class_names
 from synergy.report.graphics.svg import ticks
 from synergy.report.graphics.tree_drawing import tree_svg
 from synergy.report.trees import DistinctTree
+from synergy.rows import Row
 from synergy.tree import SharingTree
 from synergy.wording import REPORTED
 

@@ -11,7 +11,6 @@ from small_tables import PAPER
 from synergy.config import load_config
 from synergy.costs import Costs
 from synergy.experiment import settings_costs
-from synergy.stages.search import nothing_shared
 from synergy.synthesis import ARTable, Cell, Question, frontier, search
 from synergy.tree import SharingTree
 
@@ -27,18 +26,6 @@ def test_a_budget_counts_the_tasks_of_the_table_only():
     found = search(Question(max_params=1230), table, size)
     assert found.tree == SharingTree.parse("{a,b}@4", 8)
     assert search(Question(max_macs=1230), table, size).tree == found.tree
-
-
-def test_a_repair_that_takes_all_sharing_away_did_not_miss_the_threshold():
-    table = ARTable.from_cells([Cell("a", "b", 4, 0.5), Cell("a", "b", 8, 3.0)])
-    size = Costs((1,) * 8, (1,) * 8)
-    question = Question(caps={frozenset(("a", "b")): 0})
-    capped = search(question, table, size)
-    assert not any(blocks for _, _, blocks in capped.weights)
-    assert nothing_shared(table, capped, question) == ""
-    low = Question(max_ar=0.1)
-    said = nothing_shared(table, search(low, table, size), low)
-    assert "no pair keeps an AR of 0.1 %" in said
 
 
 def test_a_budget_that_needs_no_sharing_is_no_failure(tmp_path):

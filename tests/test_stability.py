@@ -64,16 +64,10 @@ def table_samples(draw):
     block_costs(),
     st.sampled_from(["exact", "recursive"]),
     st.booleans(),
-    st.data(),
 )
-def test_every_number_is_a_count_of_tables(samples, costs, solver, strict, data):
+def test_every_number_is_a_count_of_tables(samples, costs, solver, strict):
     table, rows = samples.table, list(samples.ar)
-    caps = {
-        frozenset(pair): data.draw(st.integers(0, 8))
-        for pair in table.pairs()
-        if data.draw(st.booleans())
-    }
-    question = Question(1.5, solver=solver, strict=strict, caps=caps)
+    question = Question(1.5, solver=solver, strict=strict)
     found = stability(question, samples, costs_of(costs))
 
     def tree(ar) -> str:
@@ -181,8 +175,6 @@ def test_impossible_questions():
     samples = noisy_samples(paper_table(), 0.5, 2, 0)
     with pytest.raises(ConfigError, match="level above 0 and below 1"):
         stability(Question(), samples, COSTS, level=1.0)
-    with pytest.raises(ConfigError, match="x-y"):
-        stability(Question(caps={frozenset("xy"): 1}), samples, COSTS)
 
 
 def test_of_many_tasks_the_first_tables_are_solved(monkeypatch):

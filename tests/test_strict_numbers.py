@@ -14,7 +14,7 @@ from pydantic import ValidationError
 import synergy
 from synergy.audio.features import FeatureConfig
 from synergy.files import StrictModel
-from synergy.records import Row
+from synergy.rows import Row
 from synergy.training.config import TrainingConfig
 
 for _path in sorted(Path(synergy.__file__).parent.rglob("*.py")):

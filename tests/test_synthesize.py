@@ -183,38 +183,6 @@ def test_more_tasks_than_the_exact_solver_takes():
         searched(mixed, 2.0, BLOCKS, solver="exact")
 
 
-# -- caps -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_caps_limit_what_a_pair_shares(solver, strict):
-    caps = {frozenset(("gc", "ac")): 5, frozenset(("vad", "scr")): 8}
-    found = searched(paper_table(), 2.0, BLOCKS, solver=solver, strict=strict, caps=caps)
-    assert ("gc", "ac", 5) in found.weights
-    assert found.tree.shared_depth("gc", "ac") <= 5
-    free = searched(paper_table(), 2.0, BLOCKS, solver=solver, strict=strict)
-    assert found.encoder_cost > free.encoder_cost
-
-
-@given(ar_tables(), st.floats(0, 10), st.data())
-def test_a_cap_is_never_exceeded_and_never_makes_the_tree_smaller(table, max_ar, data):
-    pairs = st.sampled_from([frozenset(pair) for pair in table.pairs()])
-    caps = data.draw(st.dictionaries(pairs, st.integers(0, 8)))
-    for strict in (False, True):
-        found = searched(table, max_ar, BLOCKS, solver="exact", strict=strict, caps=caps)
-        assert all(found.tree.shared_depth(*pair) <= cap for pair, cap in caps.items())
-        free = searched(table, max_ar, BLOCKS, solver="exact", strict=strict)
-        assert found.encoder_cost >= free.encoder_cost
-
-
-def test_caps_that_leave_nothing():
-    found = searched(pair_table(1, 1, 1, 1, 1), 2.0, BLOCKS, caps={frozenset("ab"): 3})
-    assert found.tree == SharingTree.flat("ab", 0, 8)
-    (note,) = found.notes
-    assert "at any depth that its cap allows" in note
-
-
 # -- skipped cells ----------------------------------------------------------------------------
 
 

@@ -64,38 +64,6 @@ def test_a_larger_threshold_never_lowers_a_weight(table, one, other):
         assert one <= other
 
 
-# -- caps -------------------------------------------------------------------------------------
-
-
-@given(ar_tables(), st.floats(0, 12), st.data())
-def test_a_cap_leaves_the_depths_up_to_it(table, max_ar, data):
-    pairs = st.sampled_from([frozenset(pair) for pair in table.pairs()])
-    caps = data.draw(st.dictionaries(pairs, st.integers(0, 9)))
-    free, capped = (
-        task_graph(table, Question(max_ar)),
-        task_graph(table, Question(max_ar, caps=caps)),
-    )
-    for i, (pair, depths) in enumerate(zip(free.pairs(), free.depths, strict=True)):
-        left = tuple(depth for depth in depths if depth <= caps.get(frozenset(pair), 9))
-        assert capped.depths[i] == left
-        assert capped.weights[i] == max(left, default=0)
-
-
-def test_a_cap_between_swept_depths_goes_down_to_one_that_passes():
-    table = ARTable.from_cells(
-        Cell("a", "b", depth, ar) for depth, ar in ((2, 1.0), (4, 5.0), (8, 1.0))
-    )
-    assert weights(task_graph(table, Question(2.0, caps={frozenset("ab"): 7}))) == {"a-b": 2}
-    assert weights(task_graph(table, Question(2.0, caps={frozenset("ab"): 1}))) == {"a-b": 0}
-
-
-def test_impossible_caps():
-    with pytest.raises(ConfigError, match="caps of pairs of gc, ac, scr, vad, found one of gc-x"):
-        task_graph(paper_table(), Question(caps={frozenset(("gc", "x")): 4}))
-    with pytest.raises(ConfigError, match="pair ac-gc: expected a cap of at least 0"):
-        Question(caps={frozenset(("gc", "ac")): -1})
-
-
 # -- skipped cells ----------------------------------------------------------------------------
 
 
@@ -127,8 +95,6 @@ def test_skipped_cells_never_pass_but_may_be_hoped_for(values, certain, hoped):
     table = row(*values)
     assert task_graph(table, Question(2.0)).depths == (certain,)
     assert task_graph(table, Question(2.0), optimistic=True).depths == (hoped,)
-    capped = task_graph(table, Question(2.0, caps={frozenset("ab"): 5}), optimistic=True)
-    assert capped.depths == (tuple(d for d in hoped if d <= 5),)
 
 
 @pytest.mark.parametrize("max_ar", [-0.1, math.nan, math.inf])

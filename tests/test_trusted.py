@@ -143,7 +143,7 @@ def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
     ]
     assert len(taught) == 14
     assert all(len(digests) == 2 for trial in taught for digests in trial["teachers"].values())
-    found = synergy("synthesize", "--workspace", workspace, "--distill", "--repair", 0, *SERIAL)
+    found = synergy("synthesize", "--workspace", workspace, "--distill", "--rounds", 0, *SERIAL)
     assert found.code in (0, 1), found.err
     assert f"AR table: {workspace / 'ar_table_distilled.csv'}" in found.out
     (workspace / "ar_table.csv").unlink()

@@ -67,7 +67,7 @@ _PLACE = "config workspace json"
 _TRAINS = f"{_PLACE} replace workers executor ray_address gpus_per_trial"
 _SEEDS = "seed seeds"
 _SWEEP = "sweep confidence budget"
-_FINAL = "repair final_epochs"
+_FINAL = "rounds final_epochs"
 _PAIRS = f"tasks depths max_ar solver strict distill {_SEEDS}"
 _TREE = f"table max_ar max_params max_macs solver strict confidence frontier distill width {_PLACE}"
 for _command, _options in (

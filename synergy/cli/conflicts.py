@@ -36,17 +36,20 @@ CONFLICTS = (
         ("--solver", "--strict"),
         "the tree that is probable enough, or a solver's of the table itself",
     ),
-    Conflict(("--repair",), _BUDGETS, "a repair, which needs a threshold, or a budget"),
     Conflict(
         ("--frontier", "--train-frontier"),
         ("--max-ar", *_BUDGETS),
         "the trees of all thresholds, or one threshold or budget",
     ),
     Conflict(("--train-frontier",), ("--no-train", "--frontier"), "to train trees, or none"),
-    Conflict(("--train-frontier",), ("--repair",), "trees as they are numbered, or a repair"),
+    Conflict(
+        ("--train-frontier",),
+        ("--rounds", "--width auto", "--distill auto"),
+        "trees as they are numbered, or rounds that look for others",
+    ),
     Conflict(
         ("--no-train", "--frontier"),
-        ("--repair", "--final-epochs", "--seed", "--seeds", "--replace"),
+        ("--rounds", "--final-epochs", "--seed", "--seeds", "--replace"),
         "a search that trains nothing, or settings of a training",
     ),
     Conflict(

@@ -79,7 +79,7 @@ class Options:
         Share only at depths at which the pair passed itself.
     max_params : N
         Instead of --max-ar: the lowest predicted AR with at most N parameters in all; not with
-        --solver, --strict or --repair.
+        --solver or --strict.
     max_macs : N
         Instead of --max-ar: the lowest predicted AR with at most N multiply-accumulates for a
         second of audio; the same holds.
@@ -94,14 +94,17 @@ class Options:
 
     Training
     --------
-    distill
-        Let the single-task models label every clip for every task, as teachers.
+    distill : [auto]
+        Let the single-task models label every clip for every task, as teachers. With auto the
+        tree is trained plain or with teachers, whichever promises more.
     width : F
         Multiply the channels of the tree's blocks by F, such as 0.75: a smaller network of the
-        same shape. The single-task models and the pairs keep theirs.
-    repair : N
-        While the trained tree misses --max-ar, let the pair that binds its worst task share less,
-        and train again; at most N times.
+        same shape. With auto any of 1, 0.9, 0.8, 0.7, 0.6 and 0.5. The single-task models and the
+        pairs keep theirs.
+    rounds : N
+        After the first tree, train what is worth the most by all that was measured: a smaller
+        tree that may keep --max-ar, or one that is more likely to; at most N times. The best one
+        is trained again with fresh seeds; with 0 it is not.
     final_epochs : N
         Train the tree once more for N epochs, as a row of its own beside the one with the sweep's
         budget; this one is exported then.
@@ -158,9 +161,9 @@ class Options:
     frontier: bool = False
     methods: str | None = None
     no_train: bool = False
-    distill: bool = False
-    width: Annotated[float, Bounds(limits.LEAST_WIDTH, limits.MOST_WIDTH)] = 1.0
-    repair: Annotated[int, Bounds(0, limits.REPAIRS)] = 3
+    distill: Literal["no", "yes", "auto"] = "no"
+    width: Annotated[float | Literal["auto"], Bounds(limits.LEAST_WIDTH, limits.MOST_WIDTH)] = 1.0
+    rounds: Annotated[int, Bounds(0, limits.ROUNDS)] = 3
     final_epochs: Annotated[int | None, Bounds(1, limits.EPOCHS)] = None
     seed: Whole = None
     seeds: Whole = None

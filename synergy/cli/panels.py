@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -61,11 +61,14 @@ def _parameters(group: type, taken: list[str]) -> list[inspect.Parameter]:
             kind, bounds = get_args(kind)
         word = f"--{name.replace('_', '-')}"
         option = typer.Option(word, min=bounds[0], max=bounds[1], **told.get(name, {}))
-        for number in {int, float} & {kind, *get_args(kind)}:
-            option.parser = _number(word, number, *bounds)
-        literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
-        if literals:
-            kind = _one_of(get_args(literals[0]), option)
+        parts = (kind, *get_args(kind))
+        names = [n for part in parts if get_origin(part) is Literal for n in get_args(part)]
+        numbers = {int, float} & {*parts}
+        for number in numbers:
+            option.parser = _number(word, number, bounds[0], bounds[1], names)
+            kind = number if names else kind
+        if names and not numbers:
+            kind = _one_of(tuple(names), option)
         keyword = inspect.Parameter.KEYWORD_ONLY
         annotation, default = Annotated[kind, option], getattr(group, name)
         found.append(inspect.Parameter(name, keyword, default=default, annotation=annotation))
@@ -73,15 +76,22 @@ def _parameters(group: type, taken: list[str]) -> list[inspect.Parameter]:
 
 
 def _number(
-    option: str, kind: type[int] | type[float], least: float | None, most: float | None
-) -> Callable[[object], float]:
-    """What reads the number of an option, and refuses a wrong one in our words."""
+    option: str,
+    kind: type[int] | type[float],
+    least: float | None,
+    most: float | None,
+    names: Sequence[str],
+) -> Callable[[object], float | str]:
+    """What reads the number of an option or a name, and refuses a wrong one in our words."""
     expected = "a whole number" if kind is int else "a number"
     if least is not None:
         expected += f" of at least {least:,}" if most is None else f" of {least:,} to {most:,}"
+    expected += "".join(f" or {name}" for name in names)
     low, high = -math.inf if least is None else least, math.inf if most is None else most
 
-    def read(given: object) -> float:
+    def read(given: object) -> float | str:
+        if given in names:
+            return str(given)
         from synergy.quantities import decimal_number, whole_number  # help needs no pydantic
 
         found = (whole_number if kind is int else decimal_number)(str(given))
@@ -122,9 +132,19 @@ class PanelCommand(TyperCommand):
                 with formatter.section(title):
                     formatter.write_dl(records)
 
+    def _with_values(self, args: list[str]) -> list[str]:
+        """The arguments with ``yes`` for what may stand alone: what has its value in brackets."""
+        values = {param.opts[0]: str(getattr(param, "metavar", "")) for param in self.params}
+        alone = {name: value[1:-1] for name, value in values.items() if value.startswith("[")}
+        following = [*args[1:], ""]
+        return [
+            f"{arg}=yes" if arg in alone and after != alone[arg] else arg
+            for arg, after in zip(args, following, strict=True)
+        ]
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """What is left of the arguments; ConfigError if options conflict that were given."""
-        rest = super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, self._with_values(args))
         given: dict[str, Any] = {}
         for param in self.params:
             source = ctx.get_parameter_source(param.name)

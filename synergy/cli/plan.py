@@ -40,8 +40,8 @@ def plan(options: Options) -> None:
         return
     write(rendered(_stages(found), _sweeps(found)))
     say(
-        f"note: a tree that misses the threshold is repaired at most --repair times, each "
-        f"{found.repair_trainings} trainings, {duration(found.repair_seconds)}; what "
+        f"note: at most --rounds further trees are trained and the best one with fresh seeds, "
+        f"each {found.round_trainings} trainings, {duration(found.round_seconds)}; what "
         "`synergy compare` trains on top is not counted"
     )
     say(f"note: {found.basis}")

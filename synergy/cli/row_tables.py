@@ -1,4 +1,4 @@
-"""What trained models score and cost: tables of `synergy.records.Row`. Scores and AR in percent."""
+"""What trained models score and cost: tables of `synergy.rows.Row`. Scores and AR in percent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from synergy.cli.tables import Table, in_millions
 from synergy.wording import REPORTED, Split, duration
 
 if TYPE_CHECKING:
-    from synergy.records import Attempt, ComparedRow, Difference, Row
+    from synergy.records import ComparedRow, Difference
+    from synergy.rows import Attempt, Row
 
 
 def baseline_table(rows: Mapping[str, Row]) -> Table:
@@ -50,16 +51,38 @@ def interval_table(rows: Sequence[Row]) -> Table:
 
 
 def attempts_table(attempts: Sequence[Attempt]) -> Table:
-    """All trees that were tried, and what was changed after each."""
+    """All trees that were tried: what was predicted of them, and what was measured."""
     lines: list[list[str | int | None]] = []
-    for number, attempt in enumerate(attempts, 1):
-        then = "keeps the threshold" if attempt.keeps else "-"
-        if attempt.lowered:
-            then = "{}, {} share at most {}".format(*attempt.lowered)
-        ar = f"{attempt.ar_pct['valid']:.1f}" if "valid" in attempt.ar_pct else None
-        lines.append([number, attempt.notation, attempt.params, ar, then])
-    columns = ["attempt", "tree", "params", "AR % valid", "then"]
-    return Table("Attempts", columns, lines, words=(0, 1, 4))
+    for number, each in enumerate(attempts, 1):
+        ar = [
+            f"{found['valid']:.1f}" if "valid" in found else None
+            for found in (each.ar_pct, each.fresh_ar_pct)
+        ]
+        chance = None if each.probability is None else f"{100 * each.probability:.0f}"
+        lines.append([number, attempt_name(each), each.params, *ar, chance, each.why])
+    columns = ["round", "tree", "params", "AR %", "fresh seeds", "P %", "why"]
+    return Table("Trees trained, on validation", columns, lines, words=(0, 1, 6))
+
+
+def predicted_table(attempts: Sequence[Attempt], tasks: Sequence[str]) -> Table:
+    """Signed losses of every tree: predicted before it was trained, and measured."""
+    lines: list[list[str | int | None]] = []
+    for number, each in enumerate(attempts, 1):
+        for task in tasks:
+            if task not in each.predicted:
+                continue
+            told, found = each.predicted[task], each.loss_pct.get(task)
+            bounds = "" if told.low is None else f" [{told.low:.1f}, {told.high:.1f}]"
+            seen = None if found is None else f"{found:+.1f}"
+            lines.append([number, task, f"{told.loss_pct:+.1f}{bounds}", seen])
+    columns = ["round", "task", "loss % predicted", "measured"]
+    return Table("Losses predicted and measured, on validation", columns, lines, words=(0, 1))
+
+
+def attempt_name(attempt: Attempt) -> str:
+    """Its tree, with width and training where these are not as configured."""
+    width = "" if attempt.width == 1.0 else f", width {attempt.width:g}"
+    return f"{attempt.notation}{width}{', distilled' if attempt.distilled else ''}"
 
 
 def size_table(rows: Sequence[Row]) -> Table:

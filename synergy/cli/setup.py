@@ -53,7 +53,8 @@ def asked(config: RunConfig | None, options: Options) -> Question:
     from synergy.synthesis import Question
 
     if config is not None:
-        encoder_at(config.encoder, options.width)  # refused before anything is trained
+        # refused before anything is trained
+        encoder_at(config.encoder, 1.0 if options.width == "auto" else options.width)
     unasked = Question.max_ar if config is None else config.max_ar
     confidence = options.confidence
     if confidence is None and options.sweep == "adaptive":
@@ -65,8 +66,8 @@ def asked(config: RunConfig | None, options: Options) -> Question:
         solver=options.solver,
         strict=options.strict,
         width=options.width,
-        distilled=options.distill,
-        repair=options.repair,
+        distill=options.distill,
+        rounds=options.rounds,
         final_epochs=options.final_epochs,
         confidence=confidence,
     )
@@ -105,7 +106,7 @@ def table_of(options: Options) -> PairTable:
             f"expected an AR table in {options.workspace / 'ar_table.csv'}, found none; "
             f"run `synergy pairwise --workspace {options.workspace}` first"
         )
-    return workspace.table(options.distill)
+    return workspace.table(options.distill == "yes")
 
 
 def _table_at(file: Path, folder: Path) -> PairTable:

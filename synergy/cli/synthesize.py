@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING
 from synergy.cli.options import Options, parse_numbers
 from synergy.cli.output import document, say, write
 from synergy.cli.pair_tables import frontier_table, stability_text, tree_text
-from synergy.cli.row_tables import attempts_table, interval_table, score_table, size_table
+from synergy.cli.row_tables import (
+    attempts_table,
+    interval_table,
+    predicted_table,
+    score_table,
+    size_table,
+)
 from synergy.cli.search import search as find_tree
 from synergy.cli.setup import asked, configured, session_of, table_of
 from synergy.cli.tables import rendered
 from synergy.errors import ShortfallError
 
 if TYPE_CHECKING:
+    from synergy.rows import PromiseOfTree
     from synergy.stages.synthesize import Delivery
 
 
@@ -23,8 +30,8 @@ def synthesize(options: Options) -> None:
 
     The tree follows from the AR table: with --distill from ar_table_distilled.csv where it is
     there. It is compared with independent models and with a flat model of at least its size, all
-    under the same budget. While its AR, measured on validation, exceeds --max-ar, the pair that
-    binds its worst task may share less and another tree is trained, see --repair. Writes
+    under the same budget. After it, other trees that promise to be smaller, or to keep --max-ar
+    where it does not, are trained, see --rounds, and the best one again with fresh seeds. Writes
     tree.json, summary.json and model/ into the workspace. `synergy search` finds the tree alone;
     --no-train and --frontier are its old spellings and go with 1.0.
 
@@ -34,6 +41,7 @@ def synthesize(options: Options) -> None:
     Example:
       synergy synthesize --max-ar 2.0 --distill
       synergy synthesize --max-params 52600
+      synergy synthesize --max-ar 2.0 --confidence 0.9 --width auto --distill auto --rounds 8
       synergy synthesize --train-frontier 9 --distill --width 0.75
     """
     if options.no_train or options.frontier:
@@ -75,6 +83,18 @@ def delivery_text(found: Delivery, tasks: Sequence[str]) -> str:
     rows, attempts, sure = summary.rows, summary.attempts, summary.certainty
     tables = [score_table(rows, tasks), interval_table(rows[1:]), size_table(rows)]
     if len(attempts) > 1:
-        tables.insert(0, attempts_table(attempts))
+        tables[:0] = [attempts_table(attempts), predicted_table(attempts, tasks)]
     parts = [tree_text(summary.synthesis, tasks), *([stability_text(sure)] if sure else [])]
+    parts += [promise_text(summary.promise)] if summary.promise else []
     return "\n\n".join([*parts, rendered(*tables), f"model: {found.model}"])
+
+
+def promise_text(told: PromiseOfTree) -> str:
+    """What is promised of the tree, a sentence."""
+    chance = f"{100 * told.probability:.0f} %" if told.probability is not None else "unknown"
+    said = f"promise: no task loses more than {told.max_ar:g} % with a probability of {chance}"
+    if told.ar_pct is None:
+        return f"{said}; not confirmed with fresh seeds"
+    bounds = "" if told.ar_low is None else f" [{told.ar_low:.1f}, {told.ar_high:.1f}]"
+    held = "confirmed" if told.confirmed else "not confirmed"
+    return f"{said}; {held} with fresh seeds: AR {told.ar_pct:.1f} %{bounds} on validation"

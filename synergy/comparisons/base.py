@@ -167,18 +167,21 @@ def tree_contender(
     search: frozenset[str] = frozenset(),
     search_seconds: float = 0.0,
     distilled: bool = False,
+    width: float = 1.0,
     note: str = "",
 ) -> Contender:
     """A contender that is a sharing tree, trained like any other.
 
-    With ``distilled`` the single-task models teach it; their trainings join ``search``.
+    With ``distilled`` the single-task models teach it; their trainings join ``search``. ``width``
+    is that of its encoder.
     """
     experiment = field.experiment
+    recipe, costs = Recipe(distilled=distilled, width=width), experiment.costs_at(width)
     return Contender(
         name=name,
-        trials=tuple((t,) for t in experiment.trials([tree], Recipe(distilled=distilled))),
-        params=experiment.costs.params(tree),
-        macs=experiment.costs.macs(tree),
+        trials=tuple((t,) for t in experiment.trials([tree], recipe)),
+        params=costs.params(tree),
+        macs=costs.macs(tree),
         search=search | field.baseline_digests if distilled else search,
         search_seconds=search_seconds,
         note=note,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.errors import TreeError, WorkspaceError
-from synergy.experiment import Recipe
+from synergy.experiment import Experiment, Recipe
 from synergy.records import SummaryFile
+from synergy.rows import Attempt
 from synergy.synthesis import Question, Solver, search
 from synergy.tree import SharingTree
+from synergy.trials.trial import Trial
 
 
 def recursive(field: Field) -> list[Contender]:
-    """The recursion's tree, and the one that stage 3 delivered where it had to be repaired."""
-    return [*exact(field, "recursive"), *_repaired(field)]
+    """The recursion's tree, and the one that stage 3 delivered where it is another."""
+    return [*exact(field, "recursive"), *_delivered(field)]
 
 
 def exact(field: Field, solver: Solver = "exact") -> list[Contender]:
@@ -32,34 +34,43 @@ def exact(field: Field, solver: Solver = "exact") -> list[Contender]:
     ]
 
 
-def _repaired(field: Field) -> list[Contender]:
-    """What stage 3 delivered after the field's tree had missed the threshold, if it did.
+def _delivered(field: Field) -> list[Contender]:
+    """What stage 3 delivered in the place of the field's tree, if it did.
 
-    What was tried before it counts as its search.
+    What was trained on the way to it counts as its search.
     """
     experiment = field.experiment
     try:
         summary = SummaryFile.read(field.session.workspace.summary)
         if summary is None or not (summary.attempts and summary.rows):
             return []
-        tried = [SharingTree.parse(each.notation, experiment.depth) for each in summary.attempts]
+        tried = [_trials(experiment, each) for each in summary.attempts]
     except (WorkspaceError, TreeError):  # `synergy synthesize` mends it
         return []
     found, row = summary.synthesis, summary.rows[-1]
-    recipe = Recipe(distilled=row.distilled)
-    # of another threshold, table or training, it is no repair of this tree
+    recipe = Recipe(distilled=row.distilled, width=row.width)
+    own = tuple(experiment.trials([found.tree], recipe))
+    # of another threshold, table or training, it does not stand in the place of this tree
     same = (found.max_ar, found.table_kind) == (experiment.config.max_ar, "plain")
-    same = same and row.digests == tuple(t.digest for t in experiment.trials([found.tree], recipe))
-    if not same or tried[0] != field.tree or found.tree not in tried[1:]:
+    same = same and row.digests == tuple(trial.digest for trial in own)
+    if not same or tried[0][0].tree != field.tree or own not in tried[1:]:
         return []
-    place = tried.index(found.tree) + 1
+    place = tried.index(own) + 1
     return [
         tree_contender(
             field,
-            f"repaired{', distilled' if row.distilled else ''}",
+            f"delivered{', distilled' if row.distilled else ''}",
             found.tree,
-            search=field.table_digests.union(t.digest for t in experiment.trials(tried, recipe)),
+            search=field.table_digests.union(t.digest for of_tree in tried for t in of_tree),
             distilled=row.distilled,
-            note=f"tree {place} of {len(tried)} of the repair, chosen on validation",
+            width=row.width,
+            note=f"tree {place} of {len(tried)} that were trained, chosen on validation",
         )
     ]
+
+
+def _trials(experiment: Experiment, attempt: Attempt) -> tuple[Trial, ...]:
+    """The trainings of a tree on the way."""
+    tree = SharingTree.parse(attempt.notation, experiment.depth)
+    recipe = Recipe(distilled=attempt.distilled, width=attempt.width)
+    return tuple(experiment.trials([tree], recipe))

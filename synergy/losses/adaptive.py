@@ -13,8 +13,9 @@ import numpy as np
 from synergy.costs import Costs
 from synergy.losses.choice import CONFIDENCE, Choice, choose
 from synergy.losses.evidence import Evidence
+from synergy.losses.pair_losses import PairLosses
 from synergy.losses.pooling import Posterior, posterior
-from synergy.losses.promise import GROUP_SD, Promise, Rule
+from synergy.losses.promise import Promise
 from synergy.synthesis.question import Question
 
 _BASELINES = 2  # seeds of every single-task model to begin with
@@ -48,12 +49,10 @@ class Goal:
     Parameters
     ----------
     question : Question
-        Its threshold and caps count.
+        Its threshold counts.
     costs : Costs
     confidence : float
         As in `choose`.
-    rule, group_sd
-        As in `Promise`.
     budget : int, optional
         Most trainings in all; if not given, as many as each task alone and each cell once, which
         is a third of a table with three seeds.
@@ -68,17 +67,14 @@ class Goal:
     question: Question
     costs: Costs
     confidence: float = CONFIDENCE
-    rule: Rule = "pairs"
-    group_sd: float = GROUP_SD
     budget: int | None = None
     tolerance: float = 0.02
     null_cost: float | None = None
 
     def depths(self, evidence: Evidence, task_a: str, task_b: str) -> list[int]:
-        """Depths that a pair may share and that can be trained, ascending."""
-        cap = self.question.caps.get(frozenset((task_a, task_b)), math.inf)
+        """Depths at which a pair can be trained, ascending."""
         failed = {depth for a, b, depth in evidence.failed if {a, b} == {task_a, task_b}}
-        return [depth for depth in evidence.depths if depth <= cap and depth not in failed]
+        return [depth for depth in evidence.depths if depth not in failed]
 
     def most(self, evidence: Evidence) -> float:
         """The budget, in trainings."""
@@ -150,7 +146,7 @@ def next_trainings(goal: Goal, evidence: Evidence, workers: int = 1) -> Step:
     if not all(map(evidence.baseline, evidence.tasks)):
         return Step((), "budget")
     known = posterior(evidence)
-    promise = Promise.of(known, goal.question, goal.rule, goal.group_sd)
+    promise = Promise(PairLosses.of(known), goal.question.max_ar)
     choice = choose(promise, goal.costs, goal.confidence, _SMALLER)
     cost = choice.chosen.cost
     if all(c.probability * (1 - c.cost / cost) < goal.tolerance for c in choice.smaller):

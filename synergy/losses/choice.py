@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,6 @@ CONFIDENCE = 0.9
 # Quantiles of a cell at the threshold, and shifts of the threshold, relative to it, at the median.
 _QUANTILES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995)
 _SHIFTS = (-0.75, -0.5, -0.25, 0.25)
-_PATIENCE = 80  # trees looked around without finding a smaller one that keeps
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,6 @@ def choose(
 ) -> Choice:
     """Search for the smallest tree of swept depths that keeps the threshold.
 
-    The trees of tables of posterior quantiles are where the search starts; it goes on by merging,
-    splitting, deepening and making shallower, from the trees with the largest expected saving,
-    until this finds nothing smaller any more.
-
     Parameters
     ----------
     promise : Promise
@@ -84,38 +79,22 @@ def choose(
     """
     if not 0 < confidence < 1:
         raise ConfigError(f"expected a confidence above 0 and below 1, found {quoted(confidence)}")
-    if promise.depths[-1] > costs.depth:
-        raise ConfigError(
-            f"expected costs of at least {promise.depths[-1]} blocks, found {costs.depth}"
-        )
-    sums = (0.0, *itertools.accumulate(map(float, costs.block_params)))
-    saved = [sums[depth] for depth in (0, *promise.depths)]
+    tasks, depths = promise.pairs.tasks, promise.pairs.depths
+    saved = saved_by_level(costs, depths)
     known: dict[Group, tuple[float, float]] = {}
-    queue: list[tuple[float, int, Group]] = []
-    best: Group = (0, tuple(range(len(promise.tasks))))
+    best: Group = (0, tuple(range(len(tasks))))
 
-    def look_at(group: Group) -> bool:
-        """Whether a tree that is new is better than the best one."""
+    def look_at(group: Group) -> tuple[float, bool]:
         nonlocal best
-        if group in known:
-            return False
         known[group] = gain, chance = saving(group, saved), promise.probability(group)
-        heapq.heappush(queue, (-gain * min(1.0, chance / confidence), len(known), group))
         better = chance >= confidence and (gain, chance) > known[best]
         best = group if better else best
-        return better
+        return gain * min(1.0, chance / confidence), better
 
-    look_at(best)
-    for group in _starts(promise, costs):
-        look_at(group)
-    idle = 0
-    while queue and idle < _PATIENCE:
-        around = neighbours(heapq.heappop(queue)[-1], len(promise.depths))
-        found = [look_at(group) for group in around]
-        idle = 0 if any(found) else idle + 1
+    explore([best, *starts(promise, costs)], look_at, len(depths))
 
     def candidate(group: Group) -> Candidate:
-        tree = to_tree(group, promise.tasks, promise.depths, costs.depth)
+        tree = to_tree(group, tasks, depths, costs.depth)
         return Candidate(tree, tree.cost(costs.block_params), known[group][1])
 
     base = known[best][0]
@@ -124,15 +103,63 @@ def choose(
     return Choice(candidate(best), tuple(map(candidate, missing[:smaller])))
 
 
-def _starts(promise: Promise, costs: Costs) -> Iterator[Group]:
-    """The smallest trees of tables of quantiles."""
+def saved_by_level(costs: Costs, depths: Sequence[int]) -> list[float]:
+    """Parameters of the blocks down to every level; a ConfigError if a depth is beyond them."""
+    if depths[-1] > costs.depth:
+        raise ConfigError(f"expected costs of at least {depths[-1]} blocks, found {costs.depth}")
+    sums = (0.0, *itertools.accumulate(map(float, costs.block_params)))
+    return [sums[depth] for depth in (0, *depths)]
+
+
+def explore(
+    begin: Iterable[Group],
+    look_at: Callable[[Group], tuple[float, bool]],
+    levels: int,
+    patience: int = 80,
+) -> None:
+    """Look at trees, each once, best first, and at those one step away from what was looked at.
+
+    The steps are merging, splitting, deepening and making shallower.
+
+    Parameters
+    ----------
+    begin : iterable of Group
+    look_at : callable
+        Tells how promising a tree is, the higher the better, and whether it is the best so far.
+    levels : int
+        The deepest level.
+    patience : int
+        It ends after the surroundings of so many trees had none that is the best so far.
+    """
+    seen: set[Group] = set()
+    queue: list[tuple[float, int, Group]] = []
+
+    def new(group: Group) -> bool:
+        if group in seen:
+            return False
+        seen.add(group)
+        promising, best = look_at(group)
+        heapq.heappush(queue, (-promising, len(seen), group))
+        return best
+
+    for group in begin:
+        new(group)
+    idle = 0
+    while queue and idle < patience:
+        found = [new(group) for group in neighbours(heapq.heappop(queue)[-1], levels)]
+        idle = 0 if any(found) else idle + 1
+
+
+def starts(promise: Promise, costs: Costs) -> Iterator[Group]:
+    """Where to begin: the smallest trees of tables of posterior quantiles."""
     rungs = [(quantile, 0.0) for quantile in _QUANTILES]
     rungs += [(0.5, shift * promise.max_ar) for shift in _SHIFTS]
     kind = ExactSplits
-    if len(promise.tasks) > MAX_TASKS:
+    tasks, of = promise.pairs.tasks, promise.pairs.depths
+    if len(tasks) > MAX_TASKS:
         kind, rungs = PaperSplits, rungs[:: len(_QUANTILES) // 2]  # seconds for each
     for passing in np.unique(promise.passing(rungs), axis=0):
-        depths = tuple(tuple(itertools.compress(promise.depths, row)) for row in passing)
-        graph = TaskGraph(promise.tasks, depths)
+        depths = tuple(tuple(itertools.compress(of, row)) for row in passing)
+        graph = TaskGraph(tasks, depths)
         tree = TreeSearch(kind, graph, costs.block_params, strict=True).tree()
-        yield from_tree(tree, promise.tasks, promise.depths)
+        yield from_tree(tree, tasks, of)

@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from synergy.errors import ShortfallError
-from synergy.experiment import Experiment, Recipe
+from synergy.experiment import PLAIN, Experiment, Recipe
 from synergy.measuring.bootstrap import Resampler
 from synergy.measuring.outcome import Outcome, reduction
-from synergy.records import Row
+from synergy.rows import Row
 from synergy.running.session import Session
 from synergy.tree import SharingTree
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A tree to be trained and measured, and how; ``name`` is that of its row."""
+    """A tree to be trained and measured, and how; ``name`` is that of its row.
+
+    With the configured seeds, unless it has others.
+    """
 
     name: str
     tree: SharingTree
     recipe: Recipe
+    seeds: tuple[int, ...] = ()
 
 
 def train_singles(session: Session, tasks: Sequence[str]) -> Outcome:
@@ -66,7 +70,7 @@ class Bench:
             If a model could not be trained with any seed.
         """
         experiment = self.session.experiment
-        trials = [experiment.trials([each.tree], each.recipe) for each in planned]
+        trials = [experiment.trials([p.tree], p.recipe, p.seeds) for p in planned]
         results = self.session.train(title, [trial for own in trials for trial in own], test)
         outcomes = [Outcome.of(results, own, reported=test) for own in trials]
         problems = [
@@ -78,10 +82,26 @@ class Bench:
             raise ShortfallError("; ".join(problems))
         return [self._row(each, found) for each, found in zip(planned, outcomes, strict=True)]
 
-    def independent(self) -> Row:
-        """All single-task models side by side: the tree in which nothing is shared."""
-        nothing_shared = self.session.experiment.flat(self.tasks, 0)
-        return self._row(Planned("independent", nothing_shared, Recipe()), self.singles)
+    def independent(self, recipe: Recipe = PLAIN) -> Row:
+        """All single-task models side by side: the tree in which nothing is shared.
+
+        By another recipe than that of the baseline they are trained where they are missing.
+
+        Raises
+        ------
+        ShortfallError
+            If a task has none because all its seeds failed.
+        """
+        experiment, outcome = self.session.experiment, self.singles
+        nothing_shared = experiment.flat(self.tasks, 0)
+        if recipe != PLAIN:
+            trials = experiment.trials(map(experiment.alone, self.tasks), recipe)
+            trained = self.session.train("distilled single-task models", trials, test=True)
+            outcome = Outcome.of(trained, trials)
+            if not outcome.seeds:
+                raise ShortfallError(f"distilled single-task models: {_why(outcome.reasons)}")
+        name = f"independent{', distilled' if recipe.distilled else ''}"
+        return self._row(Planned(name, nothing_shared, recipe), outcome)
 
     def held_against(self, outcome: Outcome) -> dict[str, Any]:
         """Scores of a model and its AR against the single-task models, as fields of a `Row`."""

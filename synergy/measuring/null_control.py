@@ -11,7 +11,8 @@ from synergy.experiment import Recipe
 from synergy.measuring.bench import Bench, Planned
 from synergy.measuring.bootstrap import interval
 from synergy.measuring.outcome import Outcome, relative_loss
-from synergy.null_file import Loss, NullFile
+from synergy.null_file import NullFile
+from synergy.rows import TaskLoss
 from synergy.running.session import Results
 from synergy.synthesis.question import TableKind
 
@@ -44,7 +45,7 @@ def null_control(bench: Bench, kind: TableKind, test: bool = False) -> NullFile 
         known = bench.resampler.has_speakers([task], "valid")
         low, high = interval(drawn) if known else (None, None)
         loss = relative_loss(bench.singles, outcome, "valid", task)
-        losses[task] = Loss(loss_pct=loss, low=low, high=high)
+        losses[task] = TaskLoss(loss_pct=loss, low=low, high=high)
     found = NullFile(tasks=bench.tasks, row=row, losses=losses)
     found.write(session.workspace.null(kind))
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from synergy.errors import WorkspaceError
-from synergy.records import Scores
+from synergy.rows import Scores
 from synergy.running.session import Results
 from synergy.synthesis import accuracy_reduction
 from synergy.trials.record import TrialResult

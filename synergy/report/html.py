@@ -17,7 +17,6 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from synergy.records import Row
 from synergy.report import phrases
 from synergy.report.graphics.curves import Curve, curves_svg
 from synergy.report.graphics.frontier_plot import frontier_svg, legend_of
@@ -25,6 +24,7 @@ from synergy.report.graphics.graph_drawing import edge_class, task_graph_svg
 from synergy.report.graphics.ramp import ar_class, class_names
 from synergy.report.graphics.tree_drawing import tree_svg
 from synergy.report.numbers import Numbers
+from synergy.rows import Row
 from synergy.tree import SharingTree
 from synergy.wording import SPLIT_NAMES, printable
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from pydantic import Field, PlainSerializer
 
 from synergy.files import StrictModel
-from synergy.records import Attempt, BySplit, Chance, ComparedRow, Row, Tree
+from synergy.records import Chance, ComparedRow, Tree
 from synergy.report.trainings import Curves
 from synergy.report.trees import StabilityNumbers, Trees
+from synergy.rows import Attempt, BySplit, Row
 from synergy.synthesis.question import TableKind
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from synergy.records import ComparedRow, Row
+from synergy.records import ComparedRow
+from synergy.rows import Row
 from synergy.wording import duration
 
 _DASH = "\N{EN DASH}"

@@ -9,7 +9,6 @@ from statistics import fmean, stdev
 from synergy import __version__
 from synergy.costs import Costs
 from synergy.errors import SynergyError, WorkspaceError
-from synergy.records import Row
 from synergy.report.numbers import (
     Baseline,
     CellNumbers,
@@ -24,6 +23,7 @@ from synergy.report.numbers import (
 from synergy.report.sources import Sources
 from synergy.report.trainings import Trainings
 from synergy.report.trees import stability_of, trees_of, weights_of
+from synergy.rows import Row
 from synergy.wording import REPORTED
 from synergy.workspace import PairTable, Workspace
 
@@ -56,7 +56,7 @@ def summarise(workspace: Workspace) -> Numbers:
             obstacle = str(error)
     of_the_table = tree is None or tree.confidence is None
     if main and main.samples and trees and max_ar is not None and of_the_table:
-        stability = stability_of(main.samples, costs, tree, trees, max_ar)
+        stability = stability_of(main.samples, costs, trees, max_ar)
     trainings = Trainings(sources, tasks)
     summary, comparisons = sources.summary, sources.comparisons
     rows = summary.rows if summary else ()

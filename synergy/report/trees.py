@@ -73,12 +73,8 @@ class PairWeights(StrictModel):
 
 
 class StabilityNumbers(StrictModel):
-    """How often resampled tables give the same tree.
+    """How often resampled tables give the same tree."""
 
-    ``caps`` are pairs that a repair of the tree lets share no more than so many blocks.
-    """
-
-    caps: tuple[tuple[str, str, int], ...]
     samples: int
     tree_share: float
     caveat: str
@@ -134,14 +130,12 @@ def trees_of(
 
 
 def stability_of(
-    samples: TableSamples, costs: Costs, told: TreeFile | None, trees: Trees, max_ar: float
+    samples: TableSamples, costs: Costs, trees: Trees, max_ar: float
 ) -> StabilityNumbers:
     """Solve every resampled table at the threshold of the run."""
-    caps = {frozenset((c.task_a, c.task_b)): c.blocks for c in (told.caps if told else ())}
-    question = Question(max_ar, solver=trees.solver, strict=trees.strict, caps=caps)
+    question = Question(max_ar, solver=trees.solver, strict=trees.strict)
     found = stability(question, samples, costs, level=None)
     return StabilityNumbers(
-        caps=tuple((min(pair), max(pair), cap) for pair, cap in caps.items()),
         samples=found.samples,
         tree_share=found.tree_share,
         caveat=skipped_caveat(found.skipped),

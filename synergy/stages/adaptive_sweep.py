@@ -14,6 +14,7 @@ from synergy.losses.adaptive import (
     usual_budget,
 )
 from synergy.losses.choice import Choice, choose
+from synergy.losses.pair_losses import PairLosses
 from synergy.losses.pooling import MOST_SEEN, posterior
 from synergy.losses.promise import Promise
 from synergy.losses.remedy import Remedy, remedy
@@ -83,7 +84,7 @@ def adaptive_table(
             break
     evidence = trainer.evidence(tasks, depths, failed)
     known = posterior(evidence)
-    promise = Promise.of(known, question)
+    promise = Promise(PairLosses.of(known), question.max_ar)
     choice = choose(promise, goal.costs, goal.confidence)
     cells: list[Cell] = []
     for key in evidence.cells():

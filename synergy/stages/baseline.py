@@ -9,7 +9,7 @@ from typing import Any
 from synergy.experiment import Recipe
 from synergy.measuring.bench import Planned, train_singles, trained_row
 from synergy.measuring.outcome import Outcome
-from synergy.records import Row
+from synergy.rows import Row
 from synergy.running.session import Session
 
 

@@ -24,7 +24,7 @@ from synergy.network import build_network
 from synergy.running.progress import Progress
 from synergy.running.session import Results, Session
 from synergy.stages.pairwise import check_pairable
-from synergy.stages.synthesize import recipes
+from synergy.stages.rounds import recipe_of
 from synergy.synthesis import Cell, Question, search
 from synergy.synthesis.cells import CellKey
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, forecast, known_cells
@@ -99,9 +99,9 @@ class Plan:
         Clips of a single-task training that one worker gets through in a second.
     basis : str
         Where the time comes from, one sentence.
-    repair_trainings : int
-        What each repair of the tree adds, should it miss the threshold.
-    repair_seconds : float
+    round_trainings : int
+        What each further tree adds, and fresh seeds of the one that is delivered.
+    round_seconds : float
     """
 
     stages: tuple[StagePlan, ...]
@@ -112,8 +112,8 @@ class Plan:
     workers: int
     clips_per_s: float
     basis: str
-    repair_trainings: int
-    repair_seconds: float
+    round_trainings: int
+    round_seconds: float
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
@@ -148,13 +148,16 @@ def plan(
     check_pairable(tasks)
     store = TrialStore(workspace / "trials")
     tree, flat = _last_models(experiment, workspace, tasks, depths, question)
-    ways = [recipe for _, recipe in recipes(experiment, question)]
+    width, distilled = question.widths[0], question.ways[0]
+    ways = [Recipe(width=width, distilled=way) for way in dict.fromkeys((False, distilled))]
+    if question.final_epochs is not None:
+        ways.append(recipe_of(experiment, question, width, distilled))
     last = [(flat, ways[0]), *((tree, way) for way in ways)]
     pairs = [experiment.flat(pair, depth) for pair in combinations(tasks, 2) for depth in depths]
     pairs.append(experiment.flat(tasks, 0))  # the null control
     needed = {
         "baseline": experiment.trials(map(experiment.alone, tasks)),
-        "pairwise": experiment.trials(pairs, Recipe(distilled=question.distilled)),
+        "pairwise": experiment.trials(pairs, Recipe(distilled=question.table_kind == "distilled")),
         "synthesize": [
             experiment.trial(model, seed, recipe)
             for seed in experiment.config.all_seeds
@@ -188,10 +191,10 @@ def plan(
         seconds = _side_by_side(missing, workers)
         stages.append(StagePlan(name, len(own), len(own) - len(missing), seconds))
     crop_s, alone = experiment.config.training.crop_s, experiment.alone(tasks[0])
-    repair = [work(experiment, t) / speed for t in experiment.trials([tree], ways[-1])]
+    more = [work(experiment, t) / speed for t in experiment.trials([tree], ways[-1])]
     goal = SweepGoal(tuple(tasks), tuple(sorted(depths)), question, experiment.costs)
     known = known_cells(goal, _cells_done(experiment, workspace, goal))
-    recipe = Recipe(distilled=question.distilled)
+    recipe = Recipe(distilled=question.table_kind == "distilled")
     cells = [
         taken(experiment.trials([experiment.flat(key[:2], key[2])], recipe))
         for key in goal.cells()
@@ -206,8 +209,8 @@ def plan(
         workers=workers,
         clips_per_s=speed / (_TRAINING_PASSES * crop_s * experiment.costs.macs(alone)),
         basis=basis,
-        repair_trainings=len(repair),
-        repair_seconds=_side_by_side(repair, workers),
+        round_trainings=len(more),
+        round_seconds=_side_by_side(more, workers),
     )
 
 
@@ -314,9 +317,9 @@ def _last_models(
 
     While there is no table, flat models around the middle depth stand in for both.
     """
-    costs = experiment.costs_at(question.width)
+    costs = experiment.costs_at(question.widths[0])
     with suppress(WorkspaceError):
-        table = Workspace(workspace, create=False).table(question.distilled).table
+        table = Workspace(workspace, create=False).table(question.table_kind == "distilled").table
         if sorted(table.tasks) == sorted(tasks):
             tree = search(question, table, costs).tree
             return tree, costs.flat_of_size(tree)

@@ -13,6 +13,7 @@ from synergy.costs import Costs
 from synergy.errors import ConfigError, TableError
 from synergy.experiment import settings_costs
 from synergy.losses.choice import choose
+from synergy.losses.pair_losses import PairLosses
 from synergy.losses.promise import Promise
 from synergy.measuring.bootstrap import LEVEL
 from synergy.records import FrontierEntry, FrontierFile, PairBlocks, TreeFile
@@ -64,7 +65,7 @@ def search(
             "a configuration that spells out the classes of all tasks with --config"
         )
     synthesis = solved(found, question, costs)
-    tree = tree_file(found, question, synthesis, costs)
+    tree = tree_file(found, question, synthesis, costs, question.widths[0])
     if workspace is not None:
         tree.write(workspace.tree)
     missed = "" if question.has_budget else nothing_shared(table, synthesis, question)
@@ -114,8 +115,10 @@ def frontier_entries(table: ARTable, question: Question, costs: Costs) -> tuple[
     return tuple(entries)
 
 
-def tree_file(found: PairTable, question: Question, synthesis: Synthesis, costs: Costs) -> TreeFile:
-    """``tree.json`` of what was found."""
+def tree_file(
+    found: PairTable, question: Question, synthesis: Synthesis, costs: Costs, width: float
+) -> TreeFile:
+    """``tree.json`` of what was found; the costs are those of the width."""
     tree, tasks, exact = synthesis.tree, found.table.tasks, synthesis.exact_cost
     return TreeFile(
         tree=tree,
@@ -131,11 +134,10 @@ def tree_file(found: PairTable, question: Question, synthesis: Synthesis, costs:
         exact_params=None if exact is None else round(exact),
         provably_optimal=synthesis.provably_optimal,
         weights=tuple(PairBlocks(task_a=a, task_b=b, blocks=w) for a, b, w in synthesis.weights),
-        caps=tuple(PairBlocks(task_a=a, task_b=b, blocks=w) for a, b, w in synthesis.caps),
         notes=synthesis.notes,
         table=str(found.file),
         table_kind=found.kind,
-        width=question.width,
+        width=width,
     )
 
 
@@ -149,13 +151,8 @@ def certainty(
     samples = found.samples
     if samples is None or not _belong(samples, found.table):
         return None
-    # under a budget, what the budget came to; after a repair, with its caps
-    asked = Question(
-        max_ar=synthesis.max_ar,
-        solver=synthesis.solver,
-        strict=synthesis.strict,
-        caps={frozenset((a, b)): cap for a, b, cap in synthesis.caps},
-    )
+    # under a budget, what the budget came to
+    asked = Question(max_ar=synthesis.max_ar, solver=synthesis.solver, strict=synthesis.strict)
     tree, known = synthesis.tree, dict(zip(found.table.cells, samples.ar[0], strict=True))
     shared = (cell for cell in known if tree.shared_depth(*cell.key[:2]) == cell.shared_depth)
     keeps = None
@@ -201,9 +198,8 @@ def promise(samples: TableSamples, question: Question) -> Promise:
     table = samples.table
     unknown = np.isnan(samples.ar[0])
     failed = {cell.key for cell, no in zip(table.cells, unknown, strict=True) if no}
-    # AR is the larger of the two, and as much of both makes no difference to who keeps it
-    losses = np.nan_to_num(samples.ar)[..., None].repeat(2, axis=2)
-    return Promise(table.tasks, table.depths, losses, question, failed)
+    losses = PairLosses.of_cells(table.tasks, table.depths, np.nan_to_num(samples.ar), failed)
+    return Promise(losses, question.max_ar)
 
 
 def solved(found: PairTable, question: Question, costs: Costs) -> Synthesis:
@@ -293,4 +289,4 @@ def _costs(
         for digest in store.done():
             if digest in named or not named:  # tables of before name none
                 specs |= {task.name: task.spec for task in store.trial(digest).tasks}
-    return settings_costs(config, found.table.tasks, question.width, specs)
+    return settings_costs(config, found.table.tasks, question.widths[0], specs)

@@ -12,12 +12,13 @@ import torch
 
 from synergy import __version__
 from synergy.errors import ConfigError
-from synergy.experiment import Experiment, Recipe
+from synergy.experiment import Recipe
 from synergy.measuring.bench import Bench, Planned
-from synergy.records import Attempt, FrontierFile, SummaryFile
+from synergy.records import FrontierFile, SummaryFile
+from synergy.rows import PromiseOfTree
 from synergy.running.session import Session
 from synergy.stages.delivery import export_best
-from synergy.stages.repair import Repair
+from synergy.stages.rounds import Round, Rounds, recipe_of, scaled
 from synergy.stages.search import (
     certainty,
     check_tasks,
@@ -26,7 +27,7 @@ from synergy.stages.search import (
     solved,
     tree_file,
 )
-from synergy.synthesis import Question, Synthesis
+from synergy.synthesis import Question
 from synergy.workspace import PairTable
 
 
@@ -48,21 +49,18 @@ class Delivery:
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
-        told, sure = self.summary.to_json(), self.summary.certainty
-        kept = {key: told[key] for key in ("rows", "attempts", "certainty", "shortfall")}
-        promise = sure and {"probability": sure.keeps, "max_ar": self.summary.synthesis.max_ar}
-        own = {"promise": promise, "trained": self.trained, "model": str(self.model)}
+        told = self.summary.to_json()
+        own = {"trained": self.trained, "model": str(self.model)}
+        kept = {key: told[key] for key in ("rows", "attempts", "certainty", "promise", "shortfall")}
         return {**told["synthesis"], **kept, **own}
 
 
 def synthesize(session: Session, found: PairTable, question: Question) -> Delivery:
-    """Find the tree of a table, train and measure it, repair it while it misses, and export it.
+    """Find the tree of a table, train it and those that promise more, and export the best.
 
     A tree whose AR on validation exceeds the threshold is not what was asked for, whatever the
-    pairs promised. Then the pair that binds its worst task may share one swept depth less, and
-    the tree is solved and trained again, at most ``question.repair`` times. Chosen is the first
-    tree that keeps the threshold, or the one that misses it by the least. With budgets there is
-    no threshold and nothing to repair.
+    pairs promised, and a smaller one may keep it all the same: see `synergy.stages.rounds`.
+    A distilled tree has distilled single-task models beside it, which see all corpora as well.
 
     Raises
     ------
@@ -75,62 +73,42 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     """
     experiment, workspace, before = session.experiment, session.workspace, session.trained
     check_tasks(found.table, experiment.tasks)
-    costs = experiment.costs_at(question.width)
     # What the search refuses, it refuses before anything is trained.
-    synthesis = solved(found, question, costs)
+    synthesis = solved(found, question, experiment.costs_at(question.widths[0]))
     bench = Bench(session, found.table.tasks)
-    ways = recipes(experiment, question)
-    repair = Repair(bench, found, question)
-    tried: list[tuple[Synthesis, Attempt]] = []
-    for number in range(question.repair + 1):
-        if number:
-            synthesis = solved(repair.found, repair.question, costs)
-        title = f"the tree, repair {number}" if number else "the tree"
-        plan = Planned(ways[-1][0], synthesis.tree, ways[-1][1])
-        (row,) = bench.measure(title, [plan], test=False)  # it may be repaired
-        keeps = question.has_budget or row.ar_pct["valid"] <= question.max_ar
-        again = not keeps and number < question.repair
-        lowered = repair.lower(synthesis.tree, row) if again else None
-        attempt = Attempt(
-            notation=synthesis.tree.notation(found.table.tasks),
-            predicted_ar_pct=synthesis.predicted_ar_pct,
-            params=row.params,
-            ar_pct=row.ar_pct,
-            mean_scores=row.mean_scores,
-            keeps=keeps,
-            lowered=lowered,
+    rounds = Rounds(bench, found, question)
+    best = rounds.run(synthesis.tree)
+    variant, width = best.variant, best.variant.width
+    costs = experiment.costs_at(width)
+    if variant != rounds.tried[0].variant:
+        synthesis = replace(
+            synthesis,
+            tree=variant.tree,
+            encoder_cost=variant.tree.cost(costs.block_params),
+            predicted_ar_pct=max(0.0, *(each.loss_pct for each in best.predicted.values())),
+            provably_optimal=False,
+            notes=(f"It is not the table's tree: {best.why}.",),
         )
-        tried.append((synthesis, attempt))
-        if lowered is None:
-            break
-        session.progress.note(
-            f"{attempt.notation} has an AR of {row.ar_pct['valid']:.1f} % on validation, more "
-            f"than {question.max_ar:g} %: {lowered[0]} and {lowered[1]} may now share at most "
-            f"{lowered[2]} blocks"
-        )
-        repair.measure(lowered)
-    synthesis, _ = min(tried, key=lambda each: (not each[1].keeps, each[1].ar_pct["valid"]))
-    flat = costs.flat_of_size(synthesis.tree)
-    planned = [
-        Planned(f"flat{_scaled(question)}", flat, ways[0][1]),
-        *(Planned(name, synthesis.tree, recipe) for name, recipe in ways),
-    ]
-    rows = bench.measure("the tree and the flat model", planned)
-    tree = tree_file(repair.found, question, synthesis, costs)
+    alone = [bench.independent()]
+    if variant.distilled:
+        alone.append(bench.independent(Recipe(distilled=True)))
+    rows = bench.measure("the tree and the flat model", _reported(rounds, best))
+    tree = tree_file(found, question, synthesis, costs, width)
     tree.write(workspace.tree)
     for note in synthesis.notes:
         session.progress.note(note)
-    attempts = tuple(attempt for _, attempt in tried)
     missed = ""
     if not question.has_budget:
-        missed = nothing_shared(repair.found.table, synthesis, question)
-        missed = missed or _shortfall(attempts, question)
+        if best is rounds.tried[0]:
+            missed = nothing_shared(found.table, synthesis, question)
+        missed = missed or _shortfall(rounds, question)
     summary = SummaryFile(
         synthesis=tree,
         tasks=bench.tasks,
-        rows=(bench.independent(), *rows),
-        attempts=attempts,
-        certainty=certainty(repair.found, synthesis, costs, question.confidence),
+        rows=(*alone, *rows),
+        attempts=rounds.attempts(),
+        certainty=certainty(found, synthesis, costs, question.confidence),
+        promise=_promise(rounds, best, question),
         seeds=experiment.config.all_seeds,
         notes=experiment.notes,
         shortfall=missed or None,
@@ -145,17 +123,23 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     return Delivery(summary, model, session.trained - before)
 
 
-def recipes(experiment: Experiment, question: Question) -> list[tuple[str, Recipe]]:
-    """The ways in which the found tree is trained, by name; the last one is exported."""
-    name, recipe = f"tree{_scaled(question)}", Recipe(width=question.width)
-    found = [(name, recipe)]
-    if question.distilled:
-        name, recipe = f"{name}, distilled", replace(recipe, distilled=True)
-        found.append((name, recipe))
-    if question.final_epochs is not None:
-        longer = experiment.config.training.model_copy(update={"epochs": question.final_epochs})
-        found.append((f"{name}, {longer.epochs} epochs", replace(recipe, training=longer)))
-    return found
+def _reported(rounds: Rounds, best: Round) -> list[Planned]:
+    """What the tables show beside the independent models; the last one is exported."""
+    experiment, variant = rounds.experiment, best.variant
+    tree, width = variant.tree, scaled(variant.width)
+    flat = experiment.costs_at(variant.width).flat_of_size(tree)
+    plain = Recipe(width=variant.width)
+    name, recipe = f"tree{width}", plain
+    planned = [Planned(f"flat{width}", flat, plain), Planned(name, tree, plain)]
+    if variant.distilled:
+        name, recipe = f"{name}, distilled", replace(plain, distilled=True)
+        planned.append(Planned(name, tree, recipe))
+    longer = rounds.recipe(variant)
+    if best.fresh is not None:
+        planned.insert(-1, Planned(f"{name}, fresh seeds", tree, longer, rounds.fresh_seeds))
+    if longer.training is not None:
+        planned.append(Planned(f"{name}, {longer.training.epochs} epochs", tree, longer))
+    return planned
 
 
 def train_frontier(
@@ -172,7 +156,8 @@ def train_frontier(
     """
     experiment, before = session.experiment, session.trained
     check_tasks(found.table, experiment.tasks)
-    entries = frontier_entries(found.table, question, experiment.costs_at(question.width))
+    width, distilled = question.widths[0], question.ways[0]
+    entries = frontier_entries(found.table, question, experiment.costs_at(width))
     unknown = [number for number in numbers if not 1 <= number <= len(entries)]
     if unknown:
         raise ConfigError(
@@ -180,10 +165,10 @@ def train_frontier(
             f"{', '.join(map(str, unknown))}; see `synergy search --frontier`"
         )
     chosen = sorted(set(numbers))
-    name, recipe = recipes(experiment, question)[-1]
-    planned = [
-        Planned(name.replace("tree", f"tree {n}", 1), entries[n - 1].tree, recipe) for n in chosen
-    ]
+    recipe = recipe_of(experiment, question, width, distilled)
+    name = f"{scaled(width)}{', distilled' if distilled else ''}"
+    name += f", {question.final_epochs} epochs" if question.final_epochs is not None else ""
+    planned = [Planned(f"tree {n}{name}", entries[n - 1].tree, recipe) for n in chosen]
     rows = Bench(session, found.table.tasks).measure("trees of the frontier", planned)
     measured = dict(zip(chosen, rows, strict=True))
     told = FrontierFile(
@@ -196,21 +181,37 @@ def train_frontier(
     return told
 
 
-def _shortfall(attempts: Sequence[Attempt], question: Question) -> str:
-    """A sentence when the chosen model's AR on validation exceeds the threshold, else nothing."""
-    measured = min(attempt.ar_pct["valid"] for attempt in attempts)
-    if any(attempt.keeps for attempt in attempts):
+def _promise(rounds: Rounds, best: Round, question: Question) -> PromiseOfTree | None:
+    if question.has_budget:
+        return None
+    told = PromiseOfTree(probability=rounds.probability(best.variant), max_ar=question.max_ar)
+    fresh = best.fresh
+    if fresh is None:
+        return told
+    numbers = {key: getattr(fresh, key).get("valid") for key in ("ar_pct", "ar_low", "ar_high")}
+    keeps = fresh.ar_pct["valid"] <= question.max_ar
+    return told.model_copy(update={"confirmed": keeps, **numbers})
+
+
+def _shortfall(rounds: Rounds, question: Question) -> str:
+    """A sentence when no tree keeps the threshold, else nothing."""
+    tried = rounds.tried
+    if any(map(rounds.keeps, tried)):
         return ""
-    tried = len(attempts)
-    what = "the trained tree has" if tried == 1 else f"the best of {tried} trained trees has"
-    ways = "" if question.distilled else "--distill, "
+    measured = min(each.ar_pct for each in tried)
+    what = "the trained tree has"
+    if len(tried) > 1:
+        what = f"the best of {len(tried)} trained trees has"
+    ways = "" if question.distill == "yes" else "--distill, "
+    asked = f"more than the threshold of {question.max_ar:g} %"
+    if question.confidence is not None:
+        chance = max(rounds.probability(each.variant) for each in tried)
+        asked = (
+            f"and none keeps {question.max_ar:g} % with a probability of "
+            f"{100 * question.confidence:g} %: {100 * chance:.0f} % is the most"
+        )
     return (
-        f"{what} an AR of {measured:.1f} % on validation, more than the threshold of "
-        f"{question.max_ar:g} %; everything was kept and written: try {ways}more --repair, more "
-        "--seeds, a lower --max-ar for the pairs or --final-epochs"
+        f"{what} an AR of {measured:.1f} % on validation, {asked}; everything was kept and "
+        f"written: try {ways}more --rounds, more --seeds, a lower --max-ar for the pairs or "
+        "--final-epochs"
     )
-
-
-def _scaled(question: Question) -> str:
-    """What the names of models say of their width: nothing, if it is the configured one."""
-    return "" if question.width == 1.0 else f", width {question.width:g}"

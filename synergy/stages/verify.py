@@ -14,13 +14,7 @@ from synergy.export.spec import SPEC_FILE, WEIGHTS_FILE, read_spec
 from synergy.files import CHANGED, Artefact, read_bytes, shortly
 from synergy.model import LONGEST_WEIGHTS, load_model
 from synergy.null_file import NullFile
-from synergy.records import (
-    ComparisonsFile,
-    FrontierFile,
-    ProbeFile,
-    SummaryFile,
-    TreeFile,
-)
+from synergy.records import ComparisonsFile, FrontierFile, ProbeFile, SummaryFile, TreeFile
 from synergy.seals import SealsFile
 from synergy.synthesis.question import TableKind
 from synergy.trials.teachers import soft_labels_problem

@@ -46,8 +46,6 @@ class Synthesis:
         `tree`.
     notes : tuple of str
         What a reader should know about the result, one sentence each.
-    caps : tuple of (str, str, int)
-        Pairs that may share no more than so many blocks, whatever the table says.
     """
 
     tree: SharingTree
@@ -61,7 +59,6 @@ class Synthesis:
     exact_cost: float | None
     provably_optimal: bool
     notes: tuple[str, ...]
-    caps: tuple[tuple[str, str, int], ...] = ()
 
 
 def search(question: Question, table: ARTable, costs: Costs) -> Synthesis:
@@ -83,7 +80,7 @@ def search(question: Question, table: ARTable, costs: Costs) -> Synthesis:
     Raises
     ------
     ConfigError
-        If a cap is of other tasks, there are too many, or a budget holds no network at all: not
+        If there are too many tasks, or a budget holds no network at all: not
         even one encoder that all tasks share.
     ShortfallError
         If no tree of measured depths is within the budgets.
@@ -93,7 +90,7 @@ def search(question: Question, table: ARTable, costs: Costs) -> Synthesis:
     tree, notes = None, []
     if question.has_budget:
         tree, max_ar, notes = within_budgets(question, table, costs)
-        question = replace(question, max_ar=max_ar, solver="exact", strict=True, caps={})
+        question = replace(question, max_ar=max_ar, solver="exact", strict=True)
     graph, blocks = task_graph(table, question), costs.block_params
     smallest = None
     if len(graph.tasks) <= MAX_TASKS or question.solver == "exact":
@@ -109,9 +106,8 @@ def search(question: Question, table: ARTable, costs: Costs) -> Synthesis:
     depths = ((*pair, tree.shared_depth(*pair)) for pair in table.pairs())
     used = [table.cell(*key) for key in depths if key[2]]
     if not any(graph.weights):
-        depth = "any depth that its cap allows" if question.caps else "any depth"
         notes.append(
-            f"No pair passes the threshold at {depth}, so nothing is shared: the tree is one "
+            "No pair passes the threshold at any depth, so nothing is shared: the tree is one "
             "encoder for each task."
         )
     notes += [
@@ -147,11 +143,6 @@ def search(question: Question, table: ARTable, costs: Costs) -> Synthesis:
         exact_cost=exact_cost,
         provably_optimal=optimal,
         notes=tuple(notes),
-        caps=tuple(
-            (*pair, question.caps[key])
-            for pair in table.pairs()
-            if (key := frozenset(pair)) in question.caps
-        ),
     )
 
 

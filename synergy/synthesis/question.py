@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from synergy import limits
 from synergy.errors import ConfigError
-from synergy.wording import quoted, shown
+from synergy.wording import quoted
 
 Solver = Literal["recursive", "exact"]
 SOLVERS: tuple[Solver, ...] = ("recursive", "exact")
@@ -16,8 +15,11 @@ SOLVERS: tuple[Solver, ...] = ("recursive", "exact")
 TableKind = Literal["plain", "distilled"]
 """Which of a workspace's AR tables: of pairs without teachers, or with."""
 
-Caps = Mapping[frozenset[str], int]
-"""Most blocks that a pair may share whatever the table says; pairs that are not named: any."""
+Distill = Literal["no", "yes", "auto"]
+"""Whether single-task models teach the tree; auto: whichever is worth more."""
+
+WIDTHS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+"""Widths that are looked at where the width is auto."""
 
 
 @dataclass(frozen=True)
@@ -30,23 +32,21 @@ class Question:
         Largest AR that a pair may have, in percent, 0 to 1e6. With a budget it is not looked at.
     max_params, max_macs : int, optional
         Budgets of the whole network, decoders included, 0 to 1e15: trainable parameters, and
-        multiply-accumulates for one second of audio. They replace threshold, solver, strict and
-        caps: wanted is the strict tree of lowest AR within them.
+        multiply-accumulates for one second of audio. They replace threshold, solver and
+        strict: wanted is the strict tree of lowest AR within them.
     solver : {"recursive", "exact"}
         The paper's recursion, or the smallest tree (up to 14 tasks).
     strict : bool
         Pairs share only depths that passed themselves, or nothing. Otherwise a pair may share
         any depth up to the largest that passed, also one at which it did not.
-    caps : mapping of two tasks to int
-        Most blocks that a pair may share, whatever the table says; 0 or more.
-    width : float
+    width : float or "auto"
         By which the channels of the tree's encoder are multiplied, above 0; the single-task
-        models and the pairs of the table keep theirs.
-    distilled : bool
+        models and the pairs of the table keep theirs. Auto: any of `WIDTHS`.
+    distill : {"no", "yes", "auto"}
         Train the tree with the single-task models as teachers, beside the plain training.
-    repair : int
-        Rounds of lowering a cap and searching again while the trained tree misses the threshold,
-        0 or more.
+    rounds : int
+        Most trees that are trained after the first one, each the one that is worth the most by
+        what was measured before; 0 or more.
     confidence : float, optional
         Wanted is the smallest tree that keeps the threshold with this probability, above 0.5 and
         below 1, by the samples of the table; solver and strict do not count then.
@@ -56,7 +56,7 @@ class Question:
     Raises
     ------
     ConfigError
-        If the threshold, a budget, the solver, the confidence or a cap cannot be used.
+        If the threshold, a budget, the solver or the confidence cannot be used.
     """
 
     max_ar: float = 2.0
@@ -64,10 +64,9 @@ class Question:
     max_macs: int | None = None
     solver: Solver = "recursive"
     strict: bool = False
-    caps: Caps = field(default_factory=dict)
-    width: float = 1.0
-    distilled: bool = False
-    repair: int = 0
+    width: float | Literal["auto"] = 1.0
+    distill: Distill = "no"
+    rounds: int = 0
     final_epochs: int | None = None
     confidence: float | None = None
 
@@ -91,19 +90,21 @@ class Question:
                 "expected a confidence above 0.5 and below 1, found "
                 f"{quoted(self.confidence)}; 0.9 is usual"
             )
-        caps = {frozenset(pair): cap for pair, cap in self.caps.items()}
-        for pair, cap in caps.items():
-            if cap < 0:
-                which = "-".join(map(shown, sorted(pair)))
-                raise ConfigError(
-                    f"pair {which}: expected a cap of at least 0 blocks, found {quoted(cap)}"
-                )
-        object.__setattr__(self, "caps", caps)
 
     @property
     def table_kind(self) -> TableKind:
         """The table that it is about."""
-        return "distilled" if self.distilled else "plain"
+        return "distilled" if self.distill == "yes" else "plain"
+
+    @property
+    def widths(self) -> tuple[float, ...]:
+        """The widths that the tree may have, the first one first."""
+        return WIDTHS if self.width == "auto" else (self.width,)
+
+    @property
+    def ways(self) -> tuple[bool, ...]:
+        """Whether the tree may be trained plain (False) and distilled (True)."""
+        return {"no": (False,), "yes": (True,), "auto": (False, True)}[self.distill]
 
     @property
     def has_budget(self) -> bool:

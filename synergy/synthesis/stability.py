@@ -7,7 +7,6 @@ decides between trees of equal cost, so that a tie is no instability.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -120,12 +119,12 @@ def stability(
     pairs, depths = table.pairs(), table.depths
     trees = _Trees(question, table, costs)
     own = task_graph(table, question).depths
-    caps = np.array([question.caps.get(frozenset(pair), math.inf) for pair in pairs])
-    usable = np.array(depths) <= caps[:, None]
     # cells are kept by pair, then by depth
     measured = np.array([cell.ar_pct is not None for cell in table.cells])
-    passes = ((samples.ar <= question.max_ar) & measured).reshape(len(samples.ar), *usable.shape)
-    weighted = _patterns(passes & usable, depths, most)
+    passes = ((samples.ar <= question.max_ar) & measured).reshape(
+        len(samples.ar), len(pairs), len(depths)
+    )
+    weighted = _patterns(passes, depths, most)
     count = sum(weighted.values())
     passes = passes[:count]
 
@@ -136,7 +135,7 @@ def stability(
     uncertain = [
         (cell, i, float(shares[i, j]))
         for cell, (i, j) in zip(table.cells, np.ndindex(shares.shape), strict=True)
-        if level is not None and tail < shares[i, j] < 1 - tail and usable[i, j]
+        if level is not None and tail < shares[i, j] < 1 - tail
     ]
     # Small problems are looked at as a whole, of large ones a few tables for the first cells.
     for_each = max(5, 4 * most // max(1, len(uncertain)))
@@ -151,7 +150,7 @@ def stability(
         if deciding or trees.depends(own, i, cell.shared_depth):
             repeat.append(Repeat(cell.key, cell.seeds, share, deciding / sum(some.values())))
     # Where a depth or a larger one passes.
-    reached = np.logical_or.accumulate((passes & usable)[..., ::-1], axis=-1)[..., ::-1]
+    reached = np.logical_or.accumulate(passes[..., ::-1], axis=-1)[..., ::-1]
     admissible: dict[Pair, dict[int, float]] = {pair: {} for pair in pairs}
     for cell, share in zip(table.cells, shares.ravel().tolist(), strict=True):
         if cell.ar_pct is not None:

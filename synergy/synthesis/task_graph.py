@@ -10,10 +10,10 @@ from numbers import Integral
 
 import networkx as nx
 
-from synergy.errors import ConfigError, TableError
+from synergy.errors import TableError
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.question import Question
-from synergy.wording import quoted, short_list, shown
+from synergy.wording import quoted, shown
 
 
 @dataclass(frozen=True)
@@ -66,29 +66,22 @@ class TaskGraph:
 
 
 def task_graph(table: ARTable, question: Question, *, optimistic: bool = False) -> TaskGraph:
-    """The swept depths at which the pairs of a table pass, up to their caps.
+    """The swept depths at which the pairs of a table pass.
 
     Parameters
     ----------
     table : ARTable
         Its failed cells do not pass.
     question : Question
-        Its threshold and its caps; a ConfigError is raised if a cap is of other tasks.
+        Its threshold.
     optimistic : bool
         Whether every skipped cell passes that can, when AR grows with depth: every skipped depth
         of a pair, except those above a depth that exceeds the threshold. A depth below the
         largest that passes does not count as exceeding it: there the row itself contradicts the
         assumption. A failed training says nothing of other depths. Otherwise none passes.
     """
-    pairs = table.pairs()
-    unknown = question.caps.keys() - set(map(frozenset, pairs))
-    if unknown:
-        raise ConfigError(
-            f"expected caps of pairs of {short_list(table.tasks)}, "
-            f"found one of {'-'.join(map(shown, sorted(min(unknown, key=sorted))))}"
-        )
     found: list[tuple[int, ...]] = []
-    for a, b in pairs:
+    for a, b in table.pairs():
         row = [table.cell(a, b, depth) for depth in table.depths]
         depths = {cell.shared_depth for cell in row if cell.passes(question.max_ar)}
         if optimistic:
@@ -96,6 +89,5 @@ def task_graph(table: ARTable, question: Question, *, optimistic: bool = False) 
             limit = min((d for d in measured if d > max(depths, default=0)), default=math.inf)
             skipped = (cell.shared_depth for cell in row if cell.status == "skipped")
             depths |= {depth for depth in skipped if depth < limit}
-        cap = question.caps.get(frozenset((a, b)), math.inf)
-        found.append(tuple(sorted(depth for depth in depths if depth <= cap)))
+        found.append(tuple(sorted(depths)))
     return TaskGraph(table.tasks, tuple(found))

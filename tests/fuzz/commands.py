@@ -40,7 +40,7 @@ CHOICES = {
 }
 NUMBERED = (
     *("--max-ar", "--max-params", "--max-macs", "--seed", "--seeds", "--width", "--final-epochs"),
-    *("--workers", "--threshold", "--repair", "--confidence", "--budget"),
+    *("--workers", "--threshold", "--rounds", "--confidence", "--budget"),
 )
 FLAGS = ("--strict", "--distill", "--json", "--frontier", "--no-train", "--replace")
 OFFERED = {

@@ -25,7 +25,7 @@ from synergy.errors import SynergyError
 from synergy.export.spec import INTERFACE_KEY, read_spec
 from synergy.files import checksum, sealed
 from synergy.model import load_model
-from synergy.null_file import Loss, NullFile
+from synergy.null_file import NullFile
 from synergy.records import (
     ComparisonsFile,
     FrontierEntry,
@@ -36,6 +36,7 @@ from synergy.records import (
     SummaryFile,
     TreeFile,
 )
+from synergy.rows import TaskLoss
 from synergy.workspace import Workspace
 
 NUMBERS = (float("nan"), float("inf"), 3e38, -3e38, 1e30, 1e-45, 0.0, -1.0)
@@ -163,7 +164,7 @@ class WorkspaceTarget(Target):
             measured=comparison_rows()[0],
         )
         FrontierFile(frontier=(entry,)).write(workspace.frontier)
-        loss = Loss(loss_pct=1.0, low=-1.0, high=2.0)
+        loss = TaskLoss(loss_pct=1.0, low=-1.0, high=2.0)
         NullFile(tasks=("gc",), row=comparison_rows()[0], losses={"gc": loss}).write(
             workspace.null("plain")
         )

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from synergy.records import Row
 from synergy.report.graphics.axes import Axes
 from synergy.report.graphics.label_places import Box, Place, Room
 from synergy.report.graphics.svg import add, svg, text, text_of, ticks
 from synergy.report.trees import DistinctTree
+from synergy.rows import Row
 from synergy.wording import REPORTED
 
 _MARGINS = (52, 14, 14, 40)  # pixels: left, right, top, bottom
