@@ -25,7 +25,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -305,6 +305,13 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, float]:
     }
 
 
+def over_all(every: Mapping[int, Sequence[Outcome]], rule: str) -> dict[str, float]:
+    """The figures of one rule; trainings of four tasks, unless others were asked for."""
+    own = {tasks: [each for each in found if each.rule == rule] for tasks, found in every.items()}
+    trainings = figures(own[min(own)])["trainings"]
+    return {**figures(list(itertools.chain(*own.values()))), "trainings": trainings}
+
+
 def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description="What a promised tree is worth.")
@@ -338,17 +345,13 @@ def main() -> None:
                     rule,
                     *(f"{value:.2f}" if value < 10 else f"{value:.0f}" for value in row.values()),
                 )
-    adaptive = {
-        tasks: [each for each in found if each.rule == "adaptive"] for tasks, found in every.items()
-    }
-    overall = figures(list(itertools.chain(*adaptive.values())))
-    fewest = figures(adaptive[min(adaptive)])  # of four tasks, unless others were asked for
-    overall["trainings"] = fewest["trainings"]
+    overall = {rule: over_all(every, rule) for rule in ("adaptive", "rounds")}
     if options.json:
-        print(json.dumps(overall))
+        print(json.dumps({**overall["adaptive"], "rounds": overall["rounds"]}))
     else:
         Console(width=120).print(table)
-        Console(width=120).print("adaptive, overall:", overall)
+        for rule, found in overall.items():
+            Console(width=120).print(f"{rule}, overall:", found)
 
 
 if __name__ == "__main__":
