@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from synergy import __version__
+from synergy.costs import Costs
 from synergy.errors import ConfigError
 from synergy.experiment import Recipe
 from synergy.measuring.bench import Bench, Planned
@@ -27,7 +28,7 @@ from synergy.stages.search import (
     solved,
     tree_file,
 )
-from synergy.synthesis import Question
+from synergy.synthesis import Question, Synthesis
 from synergy.workspace import PairTable
 
 
@@ -81,14 +82,7 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     variant, width = best.variant, best.variant.width
     costs = experiment.costs_at(width)
     if variant != rounds.tried[0].variant:
-        synthesis = replace(
-            synthesis,
-            tree=variant.tree,
-            encoder_cost=variant.tree.cost(costs.block_params),
-            predicted_ar_pct=max(0.0, *(each.loss_pct for each in best.predicted.values())),
-            provably_optimal=False,
-            notes=(f"It is not the table's tree: {best.why}.",),
-        )
+        synthesis = _later(synthesis, best, costs)
     alone = [bench.independent()]
     if variant.distilled:
         alone.append(bench.independent(Recipe(distilled=True)))
@@ -121,6 +115,22 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     summary.write(workspace.summary)
     model = export_best(session, summary, bench.singles)
     return Delivery(summary, model, session.trained - before)
+
+
+def _later(synthesis: Synthesis, best: Round, costs: Costs) -> Synthesis:
+    """The answer when a tree of a later round is delivered; the weights stay those of the table."""
+    tree = best.variant.tree
+    return replace(
+        synthesis,
+        tree=tree,
+        encoder_cost=tree.cost(costs.block_params),
+        predicted_ar_pct=max(0.0, *(each.loss_pct for each in best.predicted.values())),
+        provably_optimal=False,
+        notes=(
+            f"It is not the tree of the table ({synthesis.tree.notation()}) but one that was "
+            f"trained after it: {best.why}.",
+        ),
+    )
 
 
 def _reported(rounds: Rounds, best: Round) -> list[Planned]:
