@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from synergy.synthesis import ARTable
 
 SERIAL = ("--executor", "serial")
 PAPER_TABLE = PAPER / "table3_pairwise_ar.csv"
+DIFFERENCE = Path(__file__).parents[1] / "benchmarks" / "difference_of_ar.py"
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +118,27 @@ def test_plan_counts_the_trainings_of_cells_that_are_half_done(workspace):
     assert (scan["least"], scan["most"]) == (cells / 2, cells)
     (pairs,) = [stage for stage in ran.json["stages"] if stage["name"] == "pairwise"]
     assert pairs["trainings"] - pairs["done"] == cells + 1  # and the null control
+
+
+@pytest.mark.parametrize(
+    ("models", "code", "words"),
+    [
+        (("{gc,vad}@4", "{gc,vad}@8"), 0, "valid: "),
+        (("{gc,vad}@4", "LTH"), 2, "a line of comparisons.json (none), found 'LTH'; `synergy comp"),
+        (("{gc,vad}@4", "{gc,vad}@7, width 0.5"), 2, "expected 2 trainings in "),
+        (("{gc,vad}@4", "{scr,vad}@4"), 2, "expected two models of the same tasks"),
+    ],
+)
+def test_the_difference_of_two_models_is_told_or_why_not(
+    paired, models, code, words, monkeypatch, capsys
+):
+    monkeypatch.setattr("sys.argv", ["difference_of_ar.py", str(paired[0]), *models])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(DIFFERENCE), run_name="__main__")
+    told = capsys.readouterr()
+    assert ended.value.code == code
+    assert words in (told.err if code else told.out)
+    assert len((told.err if code else told.out).splitlines()) == 1
 
 
 def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
