@@ -91,8 +91,8 @@ kill-test: $(DEV) ## long: commands killed at every file operation and at random
 fuzz: $(DEV) ## spoiled inputs for SECONDS=600, or INPUTS=100000 of them; SEED=0; findings in runs/fuzz
 	$(BIN)/python -m tests.fuzz --seed $(SEED) $(if $(INPUTS),--inputs $(INPUTS),--seconds $(SECONDS))
 
-benchmarks: $(DEMO) ## measure training throughput, start-up time, solvers and sweeps
-	@set -e; for name in training_throughput help_latency solvers sweeps; do \
+benchmarks: $(DEMO) ## measure training throughput, start-up time and solvers
+	@set -e; for name in training_throughput help_latency solvers; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 clean: ## remove what tools leave behind; keeps .venv and runs/

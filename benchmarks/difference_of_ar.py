@@ -5,25 +5,30 @@
 
 A model is a line of comparisons.json that is one network, such as LTH, or a tree. Trains nothing:
 both models and the single-task models must lie in the workspace. Prints the AR of the first minus
-that of the second, in percent, with its 95 % bootstrap interval, on both splits.
+that of the second, in percent, with its 95 % bootstrap interval, on each split on which all of
+them were measured.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
-from dataclasses import replace
+import re
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from synergy.config import load_config
+from synergy.errors import ConfigError, SynergyError, WorkspaceError
 from synergy.experiment import PLAIN, Experiment, Recipe, prepare
 from synergy.measuring.bootstrap import Resampler
 from synergy.measuring.outcome import Outcome, reduction
 from synergy.records import ComparisonsFile
 from synergy.running.session import Results
 from synergy.tree import SharingTree
-from synergy.wording import REPORTED
+from synergy.wording import quoted, short_list
 from synergy.workspace import Workspace
+
+TREE = re.compile(r"(?s)(.*?)(?:, width (\d+(?:\.\d+)?))?(, distilled)?")
 
 
 class Models:
@@ -41,40 +46,65 @@ class Models:
         if row := self.lines.get(name):
             runs = {result.seed: result for result in map(self.store.result, row.digests)}
             return Outcome(dict.fromkeys(row.scores["valid"], runs), {})
-        notation, *rest = name.split(", ")
-        recipe = PLAIN
-        for part in rest:
-            if part == "distilled":
-                recipe = replace(recipe, distilled=True)
-            else:
-                recipe = replace(recipe, width=float(part.removeprefix("width ")))
-        return self.trained([SharingTree.parse(notation, self.experiment.depth)], recipe)
+        found = TREE.fullmatch(name)
+        assert found is not None  # the first group takes whatever is no tree
+        notation, width, taught = found.groups()
+        tree = SharingTree.parse(notation, self.experiment.depth)
+        if not set(tree.tasks) <= set(self.experiment.tasks):
+            raise ConfigError(
+                f"expected a tree of {short_list(self.experiment.tasks)}, or a line of "
+                f"comparisons.json ({short_list(self.lines)}), found {quoted(name)}; "
+                "`synergy compare` writes these lines"
+            )
+        return self.trained([tree], Recipe(width=float(width or 1), distilled=bool(taught)))
 
     def trained(self, trees: Iterable[SharingTree], recipe: Recipe = PLAIN) -> Outcome:
         """All seeds of some trees."""
         trials = self.experiment.trials(trees, recipe)
-        done = {trial.digest: self.store.result(trial.digest) for trial in trials}
-        return Outcome.of(Results(done, {}), trials)
+        results = Results.kept(self.store, trials)
+        if lacking := [trial.tree for trial in trials if trial.digest not in results.done]:
+            raise WorkspaceError(
+                f"expected {len(trials)} trainings in {self.store.folder}, found "
+                f"{len(results.done)}; train {lacking[0].notation()} with these settings first"
+            )
+        return Outcome.of(results, trials)
 
 
-def main() -> None:
-    """Parse, read, print."""
+def compare(folder: Path, names: Sequence[str]) -> None:
+    """Print the difference of two models."""
+    workspace = Workspace(folder, create=False)
+    experiment = prepare(load_config(folder / "config.yaml"))
+    models = Models(experiment, workspace)
+    one, other = map(models.named, names)
+    if set(one.runs) != set(other.runs):
+        raise ConfigError(
+            "expected two models of the same tasks, found one of "
+            f"{short_list(one.runs)} and one of {short_list(other.runs)}"
+        )
+    singles = models.trained(map(experiment.alone, one.runs))
+    resampler = Resampler(experiment, workspace.trials)
+    for split in one.splits:
+        if split not in other.splits or split not in singles.splits:
+            continue
+        first, second = (reduction(singles, model, split) for model in (one, other))
+        found = resampler.difference(singles, one, other, split)
+        between = " [{:+.1f}, {:+.1f}]".format(*found) if found else ", too few speakers"
+        print(f"{split}: {first:.1f} - {second:.1f} = {first - second:+.1f}{between}")
+
+
+def main() -> int:
+    """Parse, read, print; the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("workspace", type=Path)
     parser.add_argument("models", nargs=2, metavar="MODEL", help="see above")
-    arguments = parser.parse_args()
-    workspace = Workspace(arguments.workspace, create=False)
-    experiment = prepare(load_config(arguments.workspace / "config.yaml"))
-    models = Models(experiment, workspace)
-    pair = [models.named(name) for name in arguments.models]
-    singles = models.trained(map(experiment.alone, pair[0].runs))
-    resampler = Resampler(experiment, workspace.trials)
-    for split in REPORTED:
-        one, other = (reduction(singles, model, split) for model in pair)
-        found = resampler.difference(singles, pair[0], pair[1], split)
-        between = " [{:+.1f}, {:+.1f}]".format(*found) if found else ", too few speakers"
-        print(f"{split}: {one:.1f} - {other:.1f} = {one - other:+.1f}{between}")
+    given = parser.parse_args()
+    try:
+        compare(given.workspace, given.models)
+    except SynergyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_tables import PAPER_TASKS, ar_tables, paper_rows, paper_table
+from small_tables import PAPER_TASKS, paper_rows, paper_table
 
 from synergy.errors import TableError
 from synergy.synthesis import ARTable, Cell, accuracy_reduction
@@ -122,28 +122,6 @@ def test_a_skipped_cell_is_part_of_the_table(tmp_path):
     assert table.cell("b", "a", 4) == skipped
     assert not skipped.passes(1e300)
     assert skipped.seeds == 0
-
-
-def test_violations_are_couples_of_measured_cells():
-    cells = [
-        *(Cell("a", "b", depth, ar) for depth, ar in ((4, 2.5), (5, 1.0), (6, 1.5), (8, 1.5))),
-        Cell("a", "b", 7, None, "failed"),
-    ]
-    table = ARTable.from_cells(cells)
-    assert [[(c.shared_depth, c.ar_pct) for c in two] for two in table.violations()] == [
-        [(4, 2.5), (5, 1.0)],
-        [(4, 2.5), (6, 1.5)],
-        [(4, 2.5), (8, 1.5)],
-    ]
-    depths = [tuple(cell.shared_depth for cell in couple) for couple in table.couples()]
-    assert depths == list(itertools.combinations((4, 5, 6, 8), 2))
-
-
-@given(ar_tables(at_most=3))
-def test_a_table_without_violations_grows_with_depth(table):
-    rows = [[table.cell(a, b, depth).ar_pct for depth in table.depths] for a, b in table.pairs()]
-    measured = [[ar for ar in row if ar is not None] for row in rows]
-    assert all(row == sorted(row) for row in measured) == (not table.violations())
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_h_is_help_at_every_level(words):
         ("synergy pair", 1, ["pairwise"]),
         ("synergy run --sol", 2, ["--solver"]),
         ("synergy run --solver ", 3, ["recursive", "exact"]),
-        ("synergy pairwise --sweep l", 3, ["lazy"]),
+        ("synergy pairwise --sweep s", 3, ["scan"]),
     ],
 )
 def test_the_shell_completes(words, place, found, monkeypatch):

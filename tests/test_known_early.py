@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 import small_models as toys
-from small_cli import synergy
 from small_corpora import corpus_of, gender_rows, write_csv, write_manifest, write_tone_project
 from test_experiment import config_of
 
 from synergy import limits
 from synergy.config import RunConfig
 from synergy.datasets.base import Corpus
-from synergy.errors import DataError, ModelError
+from synergy.errors import ConfigError, DataError, ModelError
 from synergy.experiment import prepare
 from synergy.export.spec import CorpusEntry, check_describable
+from synergy.stages.pairwise import check_pairable
 from synergy.tasks import TASK_KINDS, TaskSpec
 from synergy.tasks.selection import TaskSelection, select_clips
 from synergy.tasks.task_source import TaskSource
@@ -205,20 +205,8 @@ def test_a_demonstration_of_all_this_is_sound(tmp_path: Path) -> None:
     assert prepare(load_config(write_tone_project(tmp_path))).tasks == ("gc", "scr", "vad")
 
 
-def test_a_plan_for_many_tasks_leaves_out_what_cannot_be_foretold(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The forecast of the sweep lazy takes three times as long with each further task."""
-    from synergy.stages import plan
-
-    monkeypatch.setattr(plan, "PROBE_S", 0.01)
-    monkeypatch.setattr(plan, "MOST_FORETOLD", 2)
-    config = write_tone_project(tmp_path)
-    ran = synergy("plan", "--config", config, "--workspace", tmp_path / "ws", "--json")
-    assert [sweep["name"] for sweep in ran.json["sweeps"]] == ["full", "scan", "adaptive"]
-    assert "the sweep lazy is not forecast for more than 2 tasks" in ran.json["basis"]
-    two = synergy("plan", "--config", config, "--workspace", tmp_path / "ws", "--json", *TWO)
-    assert [sweep["name"] for sweep in two.json["sweeps"]] == ["full", "scan", "lazy", "adaptive"]
-
-
-TWO = ("--tasks", "gc,vad")
+def test_a_table_of_too_many_cells_is_refused_before_anything_is_trained() -> None:
+    tasks = [f"t{number}" for number in range(100)]
+    check_pairable(tasks, range(1, 21))  # 99,000 cells
+    with pytest.raises(ConfigError, match="at most 100,000 cells to sweep, found 100 tasks at 21"):
+        check_pairable(tasks, range(1, 22))

@@ -209,7 +209,7 @@ def test_skipped_cells_that_could_allow_a_smaller_tree():
         assert found.encoder_cost == 33_225  # as if they failed
         (note,) = (note for note in found.notes if "skipped" in note)
         assert "cost 29,193, the smallest one that the trained cells allow costs 33,225." in note
-        assert note.endswith("`synergy pairwise --max-ar 2` trains what is missing.")
+        assert note.endswith("`synergy pairwise --sweep scan --max-ar 2` trains what is missing.")
     found = searched(table, 2.0, BLOCKS, strict=True)
     assert found.notes[-1].endswith("`synergy pairwise --sweep full` trains what is missing.")
 

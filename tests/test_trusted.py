@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from synergy.synthesis import ARTable
 
 SERIAL = ("--executor", "serial")
 PAPER_TABLE = PAPER / "table3_pairwise_ar.csv"
+DIFFERENCE = Path(__file__).parents[1] / "benchmarks" / "difference_of_ar.py"
 
 
 @pytest.fixture(scope="module")
@@ -61,69 +63,82 @@ def test_intervals_are_the_same_bits_again(workspace):
     assert content(workspace) == before
 
 
-def test_sweeps_need_no_more_than_full_and_lead_to_the_same_tree(config, tmp_path, paired):
+def test_scan_needs_no_more_than_full_and_leads_to_the_same_tree(workspace, paired):
     whole = ARTable.from_csv(paired[0] / "ar_table.csv")
-    for name in ("scan", "lazy"):
-        workspace = tmp_path / name
-        workspace.mkdir()
-        shutil.copytree(paired[0] / "trials", workspace / "trials")
-        shutil.copy(paired[0] / "config.yaml", workspace)
-        for result in (workspace / "trials").glob("*/result.json"):
-            if len(json.loads(result.read_text())["scores"]["valid"]) == 2:
-                shutil.rmtree(result.parent)
-        ran = synergy(
-            *("pairwise", "--workspace", workspace, "--sweep", name, "--max-ar", 60, "--json"),
-            *SERIAL,
-        )
-        assert ran.code == 0, ran.err
-        table = ARTable.from_csv(workspace / "ar_table.csv")
-        measured = [cell for cell in table.cells if cell.status == "measured"]
-        assert ran.json["trained"] == 2 * len(measured) <= 2 * len(whole.cells)
-        for cell in table.cells:
-            if cell.status == "skipped":
-                assert cell.ar_pct is None
-                assert cell.reason.startswith("not needed")
-            else:
-                assert cell.ar_pct == whole.cell(*cell.key).ar_pct
-        sizes = {
-            synergy(
-                *("search", "--table", file, "--max-ar", 60, "--solver", "exact", "--json"),
-            ).json["encoder_params"]
-            for file in (workspace / "ar_table.csv", paired[0] / "ar_table.csv")
-        }
-        assert len(sizes) == 1
+    for digest in whole.trials:
+        shutil.rmtree(workspace / "trials" / digest)
+    terms = ("--max-ar", 60, "--json")
+    ran = synergy("pairwise", "--workspace", workspace, "--sweep", "scan", *terms, *SERIAL)
+    assert ran.code == 0, ran.err
+    table = ARTable.from_csv(workspace / "ar_table.csv")
+    measured = [cell for cell in table.cells if cell.status == "measured"]
+    assert ran.json["trained"] == 2 * len(measured) < 2 * len(whole.cells)
+    for cell in table.cells:
+        if cell.status == "skipped":
+            assert cell.ar_pct is None
+            assert cell.reason == "not needed: the pair passes 60 % with 8 shared blocks"
+        else:
+            assert cell.ar_pct == whole.cell(*cell.key).ar_pct
+    sizes = {
+        synergy("search", "--table", folder / "ar_table.csv", *terms).json["encoder_params"]
+        for folder in (workspace, paired[0])
+    }
+    assert len(sizes) == 1
 
 
 def test_plan_tells_what_every_sweep_costs(paired):
     ran = synergy("plan", "--workspace", paired[0], "--json")
     sweeps = {row["name"]: row for row in ran.json["sweeps"]}
-    assert set(sweeps) == {"full", "scan", "lazy", "adaptive"}
+    assert set(sweeps) == {"full", "scan", "adaptive"}
     # the last one may ask for other seeds than are there
     assert all(row["least"] == 0 for row in sweeps.values())
     assert {name: row["most"] for name, row in sweeps.items()} == {
-        **dict.fromkeys(("full", "scan", "lazy"), 0),
+        **dict.fromkeys(("full", "scan"), 0),
         "adaptive": 3 + 6 - 3 * 2,
     }
     fresh = synergy("plan", "--workspace", paired[0], "--depths", "3-7", "--json").json["sweeps"]
-    full, scan, lazy, adaptive = fresh
+    full, scan, adaptive = fresh
     # three tasks and 15 cells, less two seeds of each task
     assert adaptive["most"] == adaptive["expected"] == 3 + 15 - 3 * 2
     assert adaptive["least"] == 0
-    assert full["least"] == full["most"] == 2 * (15 - 3)  # depth 4 is there
-    assert 0 < scan["least"] < scan["most"] <= full["most"]
-    assert 0 < lazy["least"] <= lazy["expected"] <= lazy["most"] <= full["most"]
+    assert full["least"] == full["most"] == full["expected"] == 2 * (15 - 3)  # depth 4 is there
+    # and passes for each pair, which leaves depths 7, 6 and 5, in this order
+    assert (scan["least"], scan["most"]) == (2 * 3, 2 * 9)
+    assert scan["expected"] == 2 * 3 * (1 + 3 / 4 + 2 / 4)
+    assert 0 < scan["seconds"] < full["seconds"]
     text = synergy("plan", "--workspace", paired[0], "--depths", "3-7").table
     assert "sweep expected at least at most time" in text
 
 
 def test_plan_counts_the_trainings_of_cells_that_are_half_done(workspace):
     ran, cells = synergy("plan", "--workspace", workspace, "--seeds", 3, "--json"), 6
-    full, scan, lazy, adaptive = ran.json["sweeps"]
+    full, scan, adaptive = ran.json["sweeps"]
     assert adaptive["most"] <= cells
     assert full["least"] == full["most"] == full["expected"] == cells  # the third seed of each
-    assert scan["most"] <= cells and lazy["most"] <= cells
+    assert (scan["least"], scan["most"]) == (cells / 2, cells)
     (pairs,) = [stage for stage in ran.json["stages"] if stage["name"] == "pairwise"]
     assert pairs["trainings"] - pairs["done"] == cells + 1  # and the null control
+
+
+@pytest.mark.parametrize(
+    ("models", "code", "words"),
+    [
+        (("{gc,vad}@4", "{gc,vad}@8"), 0, "valid: "),
+        (("{gc,vad}@4", "LTH"), 2, "a line of comparisons.json (none), found 'LTH'; `synergy comp"),
+        (("{gc,vad}@4", "{gc,vad}@7, width 0.5"), 2, "expected 2 trainings in "),
+        (("{gc,vad}@4", "{scr,vad}@4"), 2, "expected two models of the same tasks"),
+    ],
+)
+def test_the_difference_of_two_models_is_told_or_why_not(
+    paired, models, code, words, monkeypatch, capsys
+):
+    monkeypatch.setattr("sys.argv", ["difference_of_ar.py", str(paired[0]), *models])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(DIFFERENCE), run_name="__main__")
+    told = capsys.readouterr()
+    assert ended.value.code == code
+    assert words in (told.err if code else told.out)
+    assert len((told.err if code else told.out).splitlines()) == 1
 
 
 def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):

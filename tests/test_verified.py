@@ -237,7 +237,10 @@ def test_the_certainty_of_the_tree_is_printed(workspace):
         (("run", "--confidence", 0.5), "above 0.5 and below 1, found 0.5"),
         (("run", "--sweep", "adaptive", "--confidence", 1), "above 0.5 and below 1, found 1.0"),
         (("pairwise", "--sweep", "adaptive", "--strict"), "expected the tree that is probable"),
-        (("pairwise", "--sweep", "lasy"), "found 'lasy'; did you mean 'lazy'"),
+        (
+            ("pairwise", "--sweep", "scam"),
+            "scan or adaptive, found 'scam'; did you mean 'scan'",
+        ),
         (("synthesize", "--max-params", 100), "expected .*found 100"),
         (("synthesize", "--max-params", 100, "--max-ar", 2), "expected a threshold or a budget"),
         (("synthesize", "--width", 0), "--width: expected a number of .*, found '0'"),

@@ -53,9 +53,7 @@ CONFLICTS = (
         "a search that trains nothing, or settings of a training",
     ),
     Conflict(
-        ("--strict",),
-        ("--sweep scan", "--sweep lazy"),
-        "a tree that needs every cell, or a sweep that skips some",
+        ("--strict",), ("--sweep scan",), "a tree that needs every cell, or a sweep that skips some"
     ),
     Conflict(
         ("--table",),

@@ -58,10 +58,9 @@ class Options:
         config.yaml.
     sweep : NAME
         full, the default: every pair at every depth; scan: each pair from the deepest depth up to
-        the first that passes --max-ar; lazy: only what the smallest tree rests on, assuming that
-        AR grows with depth, for --solver exact; adaptive: next what tells most about the smallest
-        tree that keeps --max-ar with --confidence. --strict, --frontier and TreeMTL need what the
-        last three skip.
+        the first that passes --max-ar; adaptive: next what tells most about the smallest tree that
+        keeps --max-ar with --confidence. --strict, --frontier and TreeMTL need what the last two
+        skip.
     confidence : P
         Choose the smallest tree found that keeps --max-ar with this probability, above 0.5 and
         below 1, by the pooled losses of all trainings, instead of the tree of the table itself;
@@ -150,7 +149,7 @@ class Options:
     tasks: str | None = None
     table: Path | None = None
     depths: str | None = None
-    sweep: Literal["full", "scan", "lazy", "adaptive"] = "full"
+    sweep: Literal["full", "scan", "adaptive"] = "full"
     confidence: Annotated[float | None, Bounds(0.5, 1)] = None
     budget: Annotated[int | None, Bounds(1, limits.CELLS)] = None
     max_ar: Number = None

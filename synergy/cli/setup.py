@@ -80,7 +80,7 @@ def asked_of_pairs(options: Options) -> tuple[RunConfig, tuple[str, ...], Questi
     from synergy.stages.pairwise import check_pairable
     from synergy.synthesis.exact import refuse_many
 
-    check_pairable(tasks)
+    check_pairable(tasks, config.depths)
     if options.solver == "exact":
         refuse_many(len(tasks))
     return config, tasks, asked(config, options)

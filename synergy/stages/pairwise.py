@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from synergy import limits
 from synergy.errors import ConfigError
 from synergy.losses.estimates import LossEstimate
 from synergy.measuring.bench import Bench
@@ -17,6 +19,7 @@ from synergy.stages.adaptive_sweep import adaptive_table
 from synergy.stages.baseline import Baselines, baseline
 from synergy.synthesis import Question
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, run_sweep
+from synergy.wording import counted
 from synergy.workspace import PairTable
 
 
@@ -34,7 +37,7 @@ class Pairs:
     null : NullFile, or None
         The null control; None where it could not be trained.
     notes : tuple of str
-        What the sweep assumes, and what was seen against it.
+        What a reader of the table should know, one sentence each.
     trained : int
         Trainings that this command ran, baselines included.
     """
@@ -58,12 +61,18 @@ class Pairs:
         }
 
 
-def check_pairable(tasks: Sequence[str]) -> None:
-    """Refuse fewer than two tasks with a ConfigError."""
+def check_pairable(tasks: Sequence[str], depths: Sequence[int]) -> None:
+    """Refuse fewer than two tasks, or more cells than a table can have, with a ConfigError."""
     if len(tasks) < 2:
         raise ConfigError(
             f"expected at least two tasks to pair, found {', '.join(tasks) or 'none'}; "
             "name them with --tasks or add tasks to the configuration"
+        )
+    if (cells := math.comb(len(tasks), 2) * len(depths)) > limits.CELLS:
+        raise ConfigError(
+            f"expected at most {limits.CELLS:,} cells to sweep, found "
+            f"{counted(len(tasks), 'task')} at {counted(len(depths), 'depth')}, "
+            f"which have {cells:,}; leave some of them out"
         )
 
 
@@ -100,9 +109,8 @@ def pairwise(
     ConfigError, ShortfallError
         As `check_pairable` and `baseline`.
     """
-    check_pairable(tasks)
-    experiment, before = session.experiment, session.trained
-    kind = question.table_kind
+    check_pairable(tasks, depths)
+    before, kind = session.trained, question.table_kind
     baselines = baseline(session, tasks)
     null = null_control(Bench(session, tasks, baselines.outcome), kind, test)
     trainer = PairTrainer(session, baselines.outcome, kind, test)
@@ -110,15 +118,12 @@ def pairwise(
     if sweep == "adaptive":
         table, notes = adaptive_table(trainer, tasks, depths, question, budget)
     else:
-        goal = SweepGoal(tuple(tasks), depths, question, experiment.costs)
-        strategy = SWEEPS[sweep]
+        goal = SweepGoal(tuple(tasks), depths, question.max_ar)
         known = trainer.known(goal.cells())
         if done := sum(len(trainer.trials(cell.key)) for cell in known):
             session.progress.begin("pairs", done, done)
             session.progress.end()
-        batch = max(1, -(-session.executor.workers // experiment.config.seeds))
-        table = run_sweep(strategy, goal, trainer.train, known, batch)
-        notes = strategy.notes(goal, table)
+        table, notes = run_sweep(SWEEPS[sweep], goal, trainer.train, known), ()
     found, losses = trainer.keep(table, question.max_ar)
     if null is not None:
         notes = (*null.notes(question.max_ar), *notes)

@@ -27,7 +27,8 @@ from synergy.stages.pairwise import check_pairable
 from synergy.stages.rounds import recipe_of
 from synergy.synthesis import Cell, Question, search
 from synergy.synthesis.cells import CellKey
-from synergy.synthesis.sweeps import SWEEPS, SweepGoal, forecast, known_cells
+from synergy.synthesis.question import TableKind
+from synergy.synthesis.sweeps import SWEEPS, Known, SweepGoal, chances
 from synergy.training.batches import BatchSource
 from synergy.training.loop import build_optimizer, lay_out, training_step
 from synergy.tree import SharingTree
@@ -40,9 +41,6 @@ PROBE_S = 3.0
 # A step runs forward, and backward through weights and inputs.
 _TRAINING_PASSES = 3
 _STEPS_TO_WARM_UP = 2
-MOST_FORETOLD = 8
-"""Tasks of which the sweep lazy is forecast; that takes seconds, and three times as many with each
-further task."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class SweepPlan:
     least, most : int
         No outcome of the trainings takes fewer or more.
     expected : float
-        Mean over imagined tables, see `synergy.synthesis.sweeps.forecast`.
+        What the chances of the cells come to, see `synergy.synthesis.sweeps.chances`.
     seconds : float
         Time of the expected trainings.
     """
@@ -90,7 +88,7 @@ class Plan:
     stages : tuple of StagePlan
         The second one with the sweep ``full``.
     sweeps : tuple of SweepPlan
-        What stage 2 costs with each sweep, but for lazy with more tasks than `MOST_FORETOLD`.
+        What stage 2 costs with each sweep.
     trainings, done : int
     seconds : float
         Of all stages.
@@ -141,11 +139,11 @@ def plan(
     Raises
     ------
     ConfigError
-        If there are fewer than two tasks.
+        As `check_pairable`.
     WorkspaceError
         If a finished trial is damaged.
     """
-    check_pairable(tasks)
+    check_pairable(tasks, depths)
     store = TrialStore(workspace / "trials")
     tree, flat = _last_models(experiment, workspace, tasks, depths, question)
     width, distilled = question.widths[0], question.ways[0]
@@ -177,9 +175,6 @@ def plan(
             "workers that share memory or cores with others take longer"
         )
 
-    if len(tasks) > MOST_FORETOLD:
-        basis += f"; the sweep lazy is not forecast for more than {MOST_FORETOLD} tasks"
-
     def taken(trials: Iterable[Trial]) -> list[float]:
         """Seconds of those that are not done."""
         return [work(experiment, t) / speed for t in trials if not store.is_done(t.digest)]
@@ -192,14 +187,14 @@ def plan(
         stages.append(StagePlan(name, len(own), len(own) - len(missing), seconds))
     crop_s, alone = experiment.config.training.crop_s, experiment.alone(tasks[0])
     more = [work(experiment, t) / speed for t in experiment.trials([tree], ways[-1])]
-    goal = SweepGoal(tuple(tasks), tuple(sorted(depths)), question, experiment.costs)
-    known = known_cells(goal, _cells_done(experiment, workspace, goal))
+    goal = SweepGoal(tuple(tasks), tuple(sorted(depths)), question.max_ar)
+    known = _known(experiment, workspace, goal, question.table_kind)
     recipe = Recipe(distilled=question.table_kind == "distilled")
-    cells = [
-        taken(experiment.trials([experiment.flat(key[:2], key[2])], recipe))
+    cells = {
+        key: taken(experiment.trials([experiment.flat(key[:2], key[2])], recipe))
         for key in goal.cells()
         if key not in known
-    ]
+    }
     return Plan(
         stages=tuple(stages),
         sweeps=_sweeps(goal, known, cells, experiment.config.seeds, workers),
@@ -222,37 +217,32 @@ def _side_by_side(seconds: Sequence[float], workers: int) -> float:
 
 def _sweeps(
     goal: SweepGoal,
-    known: Mapping[CellKey, Cell],
-    cells: Sequence[Sequence[float]],
+    known: Known,
+    cells: Mapping[CellKey, Sequence[float]],
     seeds: int,
     workers: int,
 ) -> tuple[SweepPlan, ...]:
-    """Least and most trainings of every sweep, from the seconds of those that ``cells`` lack."""
-    counts, each = sorted(map(len, cells)), list(chain.from_iterable(cells))
-    mean, of_cell = fmean(each or [0.0]), fmean(counts or [0])
-    # seeds of one cell are trained side by side, so workers take several cells only beyond them
-    batch = max(1, -(-workers // seeds))
-    casts = {
-        name: forecast(sweep, goal, known.values(), batch)
-        for name, sweep in SWEEPS.items()
-        if name != "lazy" or len(goal.tasks) <= MOST_FORETOLD
-    }
-    plans = [
-        SweepPlan(
-            name,
-            least=sum(counts[: cast.least]),
-            most=sum(counts[len(counts) - cast.most :]),
-            expected=of_cell * cast.trainings,
-            seconds=mean * cast.steps * of_cell / min(workers, seeds),
+    """What every sweep still trains, from the seconds of the trainings that each cell lacks."""
+    plans: list[SweepPlan] = []
+    for name, sweep in SWEEPS.items():
+        rounds = sweep(goal, known)
+        counts = [sum(len(cells[key]) for key in keys) for keys in rounds]
+        chance = chances(rounds)
+        expected = [[chance[key] * s for key in keys for s in cells[key]] for keys in rounds]
+        plans.append(
+            SweepPlan(
+                name,
+                least=sum(counts[:1]),
+                most=sum(counts),
+                expected=sum(chance[key] * len(cells[key]) for key in chance),
+                seconds=sum(_side_by_side(each, workers) for each in expected),
+            )
         )
-        for name, cast in casts.items()
-    ]
+    mean = fmean([*chain.from_iterable(cells.values())] or [0.0])
     return (*plans, _adaptive(goal, known, mean, seeds, workers))
 
 
-def _adaptive(
-    goal: SweepGoal, known: Mapping[CellKey, Cell], mean: float, seeds: int, workers: int
-) -> SweepPlan:
+def _adaptive(goal: SweepGoal, known: Known, mean: float, seeds: int, workers: int) -> SweepPlan:
     """The adaptive sweep, which mostly uses its budget: each task alone and each cell once.
 
     Some of what it asks for may be there; what it will be is not known before.
@@ -263,17 +253,18 @@ def _adaptive(
     return SweepPlan("adaptive", least, most, float(most), mean * most / workers)
 
 
-def _cells_done(experiment: Experiment, workspace: Path, goal: SweepGoal) -> list[Cell]:
+def _known(
+    experiment: Experiment, workspace: Path, goal: SweepGoal, kind: TableKind
+) -> dict[CellKey, Cell]:
     """Cells whose trainings, and those of their single-task models, are all done."""
     store = TrialStore(workspace / "trials")
     trials = experiment.trials(map(experiment.alone, goal.tasks))
     alone = Results.kept(store, trials)
     if len(alone.done) < len(trials):
-        return []
+        return {}
     session = Session(experiment, Workspace(workspace, create=False), SerialExecutor(), Progress())
-    return PairTrainer(session, Outcome.of(alone, trials), goal.question.table_kind).known(
-        goal.cells()
-    )
+    trainer = PairTrainer(session, Outcome.of(alone, trials), kind)
+    return {cell.key: cell for cell in trainer.known(goal.cells())}
 
 
 def work(experiment: Experiment, trial: Trial) -> float:

@@ -171,7 +171,7 @@ def _skipped_notes(
     if cost >= least or math.isclose(cost, least, rel_tol=1e-9):
         return []
     # Strict also needs the cells that a sweep for weights has no use for.
-    way = "--sweep full" if strict else f"--max-ar {question.max_ar:g}"
+    way = "--sweep full" if strict else f"--sweep scan --max-ar {question.max_ar:g}"
     return [
         "Cells that were skipped could allow a smaller tree: at best it would cost "
         f"{cost:,.10g}, the smallest one that the trained cells allow costs "

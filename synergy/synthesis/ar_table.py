@@ -123,25 +123,6 @@ class ARTable:
         """Digests of all trainings of pairs that the cells name."""
         return frozenset(digest for cell in self.cells for digest in cell.trials)
 
-    def couples(self) -> tuple[tuple[Cell, Cell], ...]:
-        """Every two measured cells of one pair, the shallower first: what can show a trend.
-
-        In task order, then by the shallower depth.
-        """
-        measured = (
-            [cell for depth in self.depths if (cell := self.cell(a, b, depth)).ar_pct is not None]
-            for a, b in self.pairs()
-        )
-        return tuple(c for row in measured for c in itertools.combinations(row, 2))
-
-    def violations(self) -> tuple[tuple[Cell, Cell], ...]:
-        """Where AR does not grow with depth: the couples whose deeper cell has the lower AR."""
-        return tuple(
-            (shallow, deep)
-            for shallow, deep in self.couples()
-            if (deep.ar_pct or 0.0) < (shallow.ar_pct or 0.0)
-        )
-
     @cached_property
     def _index(self) -> dict[tuple[frozenset[str], int], Cell]:
         return {(frozenset((c.task_a, c.task_b)), c.shared_depth): c for c in self.cells}

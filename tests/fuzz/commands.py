@@ -33,7 +33,7 @@ STRANGE = (
 TARGETS = ("fifo", "empty", "nothing/page.html", "name" * 70, "a\0b", "a\udcffb", "loop", "ws")
 CHOICES = {
     "--solver": ("recursive", "exact", "exat", "EXACT"),
-    "--sweep": ("full", "scan", "lazy", "ful"),
+    "--sweep": ("full", "scan", "adaptive", "ful"),
     "--tasks": ("gc,scr", "gc", "gc,gc", "gc,,scr", ",", "gc, vad", "vda,gc"),
     "--depths": ("4-8", "8-4", "4,4", "4,8", "0", "1-9999", "4-", "-", "4\u20138", "8"),
     "--executor": ("serial", "process", "threads"),
