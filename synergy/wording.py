@@ -142,3 +142,8 @@ def skipped_caveat(skipped: int) -> str:
         f"Cells that the sweep skipped ({skipped}) count as not passing, so a pair that misses "
         "falls further here than in a full table."
     )
+
+
+def scaled(width: float) -> str:
+    """What the name of a model says of its width: nothing, if it is the configured one."""
+    return "" if width == 1.0 else f", width {width:g}"

@@ -210,7 +210,7 @@ def test_an_option_that_means_nothing_alone_is_refused(command, option, needed):
 def test_every_broken_rule_is_told_at_once():
     ran = synergy("synthesize", "--no-train", "--rounds", 2, "--max-params", 9, "--max-ar", 1)
     assert ran.code == 2
-    assert len(ran.err.splitlines()) == 3
+    assert len(ran.err.splitlines()) == 2
 
 
 def test_defaults_are_no_choice(tmp_path):
@@ -233,7 +233,7 @@ def test_one_question_has_everything(config):
     options = Options(config=config, **search, **training)  # pyright: ignore[reportArgumentType]
     question = asked(configured(options), options)
     assert (question.max_ar, question.solver, question.strict) == (7.0, "exact", True)
-    assert (question.width, question.distilled) == (0.5, True)
+    assert (question.widths, question.ways) == ((0.5,), (True,))
     assert (question.rounds, question.final_epochs) == (2, 9)
     assert not question.has_budget
     assert asked(None, Options(max_params=9)).max_params == 9

@@ -14,7 +14,7 @@ from synergy.config import RunConfig
 from synergy.errors import ConfigError
 from synergy.wording import LONGEST_QUOTE
 
-WIDTH = "--width: expected a number of 0.001 to 1,000.0, found"
+WIDTH = "--width: expected a number of 0.001 to 1,000.0 or auto, found"
 DEPTHS = "expected depths such as 4-8 or 4,6,8, found"
 
 

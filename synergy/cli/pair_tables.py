@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from synergy.cli.tables import Table, in_full, in_millions, rendered
-from synergy.wording import REPORTED, counted, skipped_caveat
+from synergy.wording import REPORTED, counted, scaled, skipped_caveat
 
 if TYPE_CHECKING:
     from synergy.certainty import Certainty
@@ -84,11 +84,17 @@ def tree_text(found: TreeFile, tasks: Sequence[str]) -> str:
     exact = found.exact_params
     lines = [
         *([f"AR table: {found.table}"] if found.table else []),
-        f"tree: {found.notation}",
+        f"tree: {found.notation}{scaled(found.width)}",
         f"encoder parameters: {found.encoder_params:,}"
         + (optimal if found.provably_optimal else ""),
-        f"  solver recursive: {in_full(found.recursive_params)}",
-        "  solver exact: " + ("too many tasks for it" if exact is None else f"{exact:,}"),
+        *(
+            []  # a tree that came after that of the table
+            if found.recursive_params is None
+            else [
+                f"  solver recursive: {in_full(found.recursive_params)}",
+                "  solver exact: " + ("too many tasks for it" if exact is None else f"{exact:,}"),
+            ]
+        ),
         *(
             [f"  chosen for a confidence of {100 * found.confidence:g} %"]
             if found.confidence
@@ -126,7 +132,7 @@ def stability_text(found: Certainty) -> str:
     lines: list[str] = []
     if found.keeps is not None:
         lines.append(
-            "promise: every pair keeps the threshold at the depth that it shares there with a "
+            "pairs: every one keeps the threshold at the depth that it shares there with a "
             f"probability of {100 * found.keeps:.0f} %"
         )
     if found.tree_share is None:

@@ -136,7 +136,7 @@ class PanelCommand(TyperCommand):
         """The arguments with ``yes`` for what may stand alone: what has its value in brackets."""
         values = {param.opts[0]: str(getattr(param, "metavar", "")) for param in self.params}
         alone = {name: value[1:-1] for name, value in values.items() if value.startswith("[")}
-        following = [*args[1:], ""]
+        following = [*args, ""][1:]
         return [
             f"{arg}=yes" if arg in alone and after != alone[arg] else arg
             for arg, after in zip(args, following, strict=True)

@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from synergy.cli.tables import Table, in_millions
-from synergy.wording import REPORTED, Split, duration
+from synergy.wording import REPORTED, Split, duration, scaled
 
 if TYPE_CHECKING:
     from synergy.records import ComparedRow, Difference
@@ -81,8 +81,8 @@ def predicted_table(attempts: Sequence[Attempt], tasks: Sequence[str]) -> Table:
 
 def attempt_name(attempt: Attempt) -> str:
     """Its tree, with width and training where these are not as configured."""
-    width = "" if attempt.width == 1.0 else f", width {attempt.width:g}"
-    return f"{attempt.notation}{width}{', distilled' if attempt.distilled else ''}"
+    taught = ", distilled" if attempt.distilled else ""
+    return f"{attempt.notation}{scaled(attempt.width)}{taught}"
 
 
 def size_table(rows: Sequence[Row]) -> Table:

@@ -9,7 +9,7 @@ from synergy.cli.output import document, write
 from synergy.cli.pair_tables import ar_table
 from synergy.cli.row_tables import score_table
 from synergy.cli.tables import rendered
-from synergy.wording import duration
+from synergy.wording import duration, scaled
 
 if TYPE_CHECKING:
     from synergy.stages.show import State
@@ -52,8 +52,9 @@ def state_text(state: State) -> str:
     else:
         parts.append(tree.tree.ascii(order))
         parts.append(
-            f"tree: {tree.notation}, encoder parameters {tree.encoder_params:,}, predicted AR "
-            f"{tree.predicted_ar_pct:.1f} % (threshold {tree.max_ar:g} %)"
+            f"tree: {tree.notation}{scaled(tree.width)}, encoder parameters "
+            f"{tree.encoder_params:,}, predicted AR {tree.predicted_ar_pct:.1f} % (threshold "
+            f"{tree.max_ar:g} %)"
         )
     if summary is not None:
         if not state.is_tree_trained:

@@ -10,7 +10,7 @@ from synergy.files import StrictModel
 from synergy.records import Chance, ComparedRow, Tree
 from synergy.report.trainings import Curves
 from synergy.report.trees import StabilityNumbers, Trees
-from synergy.rows import Attempt, BySplit, Row
+from synergy.rows import Attempt, BySplit, PromiseOfTree, Row
 from synergy.synthesis.question import TableKind
 
 
@@ -176,7 +176,7 @@ class Numbers(StrictModel):
     trees: Trees | None
     no_trees: str
     stability: StabilityNumbers | None
-    promise: float | None
+    promise: PromiseOfTree | None
     baselines: tuple[Baseline, ...]
     rows: tuple[ShownRow, ...]
     attempts: tuple[Attempt, ...]

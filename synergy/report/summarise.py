@@ -79,7 +79,7 @@ def summarise(workspace: Workspace) -> Numbers:
         trees=trees,
         no_trees=obstacle,
         stability=stability,
-        promise=summary.certainty.keeps if final and summary and summary.certainty else None,
+        promise=summary.promise if final and summary else None,
         baselines=_baselines(trainings),
         rows=rows,
         attempts=summary.attempts if summary else (),

@@ -15,7 +15,7 @@ from synergy.measuring.known_losses import measured, pair_losses, trained_before
 from synergy.rows import Attempt, Row, TaskLoss
 from synergy.synthesis import Question
 from synergy.tree import SharingTree
-from synergy.wording import message
+from synergy.wording import message, scaled
 from synergy.workspace import PairTable
 
 
@@ -240,11 +240,6 @@ def recipe_of(experiment: Experiment, question: Question, width: float, distille
         epochs = {"epochs": question.final_epochs}
         training = experiment.config.training.model_copy(update=epochs)
     return Recipe(training, distilled, width)
-
-
-def scaled(width: float) -> str:
-    """What the name of a model says of its width: nothing, if it is the configured one."""
-    return "" if width == 1.0 else f", width {width:g}"
 
 
 def _named(variant: Variant, tasks: Iterable[str]) -> str:

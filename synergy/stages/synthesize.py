@@ -19,7 +19,7 @@ from synergy.records import FrontierFile, SummaryFile
 from synergy.rows import PromiseOfTree
 from synergy.running.session import Session
 from synergy.stages.delivery import export_best
-from synergy.stages.rounds import Round, Rounds, recipe_of, scaled
+from synergy.stages.rounds import Round, Rounds, recipe_of
 from synergy.stages.search import (
     certainty,
     check_tasks,
@@ -29,6 +29,7 @@ from synergy.stages.search import (
     tree_file,
 )
 from synergy.synthesis import Question, Synthesis
+from synergy.wording import scaled
 from synergy.workspace import PairTable
 
 
@@ -88,6 +89,8 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
         alone.append(bench.independent(Recipe(distilled=True)))
     rows = bench.measure("the tree and the flat model", _reported(rounds, best))
     tree = tree_file(found, question, synthesis, costs, width)
+    if variant != rounds.tried[0].variant:  # no solver's tree
+        tree = tree.model_copy(update={"recursive_params": None, "exact_params": None})
     tree.write(workspace.tree)
     for note in synthesis.notes:
         session.progress.note(note)
