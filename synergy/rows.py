@@ -43,6 +43,8 @@ class Row(StrictModel):
         Why seeds are missing.
     ar_pct, ar_low, ar_high : dict of split to float
         AR against the single-task models and its bootstrap interval, in percent.
+    loss_pct : dict of split to dict of task to float
+        Signed losses against the single-task models, in percent.
     """
 
     name: Text
@@ -59,6 +61,7 @@ class Row(StrictModel):
     ar_pct: BySplit = Field(default={})
     ar_low: BySplit = Field(default={})
     ar_high: BySplit = Field(default={})
+    loss_pct: dict[Reported, dict[TaskName, Points]] = Field(default={})
 
     @property
     def seeds(self) -> int:

@@ -25,6 +25,7 @@ from synergy.seals import Seals
 from synergy.synthesis.ar_table import ARTable
 from synergy.synthesis.question import TableKind
 from synergy.synthesis.resampling import TableSamples
+from synergy.synthesis.table_csv import read_lines
 from synergy.trials.trial_store import TrialStore
 
 if TYPE_CHECKING:
@@ -112,6 +113,15 @@ class TableFiles:
             with suppress(TableError):
                 samples = TableSamples.from_csv(self.samples, table)
         return PairTable(table, self.table, self.kind, samples)
+
+    def single_trials(self) -> frozenset[str]:
+        """Digests of the single-task models behind the table; none where that is not known."""
+        try:
+            header, *rows = (cells for _, cells in read_lines(self.scores))
+            place, depth = header.index("trial"), header.index("shared_depth")
+        except (TableError, ValueError):  # not there, or of before
+            return frozenset()
+        return frozenset(row[place] for row in rows if len(row) > place and not row[depth])
 
     def exchanged(self) -> AbstractContextManager[None]:
         """The time in which all files of the table are written."""

@@ -246,7 +246,7 @@ def _finish(
     missed = Attempt(
         notation=told.notation,
         params=told.params,
-        why="the table's tree",
+        why="the tree of the table",
         predicted={"ac": TaskLoss(loss_pct=1.2, low=0.1, high=3.5)},
         loss_pct={"ac": 2.9},
         probability=0.2,

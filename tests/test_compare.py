@@ -366,7 +366,7 @@ def test_a_delivered_tree_is_compared_where_it_is_another(
             "max_ar": experiment.config.max_ar,
             "table": str(session.workspace.table_files("plain").table),
         },
-        "attempts": [{"notation": tree.notation()} for tree in tried],
+        "attempts": [{"notation": t.notation(), "distilled": distilled} for t in tried],
         "rows": [{"name": "tree", "distilled": distilled, "digests": digests}],
     }
     file = session.workspace.summary

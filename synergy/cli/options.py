@@ -105,8 +105,8 @@ class Options:
         tree that may keep --max-ar, or one that is more likely to; at most N times. The best one
         is trained again with fresh seeds; with 0 it is not.
     final_epochs : N
-        Train the tree once more for N epochs, as a row of its own beside the one with the sweep's
-        budget; this one is exported then.
+        Train the trees of stage 3 for N epochs; the one that is delivered stands beside one with
+        the sweep's budget, and is exported.
     seed : N
         First seed, instead of the configuration's; kept in config.yaml.
     seeds : K

@@ -16,6 +16,7 @@ from synergy.cli.conflicts import refuse_conflicts
 from synergy.errors import ConfigError
 from synergy.wording import did_you_mean, quoted
 
+_AFTER = ("no", "yes", "auto")  # of an option that may stand alone
 _PANELS = ("Arguments", "Data", "Search", "Training", "Output", "Other")
 
 
@@ -135,10 +136,10 @@ class PanelCommand(TyperCommand):
     def _with_values(self, args: list[str]) -> list[str]:
         """The arguments with ``yes`` for what may stand alone: what has its value in brackets."""
         values = {param.opts[0]: str(getattr(param, "metavar", "")) for param in self.params}
-        alone = {name: value[1:-1] for name, value in values.items() if value.startswith("[")}
+        alone = {name for name, value in values.items() if value.startswith("[")}
         following = [*args, ""][1:]
         return [
-            f"{arg}=yes" if arg in alone and after != alone[arg] else arg
+            f"{arg}=yes" if arg in alone and after not in _AFTER else arg
             for arg, after in zip(args, following, strict=True)
         ]
 

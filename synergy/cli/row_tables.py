@@ -53,7 +53,7 @@ def interval_table(rows: Sequence[Row]) -> Table:
 def attempts_table(attempts: Sequence[Attempt]) -> Table:
     """All trees that were tried: what was predicted of them, and what was measured."""
     lines: list[list[str | int | None]] = []
-    for number, each in enumerate(attempts, 1):
+    for number, each in enumerate(attempts):
         ar = [
             f"{found['valid']:.1f}" if "valid" in found else None
             for found in (each.ar_pct, each.fresh_ar_pct)
@@ -67,7 +67,7 @@ def attempts_table(attempts: Sequence[Attempt]) -> Table:
 def predicted_table(attempts: Sequence[Attempt], tasks: Sequence[str]) -> Table:
     """Signed losses of every tree: predicted before it was trained, and measured."""
     lines: list[list[str | int | None]] = []
-    for number, each in enumerate(attempts, 1):
+    for number, each in enumerate(attempts):
         for task in tasks:
             if task not in each.predicted:
                 continue

@@ -94,7 +94,7 @@ def promise_text(told: PromiseOfTree) -> str:
     chance = f"{100 * told.probability:.0f} %" if told.probability is not None else "unknown"
     said = f"promise: no task loses more than {told.max_ar:g} % with a probability of {chance}"
     if told.ar_pct is None:
-        return f"{said}; not confirmed with fresh seeds"
+        return f"{said}; not tried with fresh seeds"
     bounds = "" if told.ar_low is None else f" [{told.ar_low:.1f}, {told.ar_high:.1f}]"
-    held = "confirmed" if told.confirmed else "not confirmed"
-    return f"{said}; {held} with fresh seeds: AR {told.ar_pct:.1f} %{bounds} on validation"
+    held = "keep" if told.confirmed else "do not keep"
+    return f"{said}; fresh seeds {held} it: AR {told.ar_pct:.1f} %{bounds} on validation"

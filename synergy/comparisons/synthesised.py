@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from synergy.comparisons.base import Contender, Field, tree_contender
 from synergy.errors import TreeError, WorkspaceError
 from synergy.experiment import Experiment, Recipe
@@ -45,6 +47,9 @@ def _delivered(field: Field) -> list[Contender]:
         if summary is None or not (summary.attempts and summary.rows):
             return []
         tried = [_trials(experiment, each) for each in summary.attempts]
+        seeds = experiment.config.all_seeds
+        others = [seed + len(seeds) for seed in seeds]
+        fresh = [_trials(experiment, a, others) for a in summary.attempts if a.fresh_ar_pct]
     except (WorkspaceError, TreeError):  # `synergy synthesize` mends it
         return []
     found, row = summary.synthesis, summary.rows[-1]
@@ -61,7 +66,9 @@ def _delivered(field: Field) -> list[Contender]:
             field,
             f"delivered{', distilled' if row.distilled else ''}",
             found.tree,
-            search=field.table_digests.union(t.digest for of_tree in tried for t in of_tree),
+            search=field.table_digests.union(
+                t.digest for of_tree in tried + fresh for t in of_tree
+            ),
             distilled=row.distilled,
             width=row.width,
             note=f"tree {place} of {len(tried)} that were trained, chosen on validation",
@@ -69,8 +76,10 @@ def _delivered(field: Field) -> list[Contender]:
     ]
 
 
-def _trials(experiment: Experiment, attempt: Attempt) -> tuple[Trial, ...]:
+def _trials(
+    experiment: Experiment, attempt: Attempt, seeds: Sequence[int] = ()
+) -> tuple[Trial, ...]:
     """The trainings of a tree on the way."""
     tree = SharingTree.parse(attempt.notation, experiment.depth)
     recipe = Recipe(distilled=attempt.distilled, width=attempt.width)
-    return tuple(experiment.trials([tree], recipe))
+    return tuple(experiment.trials([tree], recipe, seeds))

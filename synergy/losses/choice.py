@@ -116,6 +116,7 @@ def explore(
     look_at: Callable[[Group], tuple[float, bool]],
     levels: int,
     patience: int = 80,
+    most: int | None = None,
 ) -> None:
     """Look at trees, each once, best first, and at those one step away from what was looked at.
 
@@ -130,6 +131,8 @@ def explore(
         The deepest level.
     patience : int
         It ends after the surroundings of so many trees had none that is the best so far.
+    most : int, optional
+        It ends as well once so many trees were looked at.
     """
     seen: set[Group] = set()
     queue: list[tuple[float, int, Group]] = []
@@ -145,7 +148,7 @@ def explore(
     for group in begin:
         new(group)
     idle = 0
-    while queue and idle < patience:
+    while queue and idle < patience and (most is None or len(seen) < most):
         found = [new(group) for group in neighbours(heapq.heappop(queue)[-1], levels)]
         idle = 0 if any(found) else idle + 1
 

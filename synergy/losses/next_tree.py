@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from synergy.synthesis.question import Question
 _LEAST_SAVING = 0.02  # expected, of the size of the best network so far
 _LEAST_GAIN = 0.1  # expected, in points of AR
 _PATIENCE = 25
+_EFFORT = 20_000  # trees of one task that are looked at; of 16 tasks 1,250, which takes seconds
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Choices:
 
 
 def next_variant(
-    outlook: Outlook, choices: Choices, trained: Collection[Variant], best: float
+    outlook: Outlook, choices: Choices, trained: Sequence[Variant], best: float
 ) -> Prospect | None:
     """The network of the largest expected gain over the best one so far.
 
@@ -82,8 +83,8 @@ def next_variant(
     ----------
     outlook : Outlook
     choices : Choices
-    trained : collection of Variant
-        These are not asked for again.
+    trained : sequence of Variant
+        These are not asked for again; the search begins around them.
     best : float
         Parameters of the smallest network so far that keeps the threshold; with budgets, the
         lowest AR so far, in percent.
@@ -100,7 +101,7 @@ def next_variant(
 
 
 def _prospects(
-    outlook: Outlook, choices: Choices, trained: Collection[Variant], best: float
+    outlook: Outlook, choices: Choices, trained: Sequence[Variant], best: float
 ) -> Iterator[Prospect]:
     """The best network of every width and training."""
     pairs, question = outlook.pairs, choices.question
@@ -126,7 +127,7 @@ def _prospects(
                 top = prospect if better else top
                 return prospect.worth, better
 
-            explore(begin, look_at, levels, _PATIENCE)
+            explore(begin, look_at, levels, _PATIENCE, _EFFORT // len(pairs.tasks))
             if top is not None:
                 yield top
 
@@ -135,7 +136,7 @@ def _prospect(outlook: Outlook, choices: Choices, variant: Variant, best: float)
     params, question = choices.params(variant), choices.question
     if not question.has_budget:
         probability = 0.0
-        if params < best:
+        if params < best and outlook.allows(variant):
             probability = outlook.keeps(variant, question.max_ar)
         return Prospect(variant, params, probability, (best - params) * probability)
     if not (choices.fits(variant) and outlook.allows(variant)):

@@ -17,10 +17,11 @@ from synergy.tree import SharingTree
 # in percent points, with the weights of a belief before any network was trained.
 _SCALES = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 _BELIEFS = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
-_REST = 0.5  # of that, what belongs to one tree alone
+# Of that, what belongs to one tree alone, and to one network alone.
+_OF_TREE, _OF_NETWORK = 0.4, 0.3
 # Before anything is known, mean and standard deviation of what a narrower network costs a task, in
 # points by the natural logarithm of the width, and of what teachers give it: points, and the share
-# of its losses that they take away.
+# of its losses that they take away. Guesses, as wide as what was seen on recorded speech.
 _NARROWER = (4.0, 4.0)
 _TAUGHT = (0.5, 1.5)
 _TAKEN_AWAY = (0.3, 0.4)
@@ -37,6 +38,11 @@ class Variant:
     width: float = 1.0
     distilled: bool = False
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The same for the same network, in any process."""
+        return self.tree.notation(sorted(self.tree.tasks)), f"{self.width!r}", f"{self.distilled}"
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -47,14 +53,14 @@ class Measured:
     scores : np.ndarray, [tasks]
         Means over its seeds.
     seeds : int
-    speakers : np.ndarray, [tasks]
-        Variance of the losses that comes from which speakers are in the split, in squared
-        percent points.
+    luck : np.ndarray, [tasks, resampled]
+        How far the losses lie from their means in splits with resampled speakers, in percent
+        points; the same splits for all networks.
     """
 
     scores: np.ndarray
     seeds: int
-    speakers: np.ndarray
+    luck: np.ndarray
 
 
 class Outlook:
@@ -64,14 +70,17 @@ class Outlook:
     what every two of its partners do to it together, which is not known before networks are
     trained but for its size; where a table of the other training is wanted, or another width, an
     effect of that is added. All of it is conditioned on the networks that were trained. How far
-    sums of pairs err is learned from these too.
+    sums of pairs err is learned from these too. A task that scores 0 alone loses nothing.
+
+    That the luck of speakers is in part the same in pairs and in networks is not modelled.
 
     Parameters
     ----------
     tables : mapping of bool to PairLosses
-        Of plain pairs (False), of distilled ones (True), or of both, with the same tasks.
+        Of plain pairs (False), of distilled ones (True), or of both, with the same tasks and
+        depths.
     trained : mapping of Variant to Measured
-        Those with depths that a table lacks must be left out.
+        Those with depths that the tables lack must be left out, and seeds that the tables hold.
 
     Raises
     ------
@@ -85,11 +94,12 @@ class Outlook:
         self._tables = dict(tables)
         self.pairs = next(iter(self._tables.values()))
         self.draws = self.pairs.baseline.shape[-1]
+        self._counts: list[int] = np.flatnonzero(self.pairs.alone > 0).tolist()
         self._kept: dict[tuple[str, ...], np.ndarray] = {}
         self._trained = {variant: self._prior(variant) for variant in trained}
         self._scale_of = np.zeros(self.draws, dtype=int)
-        self._centred: list[list[np.ndarray]] = []  # by scale and task: [trained, draws]
-        self._pulls: list[list[np.ndarray]] = []
+        self._centred: list[dict[int, np.ndarray]] = []  # by scale and task: [trained, draws]
+        self._pulls: list[dict[int, np.ndarray]] = []
         self._learn(list(trained.values()))
 
     def losses(self, variant: Variant) -> Draws:
@@ -98,22 +108,19 @@ class Outlook:
         found = base + _SCALES[self._scale_of] * together
         for number in np.unique(self._scale_of) if self._trained else ():
             own, scale = self._scale_of == number, _SCALES[number]
-            whole = base + scale * together
-            whole -= whole.mean(axis=1, keepdims=True)
-            for task, centred in enumerate(self._centred[number]):
-                gain = centred @ whole[task] / self.draws
+            for task, centred in self._centred[number].items():
+                whole = base[task] + scale * together[task]
+                gain = centred @ (whole - whole.mean()) / self.draws
                 found[task, own] += gain @ self._pulls[number][task][:, own]
         return found
 
     def allows(self, variant: Variant) -> bool:
-        """Whether the tables let a tree share what it shares."""
+        """Whether the trainings of all cells that a tree rests on succeeded."""
         table = self._table(variant.distilled)
         return table.allows(table.levels(variant.tree))
 
     def keeps(self, variant: Variant, max_ar: float) -> float:
-        """The probability that no task loses more than a threshold; 0 for what is not allowed."""
-        if not self.allows(variant):
-            return 0.0
+        """The probability that no task loses more than a threshold."""
         return float((self.losses(variant) <= max_ar).all(axis=0).mean())
 
     @property
@@ -136,74 +143,93 @@ class Outlook:
             base = base * (1 + self._effects("taken away", _TAKEN_AWAY))
             base += self._effects("taught", _TAUGHT)
         base += self._effects("narrower", _NARROWER) * -math.log(variant.width)
-        return base, self._together(variant.tree, levels)
+        together = self._together(variant, levels)
+        nothing = np.ones(len(base), dtype=bool)
+        nothing[self._counts] = False
+        base[nothing] = together[nothing] = 0.0
+        return base, together
 
-    def _together(self, tree: SharingTree, levels: np.ndarray) -> Draws:
-        table = self.pairs
-        shared = np.zeros((len(table.tasks),) * 2)
-        for (i, j), level in zip(table.pairs, levels, strict=True):
-            shared[i, j] = shared[j, i] = (0, *table.depths)[level] / table.depths[-1]
-        found = np.zeros((len(table.tasks), self.draws))
-        for place, task in enumerate(table.tasks):
-            partners = np.flatnonzero(shared[place])
-            if len(partners):
-                alone = self._normal("tree", task, tree.notation(sorted(table.tasks)))
-                found[place] = _REST * shared[place].max() * alone
-            for j, k in itertools.combinations(partners, 2):
-                names = sorted((table.tasks[j], table.tasks[k]))
-                least = min(shared[place, j], shared[place, k])
-                found[place] += least * self._normal("together", task, *names)
+    def _together(self, variant: Variant, levels: np.ndarray) -> Draws:
+        tasks, depths = self.pairs.tasks, self.pairs.depths
+        shared = np.zeros((len(tasks),) * 2)
+        shares = np.array([0, *depths])[levels] / depths[-1]
+        for (i, j), share in zip(self.pairs.pairs, shares, strict=True):
+            shared[i, j] = shared[j, i] = share
+        most = shared.max(axis=1)
+        plain = variant.width == 1.0 and not variant.distilled
+        found = np.zeros((len(tasks), self.draws))
+        for place in range(len(tasks)):
+            task, others = tasks[place], np.delete(np.arange(len(tasks)), place)
+            if most[place] or not plain:
+                found[place] = (
+                    _OF_NETWORK
+                    * max(most[place], not plain)
+                    * self._normal("network", task, *variant.key)
+                )
+            if most[place]:
+                found[place] += _OF_TREE * most[place] * self._normal("tree", task, variant.key[0])
+            one, other = np.array([*itertools.combinations(others, 2)]).reshape(-1, 2).T
+            least = np.minimum(shared[place, one], shared[place, other])
+            if least.any():
+                found[place] += least @ self._interactions(place)
         return found
 
+    def _interactions(self, place: int) -> np.ndarray:
+        """What every two others do to a task together; [pairs of others, draws]."""
+        tasks = self.pairs.tasks
+        key = ("together", tasks[place])
+        if key not in self._kept:
+            others = [task for task in tasks if task != tasks[place]]
+            names = (sorted(pair) for pair in itertools.combinations(others, 2))
+            self._kept[key] = np.stack([self._normal(*key, *pair) for pair in names])
+        return self._kept[key]
+
     def _effects(self, name: str, belief: tuple[float, float]) -> Draws:
-        mean, deviation = belief
-        return mean + deviation * np.stack([self._normal(name, t) for t in self.pairs.tasks])
+        if (name,) not in self._kept:
+            mean, deviation = belief
+            drawn = np.stack([self._normal(name, task) for task in self.pairs.tasks])
+            self._kept[name,] = mean + deviation * drawn
+        return self._kept[name,]
 
     def _normal(self, *key: str) -> np.ndarray:
         """Standard normal draws of their own for each key; the same in every outlook."""
-        if (known := self._kept.get(key)) is not None:
-            return known
-        drawn = np.random.default_rng(hash64("outlook", *key)).standard_normal(self.draws)
-        if key[0] != "tree":  # of which there are too many
-            self._kept[key] = drawn
-        return drawn
+        return np.random.default_rng(hash64("outlook", *key)).standard_normal(self.draws)
 
     def _learn(self, trained: list[Measured]) -> None:
         """Condition on what was trained, for each scale, and give every draw a scale."""
         logs = np.log(_BELIEFS)
         if trained:
-            scores = np.stack([each.scores for each in trained], axis=1)
             for number, scale in enumerate(_SCALES.tolist()):
-                self._centred.append([])
-                self._pulls.append([])
-                for task in range(len(self.pairs.tasks)):
-                    logs[number] += self._condition(scale, task, scores[task], trained)
+                self._centred.append({})
+                self._pulls.append({})
+                logs[number] += sum(self._condition(scale, n, trained) for n in self._counts)
         weights = np.exp(logs - logs.max())
         steps = (np.arange(self.draws) + 0.5) / self.draws
         scale_of = np.searchsorted(np.cumsum(weights / weights.sum())[:-1], steps)
         order = np.random.default_rng(hash64("outlook", "scale")).permutation(self.draws)
         self._scale_of = scale_of[order]
 
-    def _condition(
-        self, scale: float, task: int, scores: np.ndarray, trained: list[Measured]
-    ) -> float:
+    def _condition(self, scale: float, task: int, trained: list[Measured]) -> float:
         """Prepare the correction of one task by Matheron's rule; the log-likelihood."""
-        drawn, noise, losses = [], [], []
-        known = zip(self._trained.items(), trained, scores, strict=True)
-        for (variant, (base, together)), found, score in known:
+        name = self.pairs.tasks[task]
+        drawn, seeds, random, losses = [], [], [], []
+        for (variant, (base, together)), found in zip(self._trained.items(), trained, strict=True):
             table = self._table(variant.distilled)
             drawn.append(base[task] + scale * together[task] - table.baseline[task])
-            noise.append(table.variance[task] / found.seeds + found.speakers[task])
-            alone = table.alone[task]
-            losses.append(100 * (1 - score / alone) if alone else 0.0)
-        whole, variance = np.stack(drawn), np.array(noise) + 1e-6
+            seeds.append(table.variance[task] / found.seeds)
+            random.append(self._normal("noise", name, *variant.key))
+            losses.append(100 * (1 - found.scores[task] / table.alone[task]))
+        whole, variance, seen = np.stack(drawn), np.array(seeds) + 1e-6, np.array(losses)
+        luck = np.stack([found.luck[task] for found in trained])
         centred = whole - whole.mean(axis=1, keepdims=True)
         covariance = centred @ centred.T / self.draws + np.diag(variance)
-        name = self.pairs.tasks[task]
-        random = np.stack([self._normal("noise", name, str(n)) for n in range(len(whole))])
-        wrong = np.array(losses)[:, None] - whole - np.sqrt(variance)[:, None] * random
-        self._centred[-1].append(centred)
-        self._pulls[-1].append(np.linalg.solve(covariance, wrong))
-        rest = np.array(losses) - whole.mean(axis=1)
+        covariance += luck @ luck.T / luck.shape[1]
+        # speakers are resampled together for all networks, so these are joint draws of their luck
+        rng = np.random.default_rng(hash64("outlook", "luck", name))
+        noise = luck[:, rng.integers(0, luck.shape[1], self.draws)]
+        noise = noise + np.sqrt(variance)[:, None] * np.stack(random)
+        self._centred[-1][task] = centred
+        self._pulls[-1][task] = np.linalg.solve(covariance, seen[:, None] - whole - noise)
+        rest = seen - whole.mean(axis=1)
         _, logdet = np.linalg.slogdet(covariance)
         return -float(logdet + rest @ np.linalg.solve(covariance, rest)) / 2

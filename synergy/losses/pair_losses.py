@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,11 +69,13 @@ class PairLosses:
         tasks: tuple[str, ...],
         depths: tuple[int, ...],
         ar: np.ndarray,
+        alone: Sequence[float],
         failed: Collection[CellKey] = (),
     ) -> PairLosses:
-        """From draws of AR alone, [draws, cells]: each task of a pair is taken to lose that much.
+        """From draws of AR, [draws, cells], and the scores of the tasks alone.
 
-        Nothing is known of scores and their noise; a deviation of 1 % of the score is assumed.
+        Each task of a pair is taken to lose as much as the AR. Nothing is known of the noise of
+        seeds; a deviation of 1 % of the score is assumed.
         """
         losses = np.repeat(ar[:, :, None], 2, axis=2)
         count = len(tasks)
@@ -82,7 +84,7 @@ class PairLosses:
             depths,
             _by_level(losses, count),
             _allowed(tasks, depths, failed),
-            np.ones(count),
+            np.array(alone),
             np.zeros((count, len(ar))),
             np.ones(count),
         )
@@ -97,8 +99,10 @@ class PairLosses:
         return {pair: number for number, pair in enumerate(self.pairs)}
 
     @cached_property
-    def _ends(self) -> np.ndarray:
-        return np.array(self.pairs).T
+    def _incidence(self) -> np.ndarray:
+        """Whether a task is the first, or the second, of a pair; [2, tasks, pairs]."""
+        ends = np.array(self.pairs).T
+        return (ends[:, None, :] == np.arange(len(self.tasks))[:, None]).astype(float)
 
     def levels(self, tree: Group | SharingTree) -> np.ndarray:
         """The level that every pair shares; int, [pairs].
@@ -118,10 +122,8 @@ class PairLosses:
     def by_task(self, levels: np.ndarray) -> Draws:
         """The losses of every task's pairs at their levels, added up: [tasks, draws]."""
         own = self.draws[np.arange(len(levels)), levels]
-        total = np.zeros((len(self.tasks), own.shape[-1]))
-        for side in range(2):
-            np.add.at(total, self._ends[side], own[:, side])
-        return total
+        first, second = (self._incidence[side] @ own[:, side] for side in range(2))
+        return first + second
 
 
 def _by_level(losses: np.ndarray, tasks: int) -> Draws:

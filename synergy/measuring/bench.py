@@ -9,7 +9,7 @@ from typing import Any
 from synergy.errors import ShortfallError
 from synergy.experiment import PLAIN, Experiment, Recipe
 from synergy.measuring.bootstrap import Resampler
-from synergy.measuring.outcome import Outcome, reduction
+from synergy.measuring.outcome import Outcome, reduction, relative_loss
 from synergy.rows import Row
 from synergy.running.session import Session
 from synergy.tree import SharingTree
@@ -114,6 +114,10 @@ class Bench:
             "ar_pct": {s: reduction(self.singles, outcome, s) for s in splits},
             "ar_low": {split: low for split, (low, _) in bounds.items()},
             "ar_high": {split: high for split, (_, high) in bounds.items()},
+            "loss_pct": {
+                split: {t: relative_loss(self.singles, outcome, split, t) for t in outcome.runs}
+                for split in splits
+            },
         }
 
     def _row(self, planned: Planned, outcome: Outcome) -> Row:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from synergy.errors import TableError, TreeError, WorkspaceError
+from synergy.errors import SynergyError, TableError, WorkspaceError
 from synergy.experiment import Recipe
 from synergy.losses.groups import from_tree
 from synergy.losses.outlook import Measured, Variant
@@ -14,6 +15,7 @@ from synergy.losses.pair_losses import PairLosses
 from synergy.losses.pooling import MOST_SEEN, posterior
 from synergy.measuring.bench import Bench
 from synergy.measuring.pairs import PairTrainer
+from synergy.null_file import NullFile
 from synergy.records import ComparisonsFile, FrontierFile
 from synergy.rows import Row
 from synergy.synthesis import ARTable
@@ -24,48 +26,94 @@ from synergy.workspace import PairTable
 _DRAWS = 1000
 
 
-def pair_losses(bench: Bench, found: PairTable, ways: Iterable[bool]) -> dict[bool, PairLosses]:
-    """What pairs lose, plain (False) and distilled (True), as far as it is wanted and known.
+@dataclass(frozen=True)
+class KnownPairs:
+    """What pairs lose.
+
+    Attributes
+    ----------
+    tables : mapping of bool to PairLosses
+        Of plain pairs (False), of distilled ones (True), or of both.
+    trials : frozenset of str
+        Digests of the trainings that they rest on, where these are known.
+    """
+
+    tables: Mapping[bool, PairLosses]
+    trials: frozenset[str]
+
+
+def known_pairs(bench: Bench, found: PairTable, ways: Iterable[bool]) -> KnownPairs:
+    """What pairs lose, plain and distilled, as far as it is wanted and known.
 
     Of a table that was not made in this workspace with its present settings, AR alone is known.
+    What was trained after the table was written does not count.
     """
     tables: dict[bool, PairLosses] = {}
+    trials: set[str] = set()
     for distilled in dict.fromkeys((found.kind == "distilled", *ways)):
         kind: TableKind = "distilled" if distilled else "plain"
         own = found if found.kind in (kind, None) else _other(bench, kind)
-        if own is None or own.table.tasks != found.table.tasks:
+        if own is None or (own.table.tasks, own.table.depths) != (
+            found.table.tasks,
+            found.table.depths,
+        ):
             continue
-        if (losses := _of_trainings(bench, own)) is not None:
-            tables[distilled] = losses
-    return tables or {found.kind == "distilled": _of_cells(found.table)}
+        if (digests := _trainings(bench, own)) is not None:
+            trainer = PairTrainer(bench.session, bench.singles, kind)
+            failed = [cell.key for cell in own.table.cells if cell.status == "failed"]
+            evidence = trainer.evidence(own.table.tasks, own.table.depths, failed, only=digests)
+            # another stream for each: what they have in common is not known
+            tables[distilled] = PairLosses.of(posterior(evidence, _DRAWS, seed=int(distilled)))
+            trials |= digests
+    if not tables:
+        tables[found.kind == "distilled"] = _of_cells(bench, found.table)
+    return KnownPairs(tables, frozenset(trials))
 
 
-def measured(bench: Bench, rows: Sequence[Row]) -> Measured:
-    """Scores of a network on validation, over the seeds of its rows."""
+def measured(bench: Bench, rows: Sequence[Row], without: frozenset[str]) -> Measured | None:
+    """Scores of a network on validation, over the seeds of its rows.
+
+    Trainings ``without`` are left out; None where none is left.
+    """
+    places = [
+        (row, place, digest)
+        for row in rows
+        for place, digest in enumerate(row.digests)
+        if digest not in without
+    ]
+    if not places:
+        return None
+    digests = [digest for _, _, digest in places]
     scores: list[float] = []
-    speakers: list[float] = []
-    digests = [digest for row in rows for digest in row.digests]
+    luck: list[np.ndarray] = []
     for task in bench.tasks:
-        means, weights = zip(*((r.mean_scores["valid"][task], r.seeds) for r in rows), strict=True)
-        scores.append(float(np.average(means, weights=weights)))
+        scores.append(float(np.mean([r.scores["valid"][task][place] for r, place, _ in places])))
         alone = [run.digest for run in bench.singles.runs[task].values()]
-        each = (bench.resampler.scores(some, "valid", task) for some in (alone, digests))
+        one, other = (bench.resampler.scores(some, "valid", task) for some in (alone, digests))
         scale = bench.singles.mean("valid", task)
-        lost = np.subtract(*each)
-        speakers.append(float(np.var(100.0 / scale * lost)) if scale else 0.0)
-    return Measured(np.array(scores), sum(row.seeds for row in rows), np.array(speakers))
+        lost = 100.0 / scale * (one - other) if scale else np.zeros(len(one))
+        luck.append(lost - lost.mean())
+    return Measured(np.array(scores), len(places), np.stack(luck))
 
 
-def trained_before(bench: Bench, table: ARTable) -> dict[Variant, Measured]:
+def trained_before(
+    bench: Bench, table: ARTable, without: frozenset[str]
+) -> dict[Variant, Measured]:
     """Trees of ``frontier.json`` and ``comparisons.json`` that have all tasks of a table.
 
-    Those that were trained with the present settings and share depths of the table.
+    Those that were trained with the present settings and share depths of the table; trainings
+    ``without`` are left out.
     """
     found: dict[Variant, Measured] = {}
     for row in _rows(bench):
-        variant = _variant(bench, row, table)
-        if variant is not None and variant not in found:
-            found[variant] = measured(bench, [row])
+        try:
+            variant = _variant(bench, row, table)
+            if variant is None or variant in found:
+                continue
+            if (known := measured(bench, [row], without)) is not None:
+                found[variant] = known
+        except SynergyError:  # what is damaged or of other settings tells nothing
+            continue
     return found
 
 
@@ -78,24 +126,43 @@ def _other(bench: Bench, kind: TableKind) -> PairTable | None:
         return None
 
 
-def _of_trainings(bench: Bench, found: PairTable) -> PairLosses | None:
-    """From the scores behind a table, if they are here and not too many."""
-    table = found.table
+def _trainings(bench: Bench, found: PairTable) -> frozenset[str] | None:
+    """What a table rests on, if all of it is known, here, and not too much."""
+    table, workspace = found.table, bench.session.workspace
     if found.kind is None or (len(table.tasks) - 1) * len(table.depths) > MOST_SEEN:
         return None
     trainer = PairTrainer(bench.session, bench.singles, found.kind)
-    done = {cell.key: {trial.digest for trial in trainer.done(cell.key)} for cell in table.cells}
-    if not all(done[cell.key] >= set(cell.trials) for cell in table.cells):
-        return None
-    failed = [cell.key for cell in table.cells if cell.status == "failed"]
-    evidence = trainer.evidence(table.tasks, table.depths, failed)
-    return PairLosses.of(posterior(evidence, _DRAWS))
+    pairs: set[str] = set()
+    for cell in table.cells:
+        if cell.ar_pct is None:
+            continue
+        done = {trial.digest for trial in trainer.done(cell.key)}
+        if not cell.trials or not done.issuperset(cell.trials):
+            return None
+        pairs |= {*cell.trials}
+    alone = workspace.table_files(found.kind).single_trials()
+    singles = {run.digest for own in bench.singles.runs.values() for run in own.values()}
+    try:
+        null = NullFile.read(workspace.null(found.kind))
+    except WorkspaceError:  # `synergy pairwise` mends it
+        null = None
+    return frozenset({*pairs, *singles, *alone, *(null.row.digests if null else ())})
 
 
-def _of_cells(table: ARTable) -> PairLosses:
+def _of_cells(bench: Bench, table: ARTable) -> PairLosses:
+    """From AR alone; where a pair has none, the largest of the pair, or of the table."""
+    known = [cell.ar_pct for cell in table.cells if cell.ar_pct is not None]
+    worst = max(known, default=0.0)
+    largest = {
+        pair: max((c.ar_pct for c in row if c.ar_pct is not None), default=worst)
+        for pair in table.pairs()
+        for row in [[table.cell(*pair, depth) for depth in table.depths]]
+    }
+    ar = [largest[cell.key[:2]] if cell.ar_pct is None else cell.ar_pct for cell in table.cells]
     unknown = [cell.key for cell in table.cells if cell.ar_pct is None]
-    ar = np.array([cell.ar_pct or 0.0 for cell in table.cells])
-    return PairLosses.of_cells(table.tasks, table.depths, np.tile(ar, (_DRAWS, 1)), unknown)
+    alone = [bench.singles.mean("valid", task) for task in table.tasks]
+    drawn = np.broadcast_to(np.array(ar), (_DRAWS, len(ar)))
+    return PairLosses.of_cells(table.tasks, table.depths, drawn, alone, unknown)
 
 
 def _rows(bench: Bench) -> Iterator[Row]:
@@ -111,15 +178,18 @@ def _rows(bench: Bench) -> Iterator[Row]:
 
 
 def _variant(bench: Bench, row: Row, table: ARTable) -> Variant | None:
-    """What a row is of, where it is a tree that was trained with the present settings."""
+    """What a row is of, where it is a tree that was trained with the present settings.
+
+    Raises
+    ------
+    SynergyError
+        If it is of other tasks or depths, or its tree or width is none.
+    """
     experiment, store = bench.session.experiment, bench.session.workspace.trials
-    if row.notation is None or not row.digests:
+    if row.notation is None or not row.digests or "valid" not in row.scores:
         return None
-    try:
-        tree = SharingTree.parse(row.notation, experiment.depth)
-        from_tree(tree, table.tasks, table.depths)
-    except (TreeError, TableError):
-        return None
+    tree = SharingTree.parse(row.notation, experiment.depth)
+    from_tree(tree, table.tasks, table.depths)
     recipe = Recipe(distilled=row.distilled, width=row.width)
     ours = {trial.digest for trial in experiment.trials([tree], recipe)}
     known = ours.issuperset(row.digests) and all(map(store.is_done, row.digests))

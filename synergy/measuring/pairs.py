@@ -154,14 +154,17 @@ class PairTrainer:
         depths: Sequence[int],
         failed: Iterable[CellKey] = (),
         asked: Collection[Training] | None = None,
+        only: Collection[str] | None = None,
     ) -> Evidence:
         """The scores on validation of all that is trained of a table.
 
         Where it is said what was ``asked`` for, of that alone, and of single-task models with the
-        configured seeds.
+        configured seeds; or ``only`` of the trainings with some digests.
         """
 
         def counted(done: list[Trial], tasks: tuple[str, ...], depth: int) -> list[Trial]:
+            if only is not None:
+                return [trial for trial in done if trial.digest in only]
             if asked is None:
                 return done
             least = self.experiment.config.seeds if len(tasks) == 1 else 0
@@ -170,6 +173,7 @@ class PairTrainer:
 
         alone = {task: counted(self.alone(task), (task,), 0) for task in tasks}
         nulls = self._done(self.experiment.flat(tasks, 0), self._recipe)
+        nulls = [trial for trial in nulls if only is None or trial.digest in only]
         counts = self.kind == "plain" and self.experiment.config.training.weights != "best"
         found = Evidence(
             tuple(tasks),

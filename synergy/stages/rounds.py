@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from synergy.errors import ShortfallError
 from synergy.experiment import Experiment, Recipe
 from synergy.losses.next_tree import Choices, Prospect, next_variant
-from synergy.losses.outlook import Outlook, Variant
+from synergy.losses.outlook import Measured, Outlook, Variant
 from synergy.measuring.bench import Bench, Planned
-from synergy.measuring.known_losses import measured, pair_losses, trained_before
+from synergy.measuring.known_losses import known_pairs, measured, trained_before
 from synergy.rows import Attempt, Row, TaskLoss
 from synergy.synthesis import Question
-from synergy.tree import SharingTree
 from synergy.wording import message, scaled
 from synergy.workspace import PairTable
 
@@ -71,11 +71,15 @@ class Rounds:
         self._bench, self._question = bench, question
         costs = {width: experiment.costs_at(width) for width in question.widths}
         self.choices = Choices(question, costs, question.ways)
-        self._tables = pair_losses(bench, found, question.ways)
-        self._before = trained_before(bench, found.table)
+        self._pairs = known_pairs(bench, found, question.ways)
+        self._before: dict[Variant, Measured] = {}
+        if question.final_epochs is None:  # else they were trained otherwise
+            self._before = trained_before(bench, found.table, self._pairs.trials)
+        self._failed: list[Variant] = []
+        self._unconfirmed: list[Variant] = []
         self._outlook: Outlook | None = None
 
-    def run(self, first: SharingTree) -> Round:
+    def run(self, first: Variant) -> Round:
         """Train the first tree, then what is worth it; the one to deliver.
 
         Raises
@@ -84,11 +88,16 @@ class Rounds:
             If a tree could not be trained with any seed.
         """
         question = self._question
-        self._train(Variant(first, question.widths[0], question.ways[0]), "the table's tree")
+        self._train(first, "the tree of the table")
         while True:
             best = self.winner()
-            if len(self.tried) <= question.rounds and (asked := self._next(best)) is not None:
-                self._train(asked.variant, self._why(asked, best))
+            done = len(self.tried) + len(self._failed)
+            if done <= question.rounds and (asked := self._next(best)) is not None:
+                try:
+                    self._train(asked.variant, self._why(asked, best))
+                except ShortfallError as error:
+                    self._failed.append(asked.variant)
+                    self._bench.session.progress.note(f"that tree is left out: {error}")
             elif best is None or best.fresh is not None or not self._is_choice(best):
                 return best or min(self.tried, key=lambda each: each.ar_pct)
             else:
@@ -114,15 +123,26 @@ class Rounds:
         """That no task loses more than the threshold, by all that was measured."""
         return self.outlook().keeps(variant, self._question.max_ar)
 
-    def outlook(self) -> Outlook:
-        """What tasks lose in any tree, by all that was measured so far."""
+    def outlook(self, without: Variant | None = None) -> Outlook:
+        """What tasks lose in any tree, by all that was measured so far.
+
+        With a variant that earlier commands trained, as it would be ``without`` that.
+        """
+        if without in self._before:
+            rest = {each: known for each, known in self._before.items() if each != without}
+            return Outlook(self._pairs.tables, {**rest, **self._trained()})
         if self._outlook is None:
-            trained = dict(self._before)
-            for each in self.tried:
-                rows = [each.row, *([each.fresh] if each.fresh else [])]
-                trained[each.variant] = measured(self._bench, rows)
-            self._outlook = Outlook(self._tables, trained)
+            self._outlook = Outlook(self._pairs.tables, {**self._before, **self._trained()})
         return self._outlook
+
+    def _trained(self) -> dict[Variant, Measured]:
+        found: dict[Variant, Measured] = {}
+        for each in self.tried:
+            rows = [each.row, *([each.fresh] if each.fresh else [])]
+            known = measured(self._bench, rows, self._pairs.trials)
+            if known is not None:
+                found[each.variant] = known
+        return found
 
     def attempts(self) -> tuple[Attempt, ...]:
         """All trees, as they are kept in ``summary.json``."""
@@ -138,7 +158,7 @@ class Rounds:
                 fresh_ar_pct=each.fresh.ar_pct if each.fresh else {},
                 mean_scores=each.row.mean_scores,
                 predicted=each.predicted,
-                loss_pct=self._losses(each.row),
+                loss_pct=each.row.loss_pct["valid"],
                 probability=None if self._question.has_budget else self.probability(each.variant),
                 keeps=self.keeps(each),
             )
@@ -165,13 +185,16 @@ class Rounds:
         shares = any(
             branch.blocks and len(branch.tasks) > 1 for branch in best.variant.tree.branches()
         )
-        return self._question.rounds > 0 and shares
+        possible = best.variant not in self._unconfirmed
+        return self._question.rounds > 0 and shares and possible
 
     def _next(self, best: Round | None) -> Prospect | None:
-        trained = {each.variant for each in self.tried}
+        trained = [*(each.variant for each in self.tried), *self._failed]
         if self._question.has_budget:
-            at_best = best.ar_pct if best else np.inf
-            return next_variant(self.outlook(), self.choices, trained, at_best)
+            assert best is not None
+            lost = self.outlook().losses(best.variant).max(axis=0)
+            expected = float(np.maximum(lost, 0.0).mean())
+            return next_variant(self.outlook(), self.choices, trained, expected)
         nothing = self.experiment.flat(self._bench.tasks, 0)
         base = self.experiment.costs.params(nothing)
         if best is not None:
@@ -179,7 +202,7 @@ class Rounds:
         return next_variant(self.outlook(), self.choices, trained, base)
 
     def _train(self, variant: Variant, why: str) -> None:
-        losses = self.outlook().losses(variant)
+        losses = self.outlook(without=variant).losses(variant)
         low, high = np.quantile(losses, (0.025, 0.975), axis=1)
         tasks = self.outlook().pairs.tasks
         predicted = {
@@ -199,10 +222,24 @@ class Rounds:
 
     def _confirm(self, best: Round) -> None:
         plan = Planned("tree", best.variant.tree, self.recipe(best.variant), self.fresh_seeds)
-        (row,) = self._bench.measure("the tree on fresh seeds", [plan], test=False)
+        progress, name = self._bench.session.progress, _named(best.variant, self._bench.tasks)
+        try:
+            (row,) = self._bench.measure("the tree on fresh seeds", [plan], test=False)
+        except ShortfallError as error:
+            self._unconfirmed.append(best.variant)
+            progress.note(f"fresh seeds cannot confirm the tree: {error}")
+            return
         place = self.tried.index(best)
-        self.tried[place] = replace(best, fresh=row)
+        self.tried[place] = found = replace(best, fresh=row)
         self._outlook = None
+        if not self._question.has_budget:
+            held = "keeps" if self.keeps(found) else "does not keep"
+            progress.note(
+                message(
+                    f"with fresh seeds {name} {held} {self._question.max_ar:g} %: AR "
+                    f"{row.ar_pct['valid']:.1f} % on validation"
+                )
+            )
 
     def _tell(self, tried: Round) -> None:
         question, row = self._question, tried.row
@@ -223,14 +260,10 @@ class Rounds:
         whole = self.experiment.costs.params(self.experiment.flat(self._bench.tasks, 0))
         base = whole if best is None else self.choices.params(best.variant)
         saved = 100 * (base - asked.params) / whole
-        return f"saves {saved:.0f} points of size, keeps with {100 * asked.probability:.0f} %"
-
-    def _losses(self, row: Row) -> dict[str, float]:
-        singles = self._bench.singles
-        return {
-            task: 100 * (alone - ours) / alone if (alone := singles.mean("valid", task)) else 0.0
-            for task, ours in row.mean_scores["valid"].items()
-        }
+        return (
+            f"would save {saved:.0f} % of the parameters of independent models, with a probability "
+            f"of {100 * asked.probability:.0f} %"
+        )
 
 
 def recipe_of(experiment: Experiment, question: Question, width: float, distilled: bool) -> Recipe:

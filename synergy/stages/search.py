@@ -198,7 +198,9 @@ def promise(samples: TableSamples, question: Question) -> Promise:
     table = samples.table
     unknown = np.isnan(samples.ar[0])
     failed = {cell.key for cell, no in zip(table.cells, unknown, strict=True) if no}
-    losses = PairLosses.of_cells(table.tasks, table.depths, np.nan_to_num(samples.ar), failed)
+    losses = PairLosses.of_cells(
+        table.tasks, table.depths, np.nan_to_num(samples.ar), [1.0] * len(table.tasks), failed
+    )
     return Promise(losses, question.max_ar)
 
 

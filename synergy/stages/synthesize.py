@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ import torch
 
 from synergy import __version__
 from synergy.costs import Costs
-from synergy.errors import ConfigError
+from synergy.errors import ConfigError, ShortfallError
 from synergy.experiment import Recipe
+from synergy.losses.outlook import Variant
 from synergy.measuring.bench import Bench, Planned
 from synergy.records import FrontierFile, SummaryFile
-from synergy.rows import PromiseOfTree
+from synergy.rows import PromiseOfTree, Row
 from synergy.running.session import Session
 from synergy.stages.delivery import export_best
 from synergy.stages.rounds import Round, Rounds, recipe_of
@@ -76,17 +78,15 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     experiment, workspace, before = session.experiment, session.workspace, session.trained
     check_tasks(found.table, experiment.tasks)
     # What the search refuses, it refuses before anything is trained.
-    synthesis = solved(found, question, experiment.costs_at(question.widths[0]))
+    synthesis, width = _first(session, found, question)
     bench = Bench(session, found.table.tasks)
     rounds = Rounds(bench, found, question)
-    best = rounds.run(synthesis.tree)
+    best = rounds.run(Variant(synthesis.tree, width, question.ways[0]))
     variant, width = best.variant, best.variant.width
     costs = experiment.costs_at(width)
     if variant != rounds.tried[0].variant:
         synthesis = _later(synthesis, best, costs)
-    alone = [bench.independent()]
-    if variant.distilled:
-        alone.append(bench.independent(Recipe(distilled=True)))
+    alone = [bench.independent(), *_students(bench, variant)]
     rows = bench.measure("the tree and the flat model", _reported(rounds, best))
     tree = tree_file(found, question, synthesis, costs, width)
     if variant != rounds.tried[0].variant:  # no solver's tree
@@ -120,6 +120,26 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     return Delivery(summary, model, session.trained - before)
 
 
+def _first(session: Session, found: PairTable, question: Question) -> tuple[Synthesis, float]:
+    """The table's tree and its width; within a budget, the widest that fits."""
+    *rest, last = question.widths if question.has_budget else question.widths[:1]
+    for width in rest:
+        with suppress(ConfigError, ShortfallError):
+            return solved(found, question, session.experiment.costs_at(width)), width
+    return solved(found, question, session.experiment.costs_at(last)), last
+
+
+def _students(bench: Bench, variant: Variant) -> list[Row]:
+    """Distilled single-task models, which a distilled tree is to be held against as well."""
+    if not variant.distilled:
+        return []
+    try:
+        return [bench.independent(Recipe(distilled=True))]
+    except ShortfallError as error:
+        bench.session.progress.note(f"left out of the tables: {error}")
+        return []
+
+
 def _later(synthesis: Synthesis, best: Round, costs: Costs) -> Synthesis:
     """The answer when a tree of a later round is delivered; the weights stay those of the table."""
     tree = best.variant.tree
@@ -149,7 +169,9 @@ def _reported(rounds: Rounds, best: Round) -> list[Planned]:
         planned.append(Planned(name, tree, recipe))
     longer = rounds.recipe(variant)
     if best.fresh is not None:
-        planned.insert(-1, Planned(f"{name}, fresh seeds", tree, longer, rounds.fresh_seeds))
+        epochs = "" if longer.training is None else f", {longer.training.epochs} epochs"
+        fresh = f"{name}{epochs}, fresh seeds"
+        planned.insert(-1, Planned(fresh, tree, longer, rounds.fresh_seeds))
     if longer.training is not None:
         planned.append(Planned(f"{name}, {longer.training.epochs} epochs", tree, longer))
     return planned
