@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 from typer.core import TyperCommand, TyperGroup
 
 from synergy.records import ComparedRow, ComparisonsFile
+from synergy.wording import REPORTED
 
 FOLDER = Path(__file__).resolve().parent
 WIDTH = 100  # characters; fixed, so that the page does not depend on somebody's terminal
@@ -212,15 +213,17 @@ COMPARED_HEAD = """\
 
 What `synergy compare` measured: every method has the same data, steps, seeds and encoder (LTH and
 LT4REC start from a wider one), and those that choose a size get at most the parameters of the tree
-that the recursion finds. Scores are means over the seeds with their standard deviation, in
-percent; AR, the accuracy reduction, is the largest relative loss of a task against the
-independent models, with its 95 % bootstrap interval over seeds and speakers. The last two columns
-are the AR minus that of the tree, plain and distilled, resampled in pairs. Intervals over a few
-seeds are too narrow, and on validation the tree was chosen on the same clips: they describe, they
-are no test. Validation decided, test is only reported. Masks save no MACs on dense hardware; the
-column with masks counts a bit for each weight that they cover. Trainings counts all that a line
-needs when it is started from nothing; hours are the sum of their durations, measured while two ran
-at a time. What follows from the numbers stands in [results.md](results.md).
+that the recursion finds. The lines are those of the day: today every model of all tasks has a
+distilled line, the null control is a line, and `independent, other seeds`, the single-task models
+trained again, is none. Scores are means over the seeds with their standard deviation, in percent;
+AR, the accuracy reduction, is the largest relative loss of a task against the independent models,
+with its 95 % bootstrap interval over seeds and speakers. The last two columns are the AR minus that
+of the tree, plain and distilled, resampled in pairs. Intervals over a few seeds are too narrow, and
+on validation the tree was chosen on the same clips: they describe, they are no test. Validation
+decided, test is only reported. Masks save no MACs on dense hardware; the column with masks counts a
+bit for each weight that they cover. Trainings counts all that a line needs when it is started from
+nothing; hours are the sum of their durations, measured while two ran at a time. What follows from
+the numbers stands in [results.md](results.md).
 """
 
 CORPORA = {
@@ -248,13 +251,8 @@ def compared_section(title: str, found: ComparisonsFile) -> str:
         f"`{found.tree}`, the recursion's tree at a threshold of {found.max_ar:g} %.\n",
     ]
     if found.chance:
-        valid, test = (found.chance[split] for split in ("valid", "test"))
-        parts.append(
-            "Chance: independent models against independent models of other seeds have an AR of "
-            f"{valid.median:.1f} on validation and {test.median:.1f} on test, at most "
-            f"{valid.high:.1f} and {test.high:.1f} in 95 % of cases. A lower AR is within "
-            "chance.\n"
-        )
+        known = [found.chance[split].told(split) for split in REPORTED if split in found.chance]
+        parts.append("\n".join([*(f"- {sentence}" for sentence in known), ""]))
     for split, name in (("valid", "Validation"), ("test", "Test")):
         lines = [[row.name, *_scores(row, split, found.tasks)] for row in rows]
         columns = ["model", *found.tasks, "AR", "95 %", "above the tree", "above it distilled"]

@@ -43,6 +43,7 @@ from synergy.quantities import (
 from synergy.rows import Attempt, PromiseOfTree, Reported, Row
 from synergy.synthesis.question import Solver, TableKind
 from synergy.tree import SharingTree
+from synergy.wording import SPLIT_NAMES
 
 Tasks = Annotated[tuple[TaskName, ...], Field(max_length=limits.TASKS)]
 
@@ -204,13 +205,21 @@ class FrontierFile(Artefact):
 
 
 class Chance(StrictModel):
-    """AR of independent models against independent models of other seeds, in percent.
+    """AR that a tree without any loss has, by how trainings scatter over seeds, in percent.
 
     An AR below ``high``, the 95 % quantile, is not told from chance.
     """
 
     median: Percent
     high: Percent
+
+    def told(self, split: str) -> str:
+        """What it means, one sentence."""
+        return (
+            f"Chance, {SPLIT_NAMES[split]}: as plain trainings scatter over seeds, a tree that "
+            f"loses nothing has an AR of {self.median:.1f} % at the median and of at most "
+            f"{self.high:.1f} % in 95 % of cases; a lower one is within chance."
+        )
 
 
 class Difference(StrictModel):
@@ -265,7 +274,7 @@ class ComparisonsFile(Artefact):
     terms : str
         Digest of the settings, the data and the table; lines with another one do not compare.
     chance : dict of split to Chance, or None
-        None until it was measured.
+        Without a split in which nothing is known, as with one seed; None in a file of before.
     """
 
     MADE_BY: ClassVar[str] = "synergy compare"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from math import comb
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from small_files import vouch
 from synergy.errors import WorkspaceError
 from synergy.measuring.bench import Bench, train_singles
 from synergy.measuring.bootstrap import Resampler
-from synergy.measuring.chance import MOST, halves
 from synergy.measuring.outcome import Outcome, reduction
 from synergy.running.session import Session
 from synergy.stages.pairwise import pairwise
@@ -105,15 +103,6 @@ def test_a_trial_that_lost_its_predictions_or_kept_none_is_named(trained, tmp_pa
     vouch(trial)
     with pytest.raises(WorkspaceError, match=r"expected the predictions valid/gc in .*repeat this"):
         again.reductions(singles, tree, "valid")
-
-
-def test_chance_looks_at_every_half_while_there_are_few():
-    assert len(set(halves(6))) == comb(6, 3)
-    drawn = list(halves(40))
-    assert len(drawn) == MOST
-    assert drawn == list(halves(40))
-    assert all(len(set(half)) == 20 and max(half) < 40 for half in drawn)
-    assert len(set(drawn)) > 0.99 * MOST
 
 
 def test_too_few_speakers_have_no_interval_but_a_sentence(tmp_path):

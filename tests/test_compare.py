@@ -137,22 +137,10 @@ def test_differences_of_ar_are_paired(ran: Ran, trained: tuple[Session, ARTable]
     assert "AR above that of the tree, %" in ran.out
 
 
-def test_chance_is_the_ar_between_independent_models(
-    ran: Ran, trained: tuple[Session, ARTable]
-) -> None:
+def test_one_seed_tells_nothing_of_chance(ran: Ran, trained: tuple[Session, ARTable]) -> None:
     assert ran.code == 0
-    document = written(trained[0])
-    rows = {row["name"]: row for row in document["rows"]}
-    for split in ("valid", "test"):
-        one, other = (
-            rows[name]["mean_scores"][split] for name in ("independent", "independent, other seeds")
-        )
-        both = [accuracy_reduction(one, other), accuracy_reduction(other, one)]
-        found = document["chance"][split]
-        assert found["median"] == pytest.approx(sum(both) / 2)
-        assert found["high"] == pytest.approx(min(both) + 0.95 * (max(both) - min(both)))
-        assert rows["independent, other seeds"]["ar_pct"][split] == pytest.approx(both[0])
-    assert ran.out.count("Chance, ") == 2
+    assert written(trained[0])["chance"] == {}
+    assert "Chance" not in ran.out
 
 
 def test_trainings_are_counted_once(ran: Ran, trained: tuple[Session, ARTable]) -> None:
@@ -160,15 +148,16 @@ def test_trainings_are_counted_once(ran: Ran, trained: tuple[Session, ARTable]) 
     rows = {row["name"]: row for row in written(trained[0])["rows"]}
     counts = {name: row["trainings"] for name, row in rows.items()}
     assert counts["independent"] == 3
-    assert counts["independent, other seeds"] == 3
     assert counts["independent, distilled"] == 3 + 3
-    assert counts["flat, 4 shared"] == counts["random"] == 1
+    assert counts["flat, 4 shared"] == counts["random"] == counts["null control"] == 1
+    assert counts["flat, 4 shared, distilled"] == counts["null control, distilled"] == 3 + 1
     assert (
         counts["recursive"] == counts["treemtl"] == counts["division {gc,scr},{vad}"] == 3 + 6 + 1
     )
     assert counts["recursive, distilled"] == 3 + 6 + 1  # the teachers are in the table already
     assert counts["rsa"] == 3 + 1
-    assert counts["tag"] == 1 + 1
+    assert counts["tag"] == counts["tag, free"] == 1 + 1
+    assert counts["tag, distilled"] == 3 + 1 + 1
     store = trained[0].workspace.trials
     seconds = sum(store.result(digest).seconds for digest in rows["independent"]["digests"])
     assert rows["independent"]["seconds"] == pytest.approx(seconds)
@@ -208,8 +197,8 @@ def test_json_is_the_document_of_the_workspace(ran: Ran, trained: tuple[Session,
     rows = [row for row in kept.pop("rows") if row["method"] in chosen]
     assert document == {**kept, "rows": rows}
     assert [row["method"] for row in document["rows"]] == [
-        *["independent"] * 3,
-        *["flat"] * 2,
+        *["independent"] * 4,
+        *["flat"] * 4,
         *["recursive"] * 2,
     ]
     synergy("compare", "--workspace", folder, "--methods", ",".join(CHEAP), *SERIAL)
@@ -269,8 +258,9 @@ def test_a_contender_that_fails_is_a_line_with_its_reason(
     rows = rows_of(session, trained[1], "independent", "recursive")
     assert {name: row.error for name, row in rows.items()} == {
         "independent": None,
-        "independent, other seeds": None,
         "independent, distilled": None,
+        "null control": None,
+        "null control, distilled": "the loss of gc became nan",
         "recursive": None,
         "recursive, distilled": "the loss of gc became nan",
     }
@@ -315,11 +305,12 @@ def test_a_method_without_a_contender_is_a_line_too(
     table = ARTable.from_cells(replace(cell, ar_pct=0.0) for cell in trained[1].cells)
     found = compared(session, table, "random", "flat")
     names = [
-        *("flat, 4 shared", "flat, 8 shared", "random"),
-        *("recursive", "recursive, distilled"),
+        *("flat, 4 shared", "flat, 4 shared, distilled"),
+        *("flat, 8 shared", "flat, 8 shared, distilled"),
+        *("random", "recursive", "recursive, distilled"),
     ]
     assert [row.name for row in found.rows] == names
-    failed = found.rows[2]
+    failed = found.rows[4]
     assert (failed.error or "").startswith("expected another tree of at most")
     assert failed.ar_pct == {}
     write_table(session.workspace.folder, table)

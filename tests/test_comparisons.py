@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -17,10 +17,15 @@ from synergy.comparisons import COMPARISONS, Contender, Field
 from synergy.comparisons.partitions import divided_tree, even_divisions
 from synergy.comparisons.random_tree import random_tree
 from synergy.errors import ShortfallError
+from synergy.records import Chance, ComparisonsFile
+from synergy.rows import Scores
+from synergy.stages.compare import compare
 from synergy.synthesis import ARTable, Cell, Question, search, task_graph
 from synergy.tree import SharingTree
+from synergy.workspace import PairTable
 
 KEEP_BUDGET = ("lth", "lt4rec", "treemtl", "rsa", "tag", "random")
+FREE = ("tag, free",)
 
 
 @pytest.fixture(scope="module")
@@ -44,22 +49,41 @@ def test_contract(field: Field, entered: dict[str, Sequence[Contender]], name: s
     assert contenders
     seeds = field.experiment.config.all_seeds
     for contender in contenders:
-        # only the measure of chance takes other seeds than all models have
-        further = len(seeds) if contender.name == "independent, other seeds" else 0
-        expected = [{seed + further} for seed in seeds]
-        assert [{t.seed for t in of_seed} for of_seed in contender.trials] == expected
+        assert [{t.seed for t in of_seed} for of_seed in contender.trials] == [{s} for s in seeds]
         for of_seed in contender.trials:
             assert sorted(t for trial in of_seed for t in trial.tree.tasks) == sorted(field.tasks)
         assert 0 < contender.params <= contender.stored_params
         assert contender.macs > 0
         assert contender.search_seconds >= 0
         assert "\n" not in contender.note
-        if name in KEEP_BUDGET:
+        if name in KEEP_BUDGET and contender.name.removesuffix(", distilled") not in FREE:
             assert contender.params <= field.max_params
     # asked again it names the same and trains nothing
     before = field.session.trained
     assert list(comparison(field)) == list(contenders)
     assert field.session.trained == before
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_every_model_is_entered_without_and_with_teachers(
+    field: Field, entered: dict[str, Sequence[Contender]], name: str
+) -> None:
+    found = {contender.name: contender for contender in entered[name]}
+    plain = [each for each in found if not each.endswith(", distilled")]
+    assert sorted(found) == sorted([*plain, *(f"{each}, distilled" for each in plain)])
+    for each in plain:
+        ours, taught = found[each], found[f"{each}, distilled"]
+        assert (ours.params, ours.macs, ours.masked) == (taught.params, taught.macs, taught.masked)
+        assert taught.search >= field.baseline_digests
+        for one, other in zip(ours.trials, taught.trials, strict=True):
+            assert [t.tree for t in one] == [t.tree for t in other]
+            assert not any(trial.teachers for trial in one)
+            for trial in other:
+                alone = field.experiment.trials(map(field.experiment.alone, trial.tree.tasks))
+                assert trial.distillation == field.experiment.config.distillation
+                assert {d for known in trial.teachers.values() for d in known} == {
+                    teacher.digest for teacher in alone
+                }
 
 
 def test_names_tell_contenders_apart(entered: dict[str, Sequence[Contender]]) -> None:
@@ -85,27 +109,27 @@ def test_searches_are_counted(field: Field, entered: dict[str, Sequence[Contende
     found = {contender.name: contender for named in entered.values() for contender in named}
     assert found["independent"].search == found["flat, 4 shared"].search == frozenset()
     assert found["random"].search == frozenset()
-    assert found["independent, distilled"].search == field.baseline_digests
+    for name in ("independent", "null control", "flat, 4 shared", "random"):
+        assert found[f"{name}, distilled"].search == field.baseline_digests
     assert found["rsa"].search == field.baseline_digests
     for name in ("recursive", "recursive, distilled", "exact", "treemtl"):
         assert found[name].search == field.table_digests
     assert len(found["tag"].search) == 2  # a joint training with each seed
     assert found["tag"].search_seconds > 0
     assert not found["tag"].search & field.table_digests
+    assert found["tag, free"].search == found["tag"].search
 
 
-def test_distilled_contenders_learn_from_all_seeds(field: Field) -> None:
-    plain, _, taught = COMPARISONS["independent"](field)
-    assert {t.digest for of_seed in plain.trials for t in of_seed} == field.baseline_digests
-    for of_seed in taught.trials:
-        for trial in of_seed:
-            (task,) = trial.tree.tasks
-            alone = field.experiment.trials([SharingTree.single(task, 8)])
-            assert trial.teachers == {task: tuple(t.digest for t in alone)}
-    _, taught = COMPARISONS["recursive"](field)
-    for (trial,) in taught.trials:
-        assert trial.distillation is not None
-        assert {d for ds in trial.teachers.values() for d in ds} == field.baseline_digests
+def test_the_control_of_a_distilled_tree_shares_nothing_and_sees_all_corpora(field: Field) -> None:
+    alone, _, null, control = COMPARISONS["independent"](field)
+    assert {t.digest for of_seed in alone.trials for t in of_seed} == field.baseline_digests
+    (trial,) = control.trials[0]
+    assert trial.tree == SharingTree.flat(field.tasks, 0, 8)
+    assert set(trial.teachers) == set(field.tasks)
+    # trained for the table already, as everybody's null control
+    store = field.session.workspace.trials
+    assert [store.is_done(t.digest) for (t,) in null.trials] == [True] * len(null.trials)
+    assert null.params == control.params == alone.params
 
 
 def test_an_estimate_from_pairs_needs_all_of_them(field: Field) -> None:
@@ -116,20 +140,50 @@ def test_an_estimate_from_pairs_needs_all_of_them(field: Field) -> None:
         COMPARISONS["treemtl"](without)
 
 
-def test_chance_is_measured_on_seeds_that_nothing_else_has(field: Field) -> None:
-    plain, again, _ = COMPARISONS["independent"](field)
-    assert again.name == "independent, other seeds"
-    seeds = [{trial.seed for of_seed in c.trials for trial in of_seed} for c in (plain, again)]
-    assert seeds == [{0, 1}, {2, 3}]
-    for ours, theirs in zip(plain.trials, again.trials, strict=True):
-        assert [t.tree for t in ours] == [t.tree for t in theirs]
+@pytest.mark.parametrize("name", ["lth", "lt4rec"])
+def test_masks_and_teachers_go_together(
+    field: Field, entered: dict[str, Sequence[Contender]], name: str
+) -> None:
+    _, taught = entered[name]
+    trials = [trial for (trial,) in taught.trials]
+    assert all(trial.pruning and trial.distillation for trial in trials)
+    results = field.session.train(name, trials, test=True)
+    assert not results.errors
+    assert max(found.params for found in results.done.values()) == taught.params
+    assert all(found.scores.keys() == {"valid", "test"} for found in results.done.values())
+
+
+def test_chance_is_of_every_plain_model_once(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Scores, list[Scores], int]] = []
+
+    def chance(alone: Scores, together: Iterable[Scores], seeds: int) -> dict[str, Chance]:
+        asked.append((alone, list(together), seeds))
+        return {"valid": Chance(median=len(asked), high=10.0)}
+
+    monkeypatch.setattr("synergy.stages.compare.chance", chance)
+    table = PairTable(field.table, field.session.workspace.table_files("plain").table, "plain")
+    session = field.session
+    shared, _ = compare(session, table, ["flat", "exact"])
+    plain = [row for row in shared.rows if not row.distilled]
+    of_one_tree = [row for row in plain if row.name in ("recursive", "exact")]
+    assert [row.digests for row in of_one_tree] == [of_one_tree[0].digests] * 2
+    once = [row.scores for row in plain if row.name != "exact"]
+    # what other commands measured counts, too
+    more, _ = compare(session, table, ["independent"])
+    null = next(row.scores for row in more.rows if row.name == "null control")
+    alone = field.bench.singles.scores
+    assert asked == [(alone, once, 2), (alone, [null, *once], 2)]
+    assert more.chance == {"valid": Chance(median=2.0, high=10.0)}
+    kept = ComparisonsFile.read(session.workspace.comparisons)
+    assert kept is not None and kept.chance == more.chance
 
 
 # -- trees ------------------------------------------------------------------------------------
 
 
 def trees_of(name: str, field: Field) -> dict[str, SharingTree]:
-    return {c.name: c.trials[0][0].tree for c in COMPARISONS[name](field)}
+    found = {c.name: c.trials[0][0].tree for c in COMPARISONS[name](field)}
+    return {each: tree for each, tree in found.items() if not each.endswith(", distilled")}
 
 
 def test_flat_models_of_every_swept_depth(field: Field) -> None:
@@ -202,7 +256,7 @@ def test_every_tree_can_be_drawn() -> None:
 
 
 def test_the_random_tree_is_the_nearest_from_below(field: Field) -> None:
-    (contender,) = COMPARISONS["random"](field)
+    contender, _ = COMPARISONS["random"](field)
     costs = field.experiment.costs
     sizes = {
         costs.params(tree)

@@ -67,7 +67,10 @@ def experiment_of(seeds: int = 2, channels: int = 4) -> Experiment:
 
 @dataclass
 class BankSession(Session):
-    """Trains on the made-up features, one trial after the other; a parent before its child."""
+    """Trains on the made-up features, one trial after the other; a parent before its child.
+
+    Nobody is taught: distilled trials are only told apart.
+    """
 
     calls: list[tuple[str, int]] = field(default_factory=list)
     trials: dict[str, Trial] = field(default_factory=dict)
@@ -109,7 +112,7 @@ def field_of(
 
 
 def enter(where: Field, name: str) -> Contender:
-    (contender,) = COMPARISONS[name](where)
+    contender, _ = COMPARISONS[name](where)
     where.train("the contender", [trial for trials in contender.trials for trial in trials])
     return contender
 
@@ -124,6 +127,13 @@ def lth(tmp_path_factory: pytest.TempPathFactory) -> tuple[Field, Contender]:
 def lt4rec(tmp_path_factory: pytest.TempPathFactory) -> tuple[Field, Contender]:
     where = field_of(tmp_path_factory.mktemp("lt4rec"))
     return where, enter(where, "lt4rec")
+
+
+def asked_again(where: Field, name: str) -> tuple[Contender, Contender, BankSession]:
+    """Both contenders, and a session that has nothing but the calls that led to them."""
+    trainer = replace(trained_by(where), calls=[])
+    plain, taught = COMPARISONS[name](replace(where, session=trainer))
+    return plain, taught, trainer
 
 
 def trained_by(where: Field) -> BankSession:
@@ -183,7 +193,32 @@ def test_lth_prunes_a_fifth_at_a_time_and_rewinds(lth: tuple[Field, Contender]) 
         assert size == left
     assert left - math.ceil(0.2 * left) <= sizes[-1] < left
     assert len(contender.search) == 2 * len(sizes)  # two seeds; the last round is the contender
-    assert set(trainer.trials) == contender.search | {t.digest for (t,) in contender.trials}
+    own = contender.search | {t.digest for (t,) in contender.trials}
+    assert {d for d, each in trainer.trials.items() if each.distillation is None} == own
+
+
+def test_every_training_of_distilled_lth_is_distilled(lth: tuple[Field, Contender]) -> None:
+    where, _ = lth
+    plain, taught, trainer = asked_again(where, "lth")
+    trials, teachers = trainer.trials, where.baseline_digests
+    for (one,), (other,) in zip(plain.trials, taught.trials, strict=True):
+        while one.pruning is not None:
+            assert other.pruning is not None and other.distillation is not None
+            ours, theirs = (set(each.pruning.parents.values()) for each in (one, other))
+            (parent,), (its,) = ours, theirs
+            assert parent.keep == its.keep
+            one, other = trials[parent.trial], trials[its.trial]
+        assert one.distillation is None and other.distillation is not None
+    assert len(taught.search - teachers) == len(plain.search)
+    assert not plain.search & (taught.search | teachers)
+
+
+def test_distilled_lt4rec_has_the_masks_of_the_plain_one(lt4rec: tuple[Field, Contender]) -> None:
+    where, _ = lt4rec
+    plain, taught, _ = asked_again(where, "lt4rec")
+    for (one,), (other,) in zip(plain.trials, taught.trials, strict=True):
+        assert replace(other, distillation=None, teachers={}) == one != other
+    assert taught.search == plain.search | where.baseline_digests
 
 
 def test_lth_rewinds_to_a_share_of_the_schedule(tmp_path: Path) -> None:
@@ -246,7 +281,7 @@ def test_tasks_are_pruned_alone_from_common_weights(lt4rec: tuple[Field, Contend
 def test_the_best_round_is_taken_where_all_fit(tmp_path: Path) -> None:
     """With invented scores: one task likes its first round best, the others their last."""
     where = field_of(tmp_path, experiment_of(seeds=1), InventedSession)
-    (contender,) = COMPARISONS["lt4rec"](where)
+    contender, _ = COMPARISONS["lt4rec"](where)
     trials = trained_by(where).trials
     ((trial,),) = contender.trials
     assert trial.pruning is not None
@@ -279,8 +314,7 @@ def test_a_stopped_comparison_goes_on_where_it_was(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     where, contender = request.getfixturevalue(name)
-    trainer = replace(trained_by(where), calls=[])
-    (again,) = COMPARISONS[name](replace(where, session=trainer))
+    again, _, trainer = asked_again(where, name)
     assert again == contender
     assert sum(missing for _, missing in trainer.calls) == 0
 

@@ -159,8 +159,8 @@ def test_a_method_that_failed_says_so_in_its_row(numbers):
 def test_chance_stands_below_the_comparison(numbers, page):
     assert numbers.chance["test"] == Chance(median=1.9, high=3.4)
     text = " ".join(Elements(page).text)
-    assert "Chance, validation: independent models" in text
-    assert "have an AR of 1.9 %, at most 3.4 % in 95 % of cases" in text
+    assert "Chance, validation: as plain trainings scatter over seeds, a tree" in text
+    assert "an AR of 1.9 % at the median and of at most 3.4 % in 95 % of cases" in text
 
 
 def test_a_difference_has_its_sign_and_its_interval(numbers):

@@ -173,7 +173,7 @@ def test_distilled_pairs_and_tree_stand_beside_the_plain_ones(workspace):
     assert not state["tree_is_trained"]
     summary = json.loads((workspace / "summary.json").read_text())
     assert [row["name"] for row in summary["rows"]] == [
-        *("independent", "independent, distilled", "flat", "tree", "tree, distilled")
+        *("independent", "null control, distilled", "flat", "tree", "tree, distilled")
     ]
     spec = json.loads((workspace / "model" / "spec.json").read_text())
     assert spec["weights"]["trial"] in summary["rows"][-1]["digests"]

@@ -230,10 +230,10 @@ def test_a_narrower_tree_is_smaller_and_has_teachers_of_full_width(workspace):
         *("--width", 0.5, "--json", *SERIAL),
     )
     assert ran.code == 0, ran.err
-    independent, students, flat, tree, distilled = ran.json["rows"]
+    independent, control, flat, tree, distilled = ran.json["rows"]
     names = [row["name"] for row in ran.json["rows"]]
     assert names == [
-        *("independent", "independent, distilled", "flat, width 0.5"),
+        *("independent", "null control, distilled", "flat, width 0.5"),
         *("tree, width 0.5", "tree, width 0.5, distilled"),
     ]
     assert [row["width"] for row in ran.json["rows"]] == [1.0, 1.0, 0.5, 0.5, 0.5]
@@ -241,7 +241,7 @@ def test_a_narrower_tree_is_smaller_and_has_teachers_of_full_width(workspace):
     found = json.loads((workspace / "tree.json").read_text())
     assert (found["width"], found["params"]) == (0.5, tree["params"])
 
-    assert students["distilled"] and students["params"] == independent["params"]
+    assert control["distilled"] and control["params"] == independent["params"]
     store = TrialStore(workspace / "trials")
     trial = store.trial(distilled["digests"][0])
     full = store.trial(independent["digests"][0]).encoder["channels"]

@@ -9,7 +9,7 @@ from synergy.cli.output import document, write
 from synergy.cli.row_tables import cost_table, difference_table, score_table
 from synergy.cli.setup import configured, session_of, table_of
 from synergy.cli.tables import rendered
-from synergy.wording import REPORTED, SPLIT_NAMES
+from synergy.wording import REPORTED
 
 if TYPE_CHECKING:
     from synergy.records import ComparisonsFile
@@ -20,6 +20,9 @@ NOTES = (
     "Differences of AR are resampled in pairs, with the same seeds and speakers for both models. "
     "Intervals over a few seeds are too narrow, and on validation the tree was chosen on the same "
     "clips: read them as a description, not as a test.",
+    "Distilled models learn from the single-task models, too. What that gives without any sharing "
+    "is the null control, distilled: single-task students that see the clips of all corpora, as a "
+    "distilled tree does.",
     "Trainings counts every different training, of all seeds, that a line needs from nothing: the "
     "model's own and those that lead to its choice. Lines share many of them; time is that of the "
     "trainings one after the other.",
@@ -32,10 +35,11 @@ def compare(options: Options) -> None:
     """Train and measure what the paper and the field compare with.
 
     Needs the AR table of `synergy pairwise`. All methods get the same data, steps, seeds and
-    encoder (those that prune start from a wider one); those that choose a size get at most the
-    parameters of the tree that the recursion finds at --max-ar. A method that cannot be trained
-    becomes a line with its reason. Writes comparisons.json into the workspace, beside what earlier
-    commands measured on the same terms.
+    encoder (those that prune start from a wider one), and every model of all tasks is trained
+    without and with distillation. Those that choose a size get at most the parameters of the tree
+    that the recursion finds at --max-ar. A method that cannot be trained becomes a line with its
+    reason. Writes comparisons.json into the workspace, beside what earlier commands measured on the
+    same terms.
 
     \b
     Example:
@@ -72,11 +76,7 @@ def compared_text(found: ComparisonsFile) -> str:
         f"recursion's tree at a threshold of {found.max_ar:g} %."
     )
     by_chance = [
-        f"Chance, {SPLIT_NAMES[split]}: independent models against independent models of other "
-        f"seeds have an AR of {around.median:.1f} %, at most {around.high:.1f} % in 95 % of cases; "
-        "a lower one is within chance."
-        for split in REPORTED
-        if (around := (found.chance or {}).get(split))
+        around.told(split) for split in REPORTED if (around := (found.chance or {}).get(split))
     ]
     parts = [
         *([rendered(*tables)] if measured else []),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from synergy.comparisons.layouts import Best, BlockCost, best_layout
@@ -69,14 +69,16 @@ class Field:
         blocks = self.experiment.costs.block_params
         return best_layout(self.tasks, blocks, self.max_block_params, cost)
 
-    def singles(
-        self, recipe: Recipe = PLAIN, seeds: Sequence[int] = ()
-    ) -> tuple[tuple[Trial, ...], ...]:
+    def singles(self, recipe: Recipe = PLAIN) -> tuple[tuple[Trial, ...], ...]:
         """For each seed, the trials of the single-task models of all tasks."""
         experiment = self.experiment
         trees = [experiment.alone(task) for task in self.tasks]
-        chosen = seeds or experiment.config.all_seeds
-        return tuple(tuple(experiment.trials(trees, recipe, [seed])) for seed in chosen)
+        seeds = experiment.config.all_seeds
+        return tuple(tuple(experiment.trials(trees, recipe, [seed])) for seed in seeds)
+
+    def teachers(self, recipe: Recipe) -> frozenset[str]:
+        """Digests of the trainings that one of such a recipe learns from."""
+        return self.baseline_digests if recipe.distilled else frozenset()
 
     @cached_property
     def baseline_digests(self) -> frozenset[str]:
@@ -159,30 +161,35 @@ nothing to enter.
 """
 
 
-def tree_contender(
+RECIPES: Mapping[str, Recipe] = {"": PLAIN, ", distilled": Recipe(distilled=True)}
+"""How each model is trained, by what its line's name ends with: on labels alone, and taught by the
+single-task models as well, so that what distillation gives is never taken for a method's merit."""
+
+
+def tree_contenders(
     field: Field,
     name: str,
     tree: SharingTree,
     *,
     search: frozenset[str] = frozenset(),
     search_seconds: float = 0.0,
-    distilled: bool = False,
     width: float = 1.0,
     note: str = "",
-) -> Contender:
-    """A contender that is a sharing tree, trained like any other.
+) -> list[Contender]:
+    """A sharing tree by each of `RECIPES`, trained like any other.
 
-    With ``distilled`` the single-task models teach it; their trainings join ``search``. ``width``
-    is that of its encoder.
+    Those that teach it join the ``search`` of the distilled one. ``width`` is that of the encoder.
     """
-    experiment = field.experiment
-    recipe, costs = Recipe(distilled=distilled, width=width), experiment.costs_at(width)
-    return Contender(
-        name=name,
-        trials=tuple((t,) for t in experiment.trials([tree], recipe)),
-        params=costs.params(tree),
-        macs=costs.macs(tree),
-        search=search | field.baseline_digests if distilled else search,
-        search_seconds=search_seconds,
-        note=note,
-    )
+    experiment, costs = field.experiment, field.experiment.costs_at(width)
+    return [
+        Contender(
+            name=name + ending,
+            trials=tuple((t,) for t in experiment.trials([tree], replace(recipe, width=width))),
+            params=costs.params(tree),
+            macs=costs.macs(tree),
+            search=search | field.teachers(recipe),
+            search_seconds=search_seconds,
+            note=note,
+        )
+        for ending, recipe in RECIPES.items()
+    ]

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from synergy.comparisons.base import Contender, Field
-from synergy.experiment import Recipe
+from synergy.comparisons.base import RECIPES, Contender, Field, tree_contenders
 
 
 def contenders(field: Field) -> list[Contender]:
-    """The single-task models: as they are, with other seeds, and distilled.
+    """The single-task models, and the null control; both without and with distillation.
 
     Tasks that share nothing cannot hurt each other, so the AR of the first is 0 by definition.
-    The second has as many further seeds; its AR is one draw of what chance alone makes of the
-    largest loss of several tasks. The third learns from the mean of the single-task models of all
-    seeds, its own included: what distillation brings by itself.
+    Distilled, they learn on the clips of their own task from the mean of the single-task models of
+    all seeds: what teachers alone bring. The null control trains the same networks together. Its
+    distilled ones are single-task students that see the clips of all corpora with the soft labels
+    of their task, as a distilled tree does: the control that a distilled tree is held against.
     """
-    experiment, seeds = field.experiment, field.experiment.config.all_seeds
+    experiment = field.experiment
     nothing_shared = experiment.flat(field.tasks, 0)
-    plain = Contender(
-        name="independent",
-        trials=field.singles(),
-        params=experiment.costs.params(nothing_shared),
-        macs=experiment.costs.macs(nothing_shared),
-    )
-    again = replace(
-        plain,
-        name="independent, other seeds",
-        trials=field.singles(seeds=[seed + len(seeds) for seed in seeds]),
-        note="the same trained again, so its AR is chance",
-    )
-    taught = replace(
-        plain,
-        name="independent, distilled",
-        trials=field.singles(Recipe(distilled=True)),
-        search=field.baseline_digests,
-    )
-    return [plain, again, taught]
+    alone = [
+        Contender(
+            name=f"independent{ending}",
+            trials=field.singles(recipe),
+            params=experiment.costs.params(nothing_shared),
+            macs=experiment.costs.macs(nothing_shared),
+            search=field.teachers(recipe),
+        )
+        for ending, recipe in RECIPES.items()
+    ]
+    note = "nothing shared, all tasks trained together"
+    return [*alone, *tree_contenders(field, "null control", nothing_shared, note=note)]

@@ -50,6 +50,7 @@ class Judge:
             params=entry.params,
             stored_params=entry.stored_params,
             macs=entry.macs,
+            distilled=trials[0].distillation is not None,
             share_pct=100.0 * entry.params / independent,
             trainings=len(digests),
             seconds=entry.search_seconds + sum(map(self._seconds, sorted(digests))),

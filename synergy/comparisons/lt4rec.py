@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from synergy.comparisons.base import Contender, Field
+from synergy.comparisons.base import RECIPES, Contender, Field
 from synergy.comparisons.widened import DenseModel, dense_model
 from synergy.training.pruning import Parent, Pruning, build_pruned
 from synergy.trials.trial import Trial
@@ -34,6 +34,9 @@ def contenders(field: Field) -> list[Contender]:
        by the magnitudes of the sparsest round that still has as many weights.
     3. All tasks are trained from the initial weights, each through its mask, as a
        `synergy.sparsity.TaskMaskedNetwork`.
+
+    Distilled, the last step learns from the teachers. The masks are the same: as in every other
+    method, what leads to a model is plain.
 
     Sparse Sharing (Sun et al. 2020), LT4REC (Xiao et al. 2020). Where the published code of the
     latter differs from its definition, this follows the definition: all tasks start from one
@@ -63,7 +66,7 @@ def contenders(field: Field) -> list[Contender]:
         for (task, _), levels in rounds.items():
             digest = levels[number].digest
             scores[digest] = trained[digest].scores["valid"][task]
-    trials: list[Trial] = []
+    masks: dict[int, Pruning] = {}
     params: list[int] = []
     for seed in experiment.config.all_seeds:
         own = {task: list(zip(sizes[task], rounds[task, seed], strict=True)) for task in alone}
@@ -71,18 +74,25 @@ def contenders(field: Field) -> list[Contender]:
             task: max(levels[1:], key=lambda level: (scores[level[1].digest], -level[0]))[0]
             for task, levels in own.items()
         }
-        pruning, size = _fitting(field, dense, own, best)
-        trials.append(
-            replace(experiment.trial(dense.tree, seed), encoder=dense.encoder, pruning=pruning)
-        )
+        masks[seed], size = _fitting(field, dense, own, best)
         params.append(size)
+    searched = frozenset(trial.digest for levels in rounds.values() for trial in levels)
     return [
         Contender(
-            name="LT4REC",
-            trials=tuple((trial,) for trial in trials),
+            name=f"LT4REC{ending}",
+            trials=tuple(
+                (
+                    replace(
+                        experiment.trial(dense.tree, seed, recipe),
+                        encoder=dense.encoder,
+                        pruning=pruning,
+                    ),
+                )
+                for seed, pruning in masks.items()
+            ),
             params=max(params),
             macs=dense.costs.macs(experiment.flat(dense.tree.tasks, 0)),
-            search=frozenset(trial.digest for levels in rounds.values() for trial in levels),
+            search=searched | field.teachers(recipe),
             note=(
                 f"A mask for each task in the flat model with {dense.factor:g} times the "
                 f"channels ({dense.params:,} parameters), which runs once for each task; "
@@ -90,6 +100,7 @@ def contenders(field: Field) -> list[Contender]:
             ),
             masked=sum(weights.values()),
         )
+        for ending, recipe in RECIPES.items()
     ]
 
 

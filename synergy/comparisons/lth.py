@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from synergy.comparisons.base import Contender, Field
+from synergy.comparisons.base import RECIPES, Contender, Field
 from synergy.comparisons.widened import dense_model
 
 RATE = 0.2
@@ -22,6 +22,9 @@ def contenders(field: Field) -> list[Contender]:
     the full schedule from where it was after the share `REWIND` of it. The last round prunes less,
     so that the model has exactly the parameters of the synthesised tree.
 
+    Distilled, every training of it learns from the teachers, the rounds too: rewinding goes back
+    to where the round before was, which is the same training only with the same loss.
+
     Frankle & Carbin 2019 with the rewinding of Frankle et al. 2020, who find the useful range
     between 0.1 and 7 % of the schedule. For several tasks the model is the flat one and the
     loss the sum of the tasks' losses. Deviations: recurrent weights are pruned too; magnitudes
@@ -33,17 +36,19 @@ def contenders(field: Field) -> list[Contender]:
     weights = dense.maskable(dense.tree)
     sizes = sizes_of(weights, dense.budget(field.max_params))
     seeds = field.experiment.config.all_seeds
-    levels = [dense.rounds(dense.tree, seed, sizes, REWIND) for seed in seeds]
-    *before, last = zip(*levels, strict=True)
-    for number, trials in enumerate(before):
-        field.train(f"LTH: round {number} of {len(sizes)}", trials)
-    return [
-        Contender(
-            name="LTH",
+    found: list[Contender] = []
+    for ending, recipe in RECIPES.items():
+        levels = [dense.rounds(dense.tree, seed, sizes, REWIND, recipe) for seed in seeds]
+        *before, last = zip(*levels, strict=True)
+        for number, trials in enumerate(before):
+            field.train(f"LTH{ending}: round {number} of {len(sizes)}", trials)
+        rounds = frozenset(trial.digest for trials in before for trial in trials)
+        entered = Contender(
+            name=f"LTH{ending}",
             trials=tuple((trial,) for trial in last),
             params=dense.params - weights + sizes[-1],
             macs=dense.costs.macs(dense.tree),
-            search=frozenset(trial.digest for trials in before for trial in trials),
+            search=rounds | field.teachers(recipe),
             note=(
                 f"One mask: the flat model with {dense.factor:g} times the channels "
                 f"({dense.params:,} parameters), pruned in {len(sizes)} rounds; masks save no "
@@ -51,7 +56,8 @@ def contenders(field: Field) -> list[Contender]:
             ),
             masked=weights,
         )
-    ]
+        found.append(entered)
+    return found
 
 
 def sizes_of(weights: int, target: int) -> list[int]:

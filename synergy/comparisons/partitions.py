@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contenders
 from synergy.comparisons.layouts import Partition, partitions, split_tree
 from synergy.synthesis import Question, task_graph
 from synergy.tree import SharingTree
@@ -29,14 +29,15 @@ def contenders(field: Field) -> list[Contender]:
     divisions = even_divisions(field.tasks)
     left_out = len(divisions) - MOST
     return [
-        tree_contender(
+        contender
+        for division in divisions[:MOST]
+        for contender in tree_contenders(
             field,
             "division " + ",".join(f"{{{','.join(part)}}}" for part in division),
             divided_tree(division, weights, depth),
             search=field.table_digests,
             note=f"{left_out} further divisions are left out" if left_out > 0 else "",
         )
-        for division in divisions[:MOST]
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contenders
 from synergy.errors import ShortfallError
 from synergy.seeding import hash64
 from synergy.tree import Branch, SharingTree
@@ -39,7 +39,7 @@ def contenders(field: Field) -> list[Contender]:
         )
     nearest = max(fitting, key=experiment.costs.params)
     note = f"the largest that fits of {len(drawn):,} different random trees"
-    return [tree_contender(field, "random", nearest, note=note)]
+    return tree_contenders(field, "random", nearest, note=note)
 
 
 def random_tree(tasks: Sequence[str], depth: int, draw: random.Random) -> SharingTree:

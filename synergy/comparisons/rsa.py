@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contenders
 from synergy.comparisons.layouts import BlockCost, Partition
 from synergy.network import build_network
 from synergy.running.jobs import Inputs, Weights
@@ -47,16 +47,14 @@ def contenders(field: Field) -> list[Contender]:
     best = field.best_layout(group_cost(field.tasks, 1.0 - similarity))
     assert best is not None  # no tree is smaller than the one that shares everything
     note = f"dissimilarity {best.cost:.3f}, the least that fits of {best.extent}"
-    return [
-        tree_contender(
-            field,
-            "rsa",
-            best.tree,
-            search=field.baseline_digests,
-            search_seconds=sum(probed.seconds for probed in measured),
-            note=note,
-        )
-    ]
+    return tree_contenders(
+        field,
+        "rsa",
+        best.tree,
+        search=field.baseline_digests,
+        search_seconds=sum(probed.seconds for probed in measured),
+        note=note,
+    )
 
 
 def measure_similarity(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contenders
 from synergy.errors import TreeError, WorkspaceError
 from synergy.experiment import Experiment, Recipe
 from synergy.records import SummaryFile
@@ -23,23 +23,14 @@ def exact(field: Field, solver: Solver = "exact") -> list[Contender]:
     """The tree of the AR table at the threshold, without and with distillation."""
     question = Question(max_ar=field.experiment.config.max_ar, solver=solver)
     found = search(question, field.table, field.experiment.costs)
-    return [
-        tree_contender(
-            field,
-            f"{solver}{', distilled' if distilled else ''}",
-            found.tree,
-            search=field.table_digests,
-            distilled=distilled,
-            note=f"predicted AR {found.predicted_ar_pct:.1f} %",
-        )
-        for distilled in (False, True)
-    ]
+    note = f"predicted AR {found.predicted_ar_pct:.1f} %"
+    return tree_contenders(field, solver, found.tree, search=field.table_digests, note=note)
 
 
 def _delivered(field: Field) -> list[Contender]:
     """What stage 3 delivered in the place of the field's tree, if it did.
 
-    What was trained on the way to it counts as its search.
+    As it was delivered, distilled or not. What was trained on the way to it counts as its search.
     """
     experiment = field.experiment
     try:
@@ -61,19 +52,15 @@ def _delivered(field: Field) -> list[Contender]:
     if not same or tried[0][0].tree != field.tree or own not in tried[1:]:
         return []
     place = tried.index(own) + 1
-    return [
-        tree_contender(
-            field,
-            f"delivered{', distilled' if row.distilled else ''}",
-            found.tree,
-            search=field.table_digests.union(
-                t.digest for of_tree in tried + fresh for t in of_tree
-            ),
-            distilled=row.distilled,
-            width=row.width,
-            note=f"tree {place} of {len(tried)} that were trained, chosen on validation",
-        )
-    ]
+    plain, taught = tree_contenders(
+        field,
+        "delivered",
+        found.tree,
+        search=field.table_digests.union(t.digest for own in tried + fresh for t in own),
+        width=row.width,
+        note=f"tree {place} of {len(tried)} that were trained, chosen on validation",
+    )
+    return [taught if row.distilled else plain]
 
 
 def _trials(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contenders
 from synergy.comparisons.layouts import Partition, partitions, split_tree
 from synergy.errors import TrainingError
 from synergy.network import TreeNetwork, build_network, head_name
@@ -36,11 +36,13 @@ def contenders(field: Field) -> list[Contender]:
     alone; the affinity of i onto j is ``1 - L_j after / L_j before``. The step is taken back.
     Affinities are averaged over the training and the seeds. A group gives each of its tasks the
     mean affinity of the others onto it; the division with the largest mean over all tasks wins,
-    and each of its groups shares all blocks.
+    and each of its groups shares all blocks. It wins once among those whose groups have at most
+    the parameters of the synthesised tree, and once, as ``tag, free``, among all.
 
     What differs: the published groups may overlap and a task is never alone; here they divide
-    the tasks, so that the result is a network, a task alone has an affinity of 0, and the groups
-    may have at most the parameters of the synthesised tree. The losses before and after are of
+    the tasks, so that the result is a network, and a task alone has an affinity of 0. The
+    published number of groups is given; here the parameters of the synthesised tree or, free,
+    the affinities themselves decide it. The losses before and after are of
     the same mixed batch, so that both tasks are seen on clips of their own corpora; running
     statistics of normalisation are put back after a look, the published code lets them drift.
     The step has the learning rate and weight decay of the moment, without momentum, as the
@@ -56,19 +58,22 @@ def contenders(field: Field) -> list[Contender]:
     measured = field.session.measure("affinities of tasks", probes)
     affinity = np.mean([probed.result["affinity"] for probed in measured], axis=0)
     most = field.max_block_params // sum(experiment.costs.block_params)
-    groups = best_division(joint.tasks, affinity, most)
-    tree = split_tree(groups, 0, [depth] * len(groups), depth)
-    gain = division_score(joint.tasks, affinity)(groups)
-    return [
-        tree_contender(
+    score = division_score(joint.tasks, affinity)
+    found: list[Contender] = []
+    for name, groups_at_most, field_of in (
+        ("tag", most, "the divisions that fit"),
+        ("tag, free", len(joint.tasks), "all divisions"),
+    ):
+        groups = best_division(joint.tasks, affinity, groups_at_most)
+        found += tree_contenders(
             field,
-            "tag",
-            tree,
+            name,
+            split_tree(groups, 0, [depth] * len(groups), depth),
             search=frozenset(probe.digest for probe in probes),
             search_seconds=sum(probed.seconds for probed in measured),
-            note=f"mean affinity {gain:.2e}, the largest of the divisions that fit",
+            note=f"mean affinity {score(groups):.2e}, the largest of {field_of}",
         )
-    ]
+    return found
 
 
 def measure_affinities(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from synergy.comparisons.base import Contender, Field, tree_contender
+from synergy.comparisons.base import Contender, Field, tree_contenders
 from synergy.comparisons.layouts import BlockCost, Partition
 from synergy.errors import ShortfallError, TableError
 from synergy.synthesis import ARTable
@@ -50,7 +50,7 @@ def contenders(field: Field) -> list[Contender]:
         f"estimated gain {-best.cost:+.2f} %, the largest that fits of {best.extent}; depths "
         "that were not swept are interpolated"
     )
-    return [tree_contender(field, "treemtl", best.tree, search=field.table_digests, note=note)]
+    return tree_contenders(field, "treemtl", best.tree, search=field.table_digests, note=note)
 
 
 def relative_gains(table: ARTable, depth: int) -> Gains:

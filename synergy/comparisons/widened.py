@@ -13,7 +13,7 @@ from synergy.comparisons.base import Field
 from synergy.costs import Costs
 from synergy.encoders import Encoder
 from synergy.errors import ShortfallError
-from synergy.experiment import Experiment
+from synergy.experiment import PLAIN, Experiment, Recipe
 from synergy.network import TreeNetwork
 from synergy.sparsity import maskable
 from synergy.training.pruning import Parent, Pruning
@@ -73,13 +73,18 @@ class DenseModel:
         return most - fixed
 
     def rounds(
-        self, tree: SharingTree, seed: int, sizes: Sequence[int], rewind: float = 0.0
+        self,
+        tree: SharingTree,
+        seed: int,
+        sizes: Sequence[int],
+        rewind: float = 0.0,
+        recipe: Recipe = PLAIN,
     ) -> list[Trial]:
         """The dense training of ``tree`` and one for each number of weights that survive.
 
         Each prunes the one before by magnitude and begins after the share ``rewind`` of its steps.
         """
-        dense = replace(self.experiment.trial(tree, seed), encoder=self.encoder)
+        dense = replace(self.experiment.trial(tree, seed, recipe), encoder=self.encoder)
         step = math.floor(rewind * dense.training.steps)
         levels = [dense]
         for size in sizes:

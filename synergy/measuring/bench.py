@@ -82,26 +82,10 @@ class Bench:
             raise ShortfallError("; ".join(problems))
         return [self._row(each, found) for each, found in zip(planned, outcomes, strict=True)]
 
-    def independent(self, recipe: Recipe = PLAIN) -> Row:
-        """All single-task models side by side: the tree in which nothing is shared.
-
-        By another recipe than that of the baseline they are trained where they are missing.
-
-        Raises
-        ------
-        ShortfallError
-            If a task has none because all its seeds failed.
-        """
-        experiment, outcome = self.session.experiment, self.singles
-        nothing_shared = experiment.flat(self.tasks, 0)
-        if recipe != PLAIN:
-            trials = experiment.trials(map(experiment.alone, self.tasks), recipe)
-            trained = self.session.train("distilled single-task models", trials, test=True)
-            outcome = Outcome.of(trained, trials)
-            if not outcome.seeds:
-                raise ShortfallError(f"distilled single-task models: {_why(outcome.reasons)}")
-        name = f"independent{', distilled' if recipe.distilled else ''}"
-        return self._row(Planned(name, nothing_shared, recipe), outcome)
+    def independent(self) -> Row:
+        """All single-task models side by side: the tree in which nothing is shared."""
+        nothing_shared = self.session.experiment.flat(self.tasks, 0)
+        return self._row(Planned("independent", nothing_shared, PLAIN), self.singles)
 
     def held_against(self, outcome: Outcome) -> dict[str, Any]:
         """Scores of a model and its AR against the single-task models, as fields of a `Row`."""

@@ -1,58 +1,91 @@
-"""What chance alone makes of AR: independent models held against themselves."""
+"""What chance alone makes of AR: that of a tree which loses nothing, by how trainings scatter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations
-from math import comb
-from statistics import fmean
 
 import numpy as np
 
 from synergy.measuring.bootstrap import LEVEL
-from synergy.measuring.outcome import Outcome
 from synergy.records import Chance
-from synergy.running.session import Results, Session
+from synergy.rows import Scores
 from synergy.seeding import hash64
-from synergy.synthesis import accuracy_reduction
+from synergy.wording import REPORTED
 
-MOST = 10_000
-"""Divisions that are looked at."""
-
-
-def halves(count: int) -> Iterable[tuple[int, ...]]:
-    """Every half of ``count`` places, or `MOST` of them at random; always the same ones."""
-    if comb(count, count // 2) <= MOST:
-        return combinations(range(count), count // 2)
-    rng = np.random.default_rng(hash64("halves", count))
-    return (tuple(rng.permutation(count)[: count // 2].tolist()) for _ in range(MOST))
+DRAWS = 10_000
 
 
-def chance(session: Session, tasks: Sequence[str]) -> dict[str, Chance] | None:
-    """AR over divisions of twice the configured seeds into two halves of the same size, by split.
+def chance(alone: Scores, together: Iterable[Scores], seeds: int) -> dict[str, Chance]:
+    """AR by chance of a model over some seeds, by split.
 
-    All of them, or `MOST` that are drawn where there are more. None until the single-task models of
-    the configured seeds and of as many further ones are trained.
+    Parameters
+    ----------
+    alone : Scores
+        Of the single-task models.
+    together : iterable of Scores
+        Of each model of all tasks, a score for each training; what has fewer than two trainings,
+        or lacks a task, tells nothing. Plain ones: distilled trainings scatter less.
+    seeds : int
+        Over how many an AR is taken.
+
+    Returns
+    -------
+    dict of split to Chance
+        Without a split in which nothing is known to scatter, as with one seed.
     """
-    experiment = session.experiment
-    first, count = experiment.config.seed, experiment.config.seeds
-    alone = [experiment.alone(task) for task in tasks]
-    trials = experiment.trials(alone, seeds=range(first, first + 2 * count))
-    results = Results.kept(session.workspace.trials, trials)
-    if len(results.done) < len(trials):
-        return None
-    singles = Outcome.of(results, trials)
+    models = list(together)
     found: dict[str, Chance] = {}
-    for split in singles.splits:
-        scores = singles.scores[split]
-        reductions: list[float] = []
-        for half in halves(2 * count):
-            rest = [place for place in range(2 * count) if place not in half]
-            one, other = (
-                {task: fmean(values[place] for place in places) for task, values in scores.items()}
-                for places in (half, rest)
-            )
-            reductions.append(accuracy_reduction(one, other))
-        median, high = np.percentile(reductions, [50.0, 100.0 * LEVEL], method="linear")
-        found[split] = Chance(median=float(median), high=float(high))
+    for split in REPORTED:
+        singles = [np.array(scores) for scores in alone.get(split, {}).values()]
+        trees: list[np.ndarray] = []
+        for model in models:
+            columns = [model.get(split, {}).get(task, ()) for task in alone.get(split, {})]
+            if len(set(map(len, columns))) == 1 and len(columns[0]) > 1:
+                trees.append(np.array(columns).T)
+        if trees and all(len(scores) > 1 for scores in singles):
+            rng = np.random.default_rng(hash64("chance", split))
+            drawn = reductions_by_chance(singles, trees, seeds, rng)
+            median, high = np.percentile(drawn, [50.0, 100.0 * LEVEL], method="linear")
+            found[split] = Chance(median=float(median), high=float(high))
     return found
+
+
+def reductions_by_chance(
+    alone: Sequence[np.ndarray],
+    together: Sequence[np.ndarray],
+    seeds: int,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> np.ndarray:
+    """AR of a tree that has the mean scores of the single-task models; percent, float64 [R].
+
+    Each draw adds noise to the mean of either side: the mean of ``seeds`` deviations, drawn with
+    replacement from those that trainings have from the mean of their own model. Deviations of n
+    trainings are multiplied by the root of n / (n - 1), so that their variance is without bias.
+    Those of the trees are pooled over all models, and the tasks of one training stay together.
+
+    That a tree and the single-task models of one seed see the same clips in the same order, which
+    may let them err alike, is left out.
+
+    Parameters
+    ----------
+    alone : sequence of float [N]
+        For each of T tasks the scores of its single-task models, in [0, 1]; N >= 2.
+    together : sequence of float [n, T]
+        For each model of all tasks the scores of its trainings; n >= 2.
+    """
+
+    def noise(models: Sequence[np.ndarray]) -> np.ndarray:
+        """Noise of the mean of one model; float64 [R, number of tasks]."""
+        deviations = np.concatenate(
+            [(own - own.mean(axis=0)) * np.sqrt(len(own) / (len(own) - 1)) for own in models]
+        )
+        picks = (rng.integers(len(deviations), size=draws) for _ in range(seeds))
+        return sum((deviations[pick] for pick in picks), np.zeros(())) / seeds
+
+    means = np.array([scores.mean() for scores in alone])
+    trees = np.clip(means + noise(together), 0.0, 1.0)
+    singles = means + np.hstack([noise([scores[:, None]]) for scores in alone])
+    singles = np.clip(singles, 0.0, 1.0)
+    lost = np.divide(singles - trees, singles, out=np.zeros_like(singles), where=singles > 0)
+    return 100.0 * np.maximum(lost.max(axis=1), 0.0)

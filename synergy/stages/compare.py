@@ -12,7 +12,7 @@ from synergy.experiment import Recipe
 from synergy.extensions import find, imports_allowed
 from synergy.measuring.bench import Bench
 from synergy.measuring.chance import chance
-from synergy.records import ComparisonsFile
+from synergy.records import ComparedRow, ComparisonsFile
 from synergy.running.session import Session
 from synergy.seeding import digest
 from synergy.stages.search import check_tasks
@@ -96,6 +96,7 @@ def compare(
     # its teachers stand for the single-task models
     trial = experiment.trial(tree, experiment.config.seed, Recipe(distilled=True))
     cells = [{k: v for k, v in asdict(c).items() if k != "trials"} for c in table.cells]
+    rows = tuple(judge.row(method, entry) for method, entry in entered)
     compared = ComparisonsFile(
         tasks=field.tasks,
         tree=tree.notation(field.tasks),
@@ -103,29 +104,32 @@ def compare(
         max_ar=question.max_ar,
         seeds=experiment.config.all_seeds,
         terms=digest([trial.to_json(), cells]),
-        chance=chance(session, field.tasks),
-        rows=tuple(judge.row(method, entry) for method, entry in entered),
+        rows=rows,
     )
-    _with_earlier(session, compared, chosen).write(session.workspace.comparisons)
+    every = _with_earlier(session, compared, chosen)
+    # of each model once: several methods may come to one tree
+    plain = {row.digests: row.scores for row in every if row.notation and not row.distilled}
+    singles, seeds = field.bench.singles.scores, len(compared.seeds)
+    compared = compared.model_copy(update={"chance": chance(singles, plain.values(), seeds)})
+    compared.model_copy(update={"rows": every}).write(session.workspace.comparisons)
     return compared, session.trained - before
 
 
 def _with_earlier(
     session: Session, compared: ComparisonsFile, chosen: Collection[str]
-) -> ComparisonsFile:
-    """What comparisons.json holds now: also lines of other methods, from earlier commands.
+) -> tuple[ComparedRow, ...]:
+    """The lines that comparisons.json holds now: also those of other methods, of before.
 
     They stay only when they were measured on the same terms.
     """
     try:
         earlier = ComparisonsFile.read(session.workspace.comparisons)
     except WorkspaceError:  # damaged: it is written anew
-        return compared
+        return compared.rows
     measured = {"rows", "chance"}
     terms = compared.model_dump(exclude=measured)
     if earlier is None or earlier.model_dump(exclude=measured) != terms:
-        return compared
+        return compared.rows
     kept = [row for row in earlier.rows if row.method not in chosen]
     order = [*COMPARISONS, *(row.method for row in (*compared.rows, *kept))]
-    rows = sorted((*compared.rows, *kept), key=lambda row: order.index(row.method))
-    return compared.model_copy(update={"rows": tuple(rows)})
+    return tuple(sorted((*compared.rows, *kept), key=lambda row: order.index(row.method)))

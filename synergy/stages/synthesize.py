@@ -18,7 +18,7 @@ from synergy.experiment import Recipe
 from synergy.losses.outlook import Variant
 from synergy.measuring.bench import Bench, Planned
 from synergy.records import FrontierFile, SummaryFile
-from synergy.rows import PromiseOfTree, Row
+from synergy.rows import PromiseOfTree
 from synergy.running.session import Session
 from synergy.stages.delivery import export_best
 from synergy.stages.rounds import Round, Rounds, recipe_of
@@ -64,7 +64,6 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
 
     A tree whose AR on validation exceeds the threshold is not what was asked for, whatever the
     pairs promised, and a smaller one may keep it all the same: see `synergy.stages.rounds`.
-    A distilled tree has distilled single-task models beside it, which see all corpora as well.
 
     Raises
     ------
@@ -86,7 +85,6 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     costs = experiment.costs_at(width)
     if variant != rounds.tried[0].variant:
         synthesis = _later(synthesis, best, costs)
-    alone = [bench.independent(), *_students(bench, variant)]
     rows = bench.measure("the tree and the flat model", _reported(rounds, best))
     tree = tree_file(found, question, synthesis, costs, width)
     if variant != rounds.tried[0].variant:  # no solver's tree
@@ -102,7 +100,7 @@ def synthesize(session: Session, found: PairTable, question: Question) -> Delive
     summary = SummaryFile(
         synthesis=tree,
         tasks=bench.tasks,
-        rows=(*alone, *rows),
+        rows=(bench.independent(), *rows),
         attempts=rounds.attempts(),
         certainty=certainty(found, synthesis, costs, question.confidence),
         promise=_promise(rounds, best, question),
@@ -129,17 +127,6 @@ def _first(session: Session, found: PairTable, question: Question) -> tuple[Synt
     return solved(found, question, session.experiment.costs_at(last)), last
 
 
-def _students(bench: Bench, variant: Variant) -> list[Row]:
-    """Distilled single-task models, which a distilled tree is to be held against as well."""
-    if not variant.distilled:
-        return []
-    try:
-        return [bench.independent(Recipe(distilled=True))]
-    except ShortfallError as error:
-        bench.session.progress.note(f"left out of the tables: {error}")
-        return []
-
-
 def _later(synthesis: Synthesis, best: Round, costs: Costs) -> Synthesis:
     """The answer when a tree of a later round is delivered; the weights stay those of the table."""
     tree = best.variant.tree
@@ -157,7 +144,10 @@ def _later(synthesis: Synthesis, best: Round, costs: Costs) -> Synthesis:
 
 
 def _reported(rounds: Rounds, best: Round) -> list[Planned]:
-    """What the tables show beside the independent models; the last one is exported."""
+    """What the tables show beside the independent models; the last one is exported.
+
+    A distilled tree has single-task students beside it that see all corpora as well.
+    """
     experiment, variant = rounds.experiment, best.variant
     tree, width = variant.tree, scaled(variant.width)
     flat = experiment.costs_at(variant.width).flat_of_size(tree)
@@ -165,6 +155,9 @@ def _reported(rounds: Rounds, best: Round) -> list[Planned]:
     name, recipe = f"tree{width}", plain
     planned = [Planned(f"flat{width}", flat, plain), Planned(name, tree, plain)]
     if variant.distilled:
+        nothing_shared = experiment.flat(tree.tasks, 0)
+        control = Planned("null control, distilled", nothing_shared, Recipe(distilled=True))
+        planned.insert(0, control)
         name, recipe = f"{name}, distilled", replace(plain, distilled=True)
         planned.append(Planned(name, tree, recipe))
     longer = rounds.recipe(variant)
