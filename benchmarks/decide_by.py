@@ -6,8 +6,10 @@ The workspace has pairs that were measured on test: `synergy pairwise --with-tes
 every task in every trained cell are estimated on one split, by `score` and by `log_loss` as
 `decide_by` means them, and held against the losses of the score on the other split, in percent.
 Both splits take both parts, and of the deciding one also a half and a quarter of the speakers,
-chosen N times, as a smaller corpus would have them. Pooled estimates, those of all trainings
-together, are compared from validation to test. Trains nothing.
+chosen N times, as a smaller corpus would have them; ``smooth`` is the share of the choices in which
+log-losses told the score at all. Pooled estimates, those of all trainings together, are compared
+from validation to test, with the mean width of their intervals and how many losses lie inside.
+Trains nothing.
 """
 
 from __future__ import annotations
@@ -159,8 +161,9 @@ def pooled(experiment: Experiment, folder: Path, models: Sequence[Models]) -> li
             true = truth(Resampler(own, workspace.trials), each, "test")
             low, high = (_of(evidence, each, end) for end in known.interval)
             found = agreement([_of(evidence, each, known.mean)], [true])
-            width = float(np.mean(high - low))
-            rows.append({"task": each.task, "by": way, **found, "width": width})
+            found["width"] = float(np.mean(high - low))
+            found["inside"] = float(np.mean((low <= true) & (true <= high)))
+            rows.append({"task": each.task, "by": way, **found})
     return rows
 
 

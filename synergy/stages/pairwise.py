@@ -127,7 +127,7 @@ def pairwise(
     found, losses = trainer.keep(table, question.max_ar)
     if null is not None:
         notes = (*null.notes(question.max_ar), *notes)
-    if experiment.config.decide_by == "log_loss" and losses:
+    if losses and session.experiment.config.decide_by == "log_loss":
         notes = (*notes, _decided_by(losses))
     if test:
         notes = (*notes, "the pairs were measured on test, too: it is no longer unseen")
