@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_cli import Ran, content, paired_tones, synergy
 from small_field import tone_session
@@ -75,6 +77,19 @@ def test_the_workspace_goes_on_by_the_same(decided: Decided) -> None:
     assert again.code == 0, again.err
     assert "those of vad are taken of log-losses" in again.out
     assert content(workspace) == before
+
+
+def test_trees_are_held_against_the_single_task_models_that_are_reported(tmp_path: Path) -> None:
+    session = tone_session(tmp_path, decide_by="log_loss")
+    tasks, depths = session.experiment.tasks, (4, 8)
+    trainer = PairTrainer(session, train_singles(session, tasks), "plain")
+    trainer.train([(a, b, depth) for a, b in combinations(tasks, 2) for depth in depths])
+    found = trainer.evidence(tasks, depths)
+    assert found.smooth
+    for task in tasks:
+        reported = trainer.singles.mean("valid", task)
+        assert np.mean(found.singles[task]) == pytest.approx(reported)
+        assert (np.diag(found.speakers[task]) >= 0).all()
 
 
 def test_with_few_speakers_the_scores_decide(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -55,24 +55,30 @@ class Decider:
         self._resampler = resampler
         self._log_losses = cache(self._measured)
 
-    def scores(self, task: str, trials: Sequence[Trial]) -> DecidingScores:
-        """Of all trainings of a task that a table rests on.
+    def scores(self, task: str, alone: Sequence[Trial], others: Sequence[Trial]) -> DecidingScores:
+        """Of all trainings of a task that a table rests on, those that share nothing first.
 
         The scores that are reported, unless smooth ones are asked for, and there are speakers
-        enough and spread enough to tell them.
+        enough and spread enough to tell them. The mean of those that share nothing stays what it
+        is: trained trees are held against it by their scores.
         """
         resampler = self._resampler
-        digests = list(dict.fromkeys(trial.digest for trial in trials))
+        digests = list(dict.fromkeys(trial.digest for trial in (*alone, *others)))
         places = {digest: place for place, digest in enumerate(digests)}
         values = [resampler.store.result(each).scores["valid"][task] for each in digests]
         drawn = [resampler.scores([each], "valid", task) for each in digests]
         scores = Readings(np.array(values), np.array(drawn).reshape(len(digests), -1).T)
         wanted = resampler.experiment.config.decide_by == "log_loss"
-        if not (wanted and digests and resampler.has_speakers([task], "valid")):
+        if not (wanted and alone and resampler.has_speakers([task], "valid")):
             return DecidingScores(places, scores)
         found = np.stack([self._log_losses(each, task) for each in digests], axis=1)
         smooth = smoothed(scores, Readings(found[0], found[1:]))
-        return DecidingScores(places, smooth or scores, smooth is not None)
+        if smooth is None:
+            return DecidingScores(places, scores)
+        first = [places[trial.digest] for trial in alone]
+        level = (scores.values - smooth.values)[first].mean()
+        smooth = replace(smooth, values=np.maximum(smooth.values + level, 0.0))
+        return DecidingScores(places, smooth, smooth=True)
 
     def _measured(self, digest: str, task: str) -> np.ndarray:
         """Mean log-loss of a training, then those over resampled speakers; float64 [1 + R]."""

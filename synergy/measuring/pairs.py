@@ -181,7 +181,7 @@ class PairTrainer:
         told: dict[str, DecidingScores] = {}
         for task in tasks:
             beside = (trained.get(key, []) for key in table.cells_of(task))
-            told[task] = self._decider.scores(task, [*alone[task], *nulls, *chain(*beside)])
+            told[task] = self._decider.scores(task, [*alone[task], *nulls], [*chain(*beside)])
         found = replace(
             table,
             singles={task: told[task].of(alone[task]) for task in tasks},

@@ -42,7 +42,7 @@ class Readings:
 
 
 def smoothed(scores: Readings, losses: Readings) -> Readings | None:
-    """Smooth scores, not below 0; their ``resampled`` hold the uncertainty of the slope, too.
+    """Smooth scores; their ``resampled`` hold the uncertainty of the slope, too.
 
     Parameters
     ----------
@@ -82,4 +82,4 @@ def smoothed(scores: Readings, losses: Readings) -> Readings | None:
     signs = np.resize([1.0, -1.0], len(drawn))
     turned = np.outer(signs, (1.0 - kept) * error * (losses.values - middle[1]))
     resampled = middle[0] + np.einsum("i,rit->rt", mix, drawn - middle) + turned
-    return Readings(np.maximum(values, 0.0), resampled)
+    return Readings(values, resampled)
