@@ -96,8 +96,8 @@ The resolved configuration, every default written out, is kept as `config.yaml` 
 Options such as `--max-ar`, `--seeds` and `--depths` replace a setting there, so later commands on
 the same workspace use them too. A setting that decides a result is part of a training's identity:
 change it, and what was trained before stays, but other trainings take its place. The threshold, the
-depths and the number of seeds only choose among trainings, but with `--distill` the models of all
-seeds are the teachers.
+depths, `decide_by` and the number of seeds only choose among trainings, but with `--distill` the
+models of all seeds are the teachers.
 
 ```yaml
 corpora:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -101,6 +101,9 @@ class RunConfig(StrictModel):
         Every trial is trained with the seeds ``seed``, ``seed + 1``, ... (``seeds`` of them).
     max_ar : float
         Threshold of the synthesis, in percent.
+    decide_by : {"score", "log_loss"}
+        What signed losses are taken of, and with them intervals, probabilities and the adaptive
+        sweep: the scores, or what the log-losses tell of them. AR is of scores in any case.
     """
 
     corpora: Annotated[
@@ -115,6 +118,7 @@ class RunConfig(StrictModel):
     seed: Annotated[int, Field(ge=0, le=limits.SEED)] = 0
     seeds: Annotated[int, Field(ge=1, le=limits.SEEDS)] = 1
     max_ar: Annotated[float, Field(ge=0, le=100)] = 2.0
+    decide_by: Literal["score", "log_loss"] = "score"
 
     @field_validator("depths")
     @classmethod
@@ -183,8 +187,9 @@ class RunConfig(StrictModel):
     def differences(self, other: RunConfig) -> list[str]:
         """What makes ``other`` another experiment: each setting with its old and its new value.
 
-        Depths, seeds and the threshold do not count: options change them on the way. Nor does a
-        folder of recordings that is gone: they were moved, and trials know their content.
+        Depths, seeds and the threshold do not count: options change them on the way. Nor does by
+        what is decided: nothing is trained otherwise. Nor a folder of recordings that is gone: they
+        were moved, and trials know their content.
         """
         old, new = (_flat(c.model_dump(mode="json", exclude=_CHANGEABLE)) for c in (self, other))
         return [
@@ -205,7 +210,7 @@ def _moved(key: str, folder: Any) -> bool:
     return first.startswith("corpora.") and last == "folder" and not Path(str(folder)).exists()
 
 
-_CHANGEABLE = {"depths", "seed", "seeds", "max_ar"}
+_CHANGEABLE = {"depths", "seed", "seeds", "max_ar", "decide_by"}
 
 
 def _flat(data: Any, path: str = "") -> dict[str, Any]:

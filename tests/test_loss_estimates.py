@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from synergy.errors import TableError
 from synergy.losses.estimates import loss_estimates, write_losses
 from synergy.losses.evidence import Evidence
 from synergy.losses.pooling import posterior
@@ -28,13 +30,21 @@ def test_every_cell_has_two_losses_and_untrained_ones_are_estimated_alone() -> N
     assert by_key["a", "b", 4].keeps < by_key["b", "a", 4].keeps
 
 
+def test_each_says_of_what_it_is_taken() -> None:
+    smooth = replace(EVIDENCE, smooth=frozenset({"b"}))
+    for each in loss_estimates(posterior(smooth), 2.0):
+        assert each.by == ("log_loss" if each.task == "b" else "score")
+    with pytest.raises(TableError, match="expected scores of a, b, c, found some of x"):
+        replace(EVIDENCE, smooth=frozenset({"x"}))
+
+
 def test_they_are_written_without_what_hangs_on_a_threshold(tmp_path: Path) -> None:
     found = loss_estimates(posterior(EVIDENCE), 2.0)
     write_losses(tmp_path / "losses.csv", found)
     with (tmp_path / "losses.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [*rows[0]] == [
-        *("task", "partner", "shared_depth", "measured", "estimate", "low", "high")
+        *("task", "partner", "shared_depth", "measured", "estimate", "low", "high", "by")
     ]
     assert len(rows) == len(found)
     assert rows[0]["estimate"] == repr(found[0].estimate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,9 @@ class LossEstimate(NamedTuple):
     """What a task loses beside a partner at a depth, in percent of its score alone.
 
     ``measured`` is from the means over all seeds, None in a cell without training; ``estimate`` is
-    the mean of the posterior and ``low`` to ``high`` its 95 % interval. ``keeps`` is the
-    probability that it is within the threshold.
+    the mean of the posterior and ``low`` to ``high`` its 95 % interval. ``by`` says of what all of
+    them are taken: of the scores, or of what the log-losses tell of them. ``keeps`` is the
+    probability that the loss is within the threshold.
     """
 
     task: str
@@ -27,6 +28,7 @@ class LossEstimate(NamedTuple):
     estimate: float
     low: float
     high: float
+    by: Literal["score", "log_loss"]
     keeps: float
 
 
@@ -39,14 +41,18 @@ def loss_estimates(posterior: Posterior, max_ar: float) -> tuple[LossEstimate, .
         for side, (task, partner) in enumerate(((a, b), (b, a))):
             scores = evidence.scores(task, partner, depth)
             alone = float(np.mean(evidence.baseline(task)))
-            numbers = (each[place, side] for each in (posterior.mean, low, high, keeps))
+            at = place, side
             found.append(
                 LossEstimate(
                     task,
                     partner,
                     depth,
                     100.0 * (1.0 - float(np.mean(scores)) / alone) if scores and alone else None,
-                    *(round(float(number), 4) for number in numbers),
+                    round(float(posterior.mean[at]), 4),
+                    round(float(low[at]), 4),
+                    round(float(high[at]), 4),
+                    "log_loss" if task in evidence.smooth else "score",
+                    round(float(keeps[at]), 4),
                 )
             )
     return tuple(found)

@@ -42,6 +42,8 @@ class Evidence:
         for tasks that are not named.
     failed : frozenset of CellKey
         Cells whose training failed: no tree may use them, and nobody asks for them again.
+    smooth : frozenset of str
+        Tasks whose scores are not those that were measured, but what their log-losses tell.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class Evidence:
     nulls: Mapping[str, SeedScores] = field(default_factory=dict)
     speakers: Mapping[str, np.ndarray] = field(default_factory=dict)
     failed: frozenset[CellKey] = frozenset()
+    smooth: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         problems = task_problems(self.tasks)
@@ -74,7 +77,7 @@ class Evidence:
                 f"expected cells of {short_list(self.tasks)} at the depths "
                 f"{short_list(map(str, self.depths))} in task order, found {quoted(min(strange))}"
             )
-        if strange := {*self.singles, *self.nulls, *self.speakers} - set(self.tasks):
+        if strange := {*self.singles, *self.nulls, *self.speakers, *self.smooth} - set(self.tasks):
             raise TableError(
                 f"expected scores of {short_list(self.tasks)}, found some of "
                 f"{short_list(sorted(strange))}"

@@ -43,7 +43,7 @@ class Resampler:
         self.store = store
         self.draws = draws
         self._resampled = cache(self._resample)
-        self._group_weights = cache(self._weigh_groups)
+        self.group_weights = cache(self._weigh_groups)
 
     def reductions(self, singles: Outcome, multi: Outcome, split: Split) -> np.ndarray:
         """AR of a model in every resampled split, in percent; float64 [R].
@@ -112,24 +112,28 @@ class Resampler:
         """Score of one trial in every resampled split; float64 [R]."""
         data = self.experiment.data[task]
         kind, targets = data.spec.rules, data.targets[split]
-        kept = self._predictions(digest, f"{split}/{task}").astype(np.float32)
-        features = self.experiment.bank.features
-        logits = kind.split(kept, [len(features[clip]) for clip in data.clips[split]])
-        weights = self._group_weights(split, task)
+        logits = self.logits(digest, split, task)
+        weights = self.group_weights(split, task)
         scores = kind.resampled_scores(logits, targets, data.groups[split], weights)
         # a resampled split in which the score is not defined stands for the whole one
         whole = kind.scores(logits, targets)[kind.metric] if np.isnan(scores).any() else 0.0
         return np.where(np.isnan(scores), whole, scores)
 
-    def _predictions(self, digest: str, key: str) -> np.ndarray:
-        kept = self.store.predictions(digest)
+    def logits(self, digest: str, split: Split, task: str) -> list[np.ndarray]:
+        """Logits that a trial kept of each clip of a split; float32.
+
+        A WorkspaceError is raised if it has none.
+        """
+        kept, key = self.store.predictions(digest), f"{split}/{task}"
         if key not in kept:
             raise WorkspaceError(
                 f"expected the predictions {key} in {self.store.path(digest)}, which intervals are "
                 "made of, found none; delete the folder and run the same command again to repeat "
                 "this trial"
             )
-        return kept[key]
+        data = self.experiment.data[task]
+        frames = [len(self.experiment.bank.features[clip]) for clip in data.clips[split]]
+        return data.spec.rules.split(kept[key].astype(np.float32), frames)
 
     def _weigh_groups(self, split: Split, task: str) -> np.ndarray:
         """How often each group of the task's clips is drawn; float64 [R, G]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count, takewhile, zip_longest
+from itertools import chain, count, takewhile, zip_longest
 from statistics import fmean
 
 import numpy as np
@@ -15,6 +15,7 @@ from synergy.losses.estimates import LossEstimate, loss_estimates, write_losses
 from synergy.losses.evidence import Evidence
 from synergy.losses.pooling import MOST_SEEN, Posterior, posterior
 from synergy.measuring.bootstrap import LEVEL, Resampler
+from synergy.measuring.deciding import Decider, DecidingScores
 from synergy.measuring.outcome import Outcome
 from synergy.running.session import Results, Session
 from synergy.synthesis import ARTable, Cell, accuracy_reduction
@@ -50,6 +51,7 @@ class PairTrainer:
         self._recipe = Recipe(distilled=kind == "distilled")
         self._store = session.workspace.trials
         self._resampler = Resampler(session.experiment, self._store)
+        self._decider = Decider(self._resampler)
 
     def trials(self, key: CellKey) -> list[Trial]:
         """The trials of a cell with all configured seeds."""
@@ -171,61 +173,40 @@ class PairTrainer:
             own = (each.number + 1 for each in asked if (each.tasks, each.depth) == (tasks, depth))
             return done[: max((least, *own))]
 
+        table = Evidence(tuple(tasks), tuple(depths), {}, {}, failed=frozenset(failed))
         alone = {task: counted(self.alone(task), (task,), 0) for task in tasks}
-        nulls = self._done(self.experiment.flat(tasks, 0), self._recipe)
-        nulls = [trial for trial in nulls if only is None or trial.digest in only]
+        # by another rule or with teachers they are no single-task models
         counts = self.kind == "plain" and self.experiment.config.training.weights != "best"
-        found = Evidence(
-            tuple(tasks),
-            tuple(depths),
-            {task: self._scores(alone[task], task) for task in tasks},
-            {},
-            # by another rule or with teachers they are no single-task models
-            {task: self._scores(nulls, task) for task in tasks} if counts else {},
-        )
+        nulls = self._done(self.experiment.flat(tasks, 0), self._recipe) if counts else []
+        nulls = [trial for trial in nulls if only is None or trial.digest in only]
         trained = {
-            key: done for key in found.cells() if (done := counted(self.done(key), key[:2], key[2]))
+            key: done for key in table.cells() if (done := counted(self.done(key), key[:2], key[2]))
         }
-        pairs = {
-            key: (self._scores(done, key[0]), self._scores(done, key[1]))
-            for key, done in trained.items()
-        }
+        told: dict[str, DecidingScores] = {}
+        for task in tasks:
+            beside = (trained.get(key, []) for key in table.cells_of(task))
+            told[task] = self._decider.scores(task, [*alone[task], *nulls], [*chain(*beside)])
+        found = replace(
+            table,
+            singles={task: told[task].of(alone[task]) for task in tasks},
+            pairs={
+                key: (told[key[0]].of(done), told[key[1]].of(done)) for key, done in trained.items()
+            },
+            nulls={task: told[task].of(nulls) for task in tasks} if counts else {},
+            smooth=frozenset(task for task in tasks if told[task].smooth),
+        )
         speakers = {
-            task: self._speakers(task, found, alone[task], trained)
+            task: _speakers(task, found, told[task], alone[task], trained)
             for task in tasks
             if any(found.baseline(task))
         }
-        return replace(found, pairs=pairs, speakers=speakers, failed=frozenset(failed))
+        return replace(found, speakers=speakers)
 
     def _posterior(self, table: ARTable) -> Posterior:
         """What is known of the losses of a table."""
         failed = [cell.key for cell in table.cells if cell.status == "failed"]
         evidence = self.evidence(table.tasks, table.depths, failed)
         return posterior(evidence)
-
-    def _speakers(
-        self,
-        task: str,
-        evidence: Evidence,
-        alone: Sequence[Trial],
-        trained: Mapping[CellKey, Sequence[Trial]],
-    ) -> np.ndarray:
-        """Covariance of the losses of a task over resampled speakers; 0 where nothing is known.
-
-        To first order: what is divided by is not resampled.
-        """
-
-        def scores(trials: Sequence[Trial]) -> np.ndarray:
-            return self._resampler.scores([trial.digest for trial in trials], "valid", task)
-
-        if not alone:
-            return np.zeros((len(evidence.cells_of(task)),) * 2)
-        baseline, scale = scores(alone), fmean(evidence.baseline(task))
-        lost = [
-            baseline - scores(trained[key]) if key in trained else np.zeros(len(baseline))
-            for key in evidence.cells_of(task)
-        ]
-        return np.atleast_2d(np.cov(100.0 / scale * np.stack(lost)))
 
     def _score_rows(self, table: ARTable) -> Iterator[list[object]]:
         """What every measured cell is made of, a row for each task of each training."""
@@ -270,13 +251,31 @@ class PairTrainer:
         further = (trials([tree], recipe, [n])[0] for n in count(config.seed + config.seeds))
         return [*filter(is_done, trials([tree], recipe)), *takewhile(is_done, further)]
 
-    def _scores(self, trials: Sequence[Trial], task: str) -> tuple[float, ...]:
-        return tuple(self._store.result(trial.digest).scores["valid"][task] for trial in trials)
-
     def _lacks_test(self, key: CellKey) -> bool:
         """Whether test is asked for and something of a cell was not measured there."""
         trials = (*self.done(key), *self.alone(key[0]), *self.alone(key[1]))
         return self.test and not all(self._store.is_tested(trial.digest) for trial in trials)
+
+
+def _speakers(
+    task: str,
+    evidence: Evidence,
+    told: DecidingScores,
+    alone: Sequence[Trial],
+    trained: Mapping[CellKey, Sequence[Trial]],
+) -> np.ndarray:
+    """Covariance of the losses of a task over resampled speakers; 0 where nothing is known.
+
+    To first order: what is divided by is not resampled.
+    """
+    if not alone:
+        return np.zeros((len(evidence.cells_of(task)),) * 2)
+    baseline, scale = told.mean_resampled(alone), fmean(evidence.baseline(task))
+    lost = [
+        baseline - told.mean_resampled(trained[key]) if key in trained else np.zeros(len(baseline))
+        for key in evidence.cells_of(task)
+    ]
+    return np.atleast_2d(np.cov(100.0 / scale * np.stack(lost)))
 
 
 def _samples(table: ARTable, known: Posterior) -> TableSamples:

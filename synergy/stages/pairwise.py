@@ -19,7 +19,7 @@ from synergy.stages.adaptive_sweep import adaptive_table
 from synergy.stages.baseline import Baselines, baseline
 from synergy.synthesis import Question
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, run_sweep
-from synergy.wording import counted
+from synergy.wording import counted, short_list
 from synergy.workspace import PairTable
 
 
@@ -127,9 +127,25 @@ def pairwise(
     found, losses = trainer.keep(table, question.max_ar)
     if null is not None:
         notes = (*null.notes(question.max_ar), *notes)
+    if losses and session.experiment.config.decide_by == "log_loss":
+        notes = (*notes, _decided_by(losses))
     if test:
         notes = (*notes, "the pairs were measured on test, too: it is no longer unseen")
     return Pairs(found, losses, baselines, null, notes, session.trained - before)
+
+
+def _decided_by(losses: Sequence[LossEstimate]) -> str:
+    """Of which tasks losses are smooth."""
+    of = {
+        by: list(dict.fromkeys(e.task for e in losses if e.by == by))
+        for by in ("log_loss", "score")
+    }
+    told = {
+        "log_loss": "taken of log-losses in units of the score",
+        "score": "taken of the score, which their log-losses do not tell",
+    }
+    said = [f"those of {short_list(tasks)} are {told[by]}" for by, tasks in of.items() if tasks]
+    return f"losses, intervals and probabilities: {'; '.join(said)}; AR itself is of the score"
 
 
 def _null_json(null: NullFile) -> dict[str, Any]:

@@ -170,6 +170,10 @@ class TaskKind(ABC):
             a resampled split without any active frame.
         """
 
+    def answers(self, logits: Arrays, targets: Arrays) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Class logits [A, K] and right classes, int64 [A], of the A answers to each clip."""
+        return [row[None] for row in logits], [np.atleast_1d(target) for target in targets]
+
     @abstractmethod
     def prediction(
         self,

@@ -207,6 +207,13 @@ class FrameActivity(TaskKind):
             "majority": max(share, 1.0 - share),
         }
 
+    def answers(self, logits: Arrays, targets: Arrays) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """An answer for each frame; inactive has a logit of 0."""
+        return (
+            [np.stack([np.zeros_like(row), row], axis=1) for row in logits],
+            [(target > 0).astype(np.int64) for target in targets],
+        )
+
     def prediction(
         self,
         logits: Tensor,
