@@ -92,7 +92,7 @@ def estimates(
     resampler: Resampler, models: Models, split: Split, share: float, choice: int
 ) -> tuple[dict[str, np.ndarray], bool]:
     """Losses of each cell by some of the speakers of a split; whether log-losses told them."""
-    data = resampler.experiment.data[models.task]
+    data = resampler.experiment.folds[0][models.task]
     rng = np.random.default_rng([choice, round(100 * share), len(split)])
     speakers = data.speakers(split)
     chosen = rng.permutation(speakers)[: round(share * speakers)]
@@ -104,7 +104,7 @@ def estimates(
     rules = data.spec.rules
     read: list[list[np.ndarray]] = []
     for digest in models.digests:
-        every = resampler.logits(digest, split, models.task)
+        every = resampler.logits(digest, 0, split, models.task)
         given = ([every[clip] for clip in clips], targets, groups, weights)
         read.append([rules.resampled_scores(*given), resampled_log_losses(rules, *given)])
     scores, losses = (Readings(each[0], each[1:]) for each in np.stack(read).transpose(1, 2, 0))

@@ -163,7 +163,7 @@ def bytes_on_the_network() -> None:
     sizes["their features back"] = len(packed_message((found,)))
     sizes["features of all clips"] = sum(features.nbytes for features in bank.features)
     sizes["features, targets, corpora, settings of all tasks"] = len(pickle.dumps(experiment))
-    clips, labels, reports = training_clips(experiment.data), 0, list[bytes]()
+    clips, labels, reports = training_clips(experiment.data_of(0)), 0, list[bytes]()
     every = experiment.flat(experiment.tasks, experiment.depth)
     distilled = experiment.trial(every, 0, Recipe(distilled=True))
     asked = labellings(distilled, bank.hop_s)

@@ -48,7 +48,7 @@ def measure(supply: Supply, what: tuple[Sequence[str], int], report: Report) -> 
     names, seed = what
     tree = experiment.alone(names[0]) if len(names) == 1 else experiment.flat(names, 0)
     trial = experiment.trial(tree, seed)
-    tasks = [experiment.data[task.name] for task in trial.tasks]
+    tasks = [experiment.data_of(seed)[task.name] for task in trial.tasks]
     network = build_network(tree, trial.encoder, trial.tasks, experiment.bank.mels, seed)
     states: dict[int, dict[str, torch.Tensor]] = {}
 

@@ -97,7 +97,7 @@ Options such as `--max-ar`, `--seeds` and `--depths` replace a setting there, so
 the same workspace use them too. A setting that decides a result is part of a training's identity:
 change it, and what was trained before stays, but other trainings take its place. The threshold, the
 depths, `decide_by` and the number of seeds only choose among trainings, but with `--distill` the
-models of all seeds are the teachers.
+models of all seeds, with folds those of the same fold, are the teachers.
 
 ```yaml
 corpora:
@@ -131,6 +131,7 @@ def settings_page() -> str:
         *((f"`encoder` with `name: {name}`", model) for name, model in ENCODERS.items()),
         ("`training`", type(fields["training"].default)),
         ("`distillation`", type(fields["distillation"].default)),
+        ("`evaluation`", type(fields["evaluation"].default)),
     ]
     return "\n".join([SETTINGS_HEAD, *(settings_section(*section) for section in sections)])
 

@@ -22,6 +22,7 @@ from synergy.files import StrictModel, UnfitFileError, read_text, shortly
 from synergy.names import CorpusName, TaskName
 from synergy.strict_yaml import YamlError, read_yaml, yaml_text
 from synergy.tasks import TaskKind, rules_of
+from synergy.tasks.folds import EvaluationConfig
 from synergy.tasks.task_source import TaskSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig
@@ -95,6 +96,8 @@ class RunConfig(StrictModel):
         Settings of the log-mel features, the encoder and the training of every trial.
     distillation
         Settings of those trainings that learn from the single-task models as well.
+    evaluation
+        What models are validated on.
     depths : list of int
         Shared depths that the sweep of pairs trains.
     seed, seeds : int
@@ -114,6 +117,7 @@ class RunConfig(StrictModel):
     encoder: EncoderConfig = Cnn8()
     training: TrainingConfig = TrainingConfig()
     distillation: DistillationConfig = DistillationConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     depths: Annotated[tuple[int, ...], Field(min_length=1)] = (4, 5, 6, 7, 8)
     seed: Annotated[int, Field(ge=0, le=limits.SEED)] = 0
     seeds: Annotated[int, Field(ge=1, le=limits.SEEDS)] = 1
@@ -133,6 +137,16 @@ class RunConfig(StrictModel):
             raise ValueError(f"encoder: expected at most {limits.BLOCKS} blocks, found {blocks}")
         if wrong := [depth for depth in self.depths if not 1 <= depth <= blocks]:
             raise ValueError(f"depths: expected 1..{blocks}, found {quoted(wrong)}")
+        if self.seeds % (folds := self.evaluation.folds):
+            raise ValueError(
+                f"evaluation.folds: expected a divisor of seeds ({self.seeds}), so that as many "
+                f"trainings are validated on every fold, found {folds}; change one of the two"
+            )
+        if folds > 1 and self.decide_by == "log_loss":
+            raise ValueError(
+                f"decide_by: expected score with evaluation.folds of {folds}, found log_loss, "
+                "which is told from trainings on the same clips; change one of the two"
+            )
         try:
             SharingTree.flat(tuple(self.tasks), blocks, blocks)
         except TreeError as error:
@@ -150,6 +164,10 @@ class RunConfig(StrictModel):
     def all_seeds(self) -> tuple[int, ...]:
         """The seeds of every trial."""
         return tuple(range(self.seed, self.seed + self.seeds))
+
+    def fold_of(self, seed: int) -> int:
+        """The fold, from 0, that trainings with a seed are validated on."""
+        return (seed - self.seed) % self.evaluation.folds
 
     def only(self, tasks: Iterable[str]) -> tuple[str, ...]:
         """A choice of tasks in the order of the configuration.

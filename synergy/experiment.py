@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 
 from synergy.audio.features import FeatureConfig
@@ -22,11 +22,12 @@ from synergy.export.torch_model import meta_network
 from synergy.network import costs
 from synergy.tasks import TaskSpec
 from synergy.tasks.clips import FEWEST_SPEAKERS, ClipBank, TaskData, build_bank, task_data
-from synergy.tasks.selection import select_clips
+from synergy.tasks.folds import fold_note, folded
+from synergy.tasks.selection import TaskSelection, select_clips
 from synergy.training.config import TrainingConfig
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
-from synergy.wording import REPORTED, SPLIT_NAMES, SPLITS, counted
+from synergy.wording import REPORTED, SPLIT_NAMES, SPLITS, Split, counted
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Recipe:
     training : TrainingConfig, optional
         Replaces the configured settings.
     distilled : bool
-        Learn from the single-task models of all configured seeds as well. They are trained as
-        configured, whatever the recipe says.
+        Learn from the single-task models of all configured seeds of the same fold as well. They
+        are trained as configured, whatever the recipe says.
     width : float
         By which the channels of the configured encoder are multiplied, > 0.
     """
@@ -57,15 +58,23 @@ _costs = lru_cache(maxsize=64)(costs)
 class Experiment:
     """A configuration with its data, ready for trials.
 
-    The corpora go by their names, the data by the names of the tasks.
+    Attributes
+    ----------
+    config : RunConfig
+    corpora : dict of str to Corpus
+        By name.
+    bank : ClipBank
+    folds : tuple of dict of task to TaskData
+        The data of the trainings that are validated on each fold; without folds there is one.
+    notes : tuple of str
+        What was done to the data on the way in, with counts.
     """
 
     config: RunConfig
     corpora: Mapping[str, Corpus]
     bank: ClipBank
-    data: Mapping[str, TaskData]
+    folds: tuple[Mapping[str, TaskData], ...]
     notes: tuple[str, ...]
-    """What was done to the data on the way in, with counts."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -75,7 +84,7 @@ class Experiment:
     @cached_property
     def specs(self) -> dict[str, TaskSpec]:
         """What networks know of the tasks."""
-        return {name: self.data[name].spec for name in self.tasks}
+        return {name: self.folds[0][name].spec for name in self.tasks}
 
     @property
     def depth(self) -> int:
@@ -96,6 +105,15 @@ class Experiment:
         """As `costs`, with the encoder ``width`` times as wide; a ConfigError if it cannot be."""
         return self.costs_of(encoder_at(self.config.encoder, width))
 
+    def data_of(self, seed: int) -> Mapping[str, TaskData]:
+        """The data of all trainings with a seed, by task."""
+        return self.folds[self.config.fold_of(seed)]
+
+    def speakers(self, task: str, split: Split) -> int:
+        """On how many speakers of a split a task is measured; on valid, those of all folds."""
+        folds = self.folds if split == "valid" else self.folds[:1]
+        return sum(data[task].speakers(split) for data in folds)
+
     def alone(self, task: str) -> SharingTree:
         """The tree of a single-task model."""
         return SharingTree.single(task, self.depth)
@@ -106,17 +124,18 @@ class Experiment:
 
     def trial(self, tree: SharingTree, seed: int, recipe: Recipe = PLAIN) -> Trial:
         """The trial that trains ``tree`` once; a ConfigError if no encoder has that width."""
-        distilled = recipe.distilled
+        distilled, data = recipe.distilled, self.data_of(seed)
+        teachers = self._teachers[self.config.fold_of(seed)] if distilled else {}
         return Trial(
             tree=tree,
             tasks=tuple(self.specs[task] for task in tree.tasks),
-            data={task: self.data[task].digest for task in tree.tasks},
+            data={task: data[task].digest for task in tree.tasks},
             bank=self.bank.fingerprint,
             encoder=encoder_at(self.config.encoder, recipe.width),
             training=recipe.training or self.config.training,
             seed=seed,
             distillation=self.config.distillation if distilled else None,
-            teachers={task: self._teachers[task] for task in tree.tasks} if distilled else {},
+            teachers={task: teachers[task] for task in tree.tasks if distilled},
         )
 
     def trials(
@@ -128,9 +147,17 @@ class Experiment:
         return [self.trial(tree, seed, recipe) for seed in chosen for tree in trees]
 
     @cached_property
-    def _teachers(self) -> dict[str, tuple[str, ...]]:
-        """Digests of the single-task trials of each task, trained as configured."""
-        return {t: tuple(s.digest for s in self.trials([self.alone(t)])) for t in self.tasks}
+    def _teachers(self) -> list[dict[str, tuple[str, ...]]]:
+        """For each fold, digests of its single-task trials by task, trained as configured.
+
+        Teachers of another fold have learnt from the speakers that a student is validated on.
+        """
+        found: list[dict[str, tuple[str, ...]]] = []
+        for fold in range(len(self.folds)):
+            seeds = [seed for seed in self.config.all_seeds if self.config.fold_of(seed) == fold]
+            alone = {task: self.trials([self.alone(task)], seeds=seeds) for task in self.tasks}
+            found.append({task: tuple(t.digest for t in own) for task, own in alone.items()})
+        return found
 
 
 def settings_costs(
@@ -189,12 +216,14 @@ def prepare(
         corpora[name] = load_corpus(name, settings, tell(f"preparing {name}"))
         if again:
             read_again(corpora[name], tell(f"reading {name} again"))
-    selections = []
+    selections: list[TaskSelection] = []
     problems: list[str] = []
+    folds, hop_s = config.evaluation.folds, config.features.hop_s
+    splits: Sequence[Split] = SPLITS if folds == 1 else ("test",)
     for name, task in config.tasks.items():
         try:
             chosen = select_clips(
-                name, task.classes, task.rules, task.corpora, corpora, config.features.hop_s
+                name, task.classes, task.rules, task.corpora, corpora, hop_s, splits
             )
         except DataError as error:
             problems.append(str(error))
@@ -202,6 +231,7 @@ def prepare(
             selections.append(chosen)
     if problems:
         raise DataError("\n".join(problems))
+    by_fold = folded(selections, folds, hop_s)
     check_describable(
         [selection.spec for selection in selections],
         [
@@ -213,17 +243,15 @@ def prepare(
         name: open_store(corpus, config.features, executor, tell(f"features of {name}"))
         for name, corpus in corpora.items()
     }
-    bank = build_bank(corpora, stores, config.features.hop_s)
+    bank = build_bank(corpora, stores, hop_s)
     notes = [note for corpus in corpora.values() for note in corpus.notes]
-    for selection in selections:
-        counts = ", ".join(f"{len(selection.of_split(split))} {split}" for split in SPLITS)
-        spec = selection.spec
-        classes = counted(len(spec.classes), "class", "classes")
-        notes.append(f"{spec.name}: {counts} clips, {classes}")
-        notes += [f"{spec.name}: {reason}" for reason in selection.dropped]
-    data = {selection.spec.name: task_data(selection, bank) for selection in selections}
-    notes += [note for own in data.values() if (note := _few_speakers(own))]
+    for own in zip(*by_fold, strict=True):
+        notes.append(_clips_note(own[0]) if folds == 1 else fold_note(own))
+        notes += [f"{own[0].spec.name}: {reason}" for reason in own[0].dropped]
+    data = tuple({own.spec.name: task_data(own, bank) for own in fold} for fold in by_fold)
     experiment = Experiment(config, corpora, bank, data, tuple(notes))
+    few = (_few_speakers(experiment, task) for task in experiment.tasks)
+    experiment = replace(experiment, notes=(*notes, *filter(None, few)))
     every = experiment.flat(experiment.tasks, experiment.depth)
     specs = [experiment.specs[task] for task in every.tasks]
     network = meta_network(every, config.encoder, specs, config.features)
@@ -231,16 +259,23 @@ def prepare(
     return experiment
 
 
-def _few_speakers(data: TaskData) -> str:
+def _clips_note(selection: TaskSelection) -> str:
+    """How many clips a task has, split by split."""
+    counts = ", ".join(f"{len(selection.of_split(split))} {split}" for split in SPLITS)
+    classes = counted(len(selection.spec.classes), "class", "classes")
+    return f"{selection.spec.name}: {counts} clips, {classes}"
+
+
+def _few_speakers(experiment: Experiment, task: str) -> str:
     """Says in which splits a task has too few speakers for an interval."""
     few = [
-        f"{counted(data.speakers(split), 'speaker')} in {SPLIT_NAMES[split]}"
+        f"{counted(speakers, 'speaker')} in {SPLIT_NAMES[split]}"
         for split in REPORTED
-        if data.speakers(split) < FEWEST_SPEAKERS
+        if (speakers := experiment.speakers(task, split)) < FEWEST_SPEAKERS
     ]
     if not few:
         return ""
     return (
-        f"{data.task}: {' and '.join(few)}; fewer than {FEWEST_SPEAKERS} tell nothing about "
+        f"{task}: {' and '.join(few)}; fewer than {FEWEST_SPEAKERS} tell nothing about "
         "others, so no interval is given there"
     )

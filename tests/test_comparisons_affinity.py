@@ -49,7 +49,7 @@ BANK = small_bank()
 DATA = {"low": small_data(BANK, 0, 24)["low"], "busy": small_data(BANK, 24)["busy"]}
 QUICK = TrainingConfig(epochs=2, steps_per_epoch=2, clips_per_task=4, crop_s=0.2)
 FLAT = SharingTree.flat(["low", "busy"], 8, 8)
-EXPERIMENT: Any = SimpleNamespace(bank=BANK, data=DATA)
+EXPERIMENT: Any = SimpleNamespace(bank=BANK, data_of=lambda _: DATA)
 
 
 def trial_of(tree: SharingTree, seed: int = 0) -> Trial:

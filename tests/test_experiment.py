@@ -49,7 +49,7 @@ def test_targets_lie_beside_the_clips_they_belong_to(tmp_path: Path) -> None:
     experiment = prepare(config_of(tmp_path))
     bank = experiment.bank
     assert len(bank.keys) == 36
-    gc, scr, vad = (experiment.data[task] for task in ("gc", "scr", "vad"))
+    gc, scr, vad = (experiment.folds[0][task] for task in ("gc", "scr", "vad"))
     for split in ("train", "valid", "test"):
         assert len(gc.clips[split]) == 12
         assert len(scr.clips[split]) == 8
@@ -86,14 +86,14 @@ def test_identity_follows_content_not_place(tmp_path: Path) -> None:
     text = manifest.read_text(encoding="utf-8")
     manifest.write_text(text.replace("female,yes", "female,no"), encoding="utf-8")
     relabelled = prepare(changed)
-    assert relabelled.data["scr"].digest != here.data["scr"].digest
-    assert relabelled.data["gc"].digest == here.data["gc"].digest
+    assert relabelled.folds[0]["scr"].digest != here.folds[0]["scr"].digest
+    assert relabelled.folds[0]["gc"].digest == here.folds[0]["gc"].digest
 
 
 def test_tasks_with_the_same_clips_share_a_stream(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     both = config.tasks | {"again": config.tasks["scr"]}
-    data = prepare(config.model_copy(update={"tasks": both})).data
+    data = prepare(config.model_copy(update={"tasks": both})).folds[0]
     assert data["again"].stream == data["scr"].stream
     assert data["gc"].stream != data["scr"].stream
 
@@ -116,4 +116,4 @@ def test_clips_without_a_label_play_no_part(tmp_path: Path) -> None:
     rows.append(row("train/extra.wav", "train", "someone", gender=""))
     write_manifest(tmp_path / "second", rows, seconds=0.3)
     experiment = prepare(config)
-    assert len(experiment.data["gc"].clips["train"]) == 12
+    assert len(experiment.folds[0]["gc"].clips["train"]) == 12

@@ -62,7 +62,7 @@ def experiment_of(seeds: int = 2, channels: int = 4) -> Experiment:
             "seeds": seeds,
         }
     )
-    return Experiment(config=config, corpora={}, bank=BANK, data=DATA, notes=())
+    return Experiment(config=config, corpora={}, bank=BANK, folds=(DATA,), notes=())
 
 
 @dataclass
@@ -328,7 +328,7 @@ def test_what_cannot_be_met_is_said(name: str, tmp_path: Path) -> None:
         COMPARISONS[name](wide)
     many = replace(SPECS["low"], classes=tuple(f"class {n}" for n in range(2000)))
     data = {**DATA, "low": replace(DATA["low"], spec=many)}
-    classifier = field_of(tmp_path, replace(experiment_of(), data=data))
+    classifier = field_of(tmp_path, replace(experiment_of(), folds=(data,)))
     with pytest.raises(ShortfallError, match=r"found [0-9,]+ that masks never cover"):
         COMPARISONS[name](classifier)
 

@@ -70,7 +70,7 @@ def distilled(weight: float = 0.5) -> Trial:
 
 def session_of(store: TrialStore) -> Session:
     config = RunConfig.model_construct(tasks=dict.fromkeys(DATA))
-    experiment = Experiment(config=config, corpora={}, bank=BANK, data=DATA, notes=())
+    experiment = Experiment(config=config, corpora={}, bank=BANK, folds=(DATA,), notes=())
     workspace = Workspace(store.folder.parent)
     return Session(experiment, workspace, SerialExecutor(), Progress())
 

@@ -41,7 +41,8 @@ def check(options: Options) -> None:
 def _clips(task: str, found: TaskFacts) -> Table:
     """Clips of a task, split by split."""
     rows: list[list[str | int | None]] = []
-    for split, facts in found.splits.items():
+    folds = {f"fold {number}": facts for number, facts in enumerate(found.folds, 1)}
+    for split, facts in {**found.splits, **folds}.items():
         numbers = facts.counts.values()
         if len(numbers) <= _SPELLED_OUT:
             counts = ", ".join(f"{name} {count:,}" for name, count in facts.counts.items())

@@ -62,7 +62,8 @@ def measure_similarity(
 ) -> dict[str, Any]:
     """Similarity of single-task models of one seed: ``[D][T][T]``, in the order of the trials."""
     bank = inputs.experiment.bank
-    tasks = [inputs.experiment.data[trial.tasks[0].name] for trial in probe.trials]
+    data = inputs.experiment.data_of(probe.trials[0].seed)
+    tasks = [data[trial.tasks[0].name] for trial in probe.trials]
     clips = common_clips(bank, tasks, int(probe.settings["clips"]))
     frames = max(1, round(probe.trials[0].training.crop_s / bank.hop_s))
     x = torch.from_numpy(middle_crops(bank, clips, frames)).transpose(1, 2).unsqueeze(1)

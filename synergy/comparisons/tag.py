@@ -88,7 +88,7 @@ def measure_affinities(
     """
     (trial,), experiment = probe.trials, inputs.experiment
     config, every = trial.training, int(probe.settings["every"])
-    tasks = [experiment.data[spec.name] for spec in trial.tasks]
+    tasks = [experiment.data_of(trial.seed)[spec.name] for spec in trial.tasks]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     mels = experiment.bank.mels
     network = build_network(trial.tree, trial.encoder, trial.tasks, mels, trial.seed)

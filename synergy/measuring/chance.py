@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from synergy.measuring.bootstrap import LEVEL
+from synergy.measuring.outcome import levelled
 from synergy.records import Chance
 from synergy.rows import Scores
 from synergy.seeding import hash64
@@ -15,7 +16,9 @@ from synergy.wording import REPORTED
 DRAWS = 10_000
 
 
-def chance(alone: Scores, together: Iterable[Scores], seeds: int) -> dict[str, Chance]:
+def chance(
+    alone: Scores, together: Iterable[Scores], seeds: int, folds: int = 1
+) -> dict[str, Chance]:
     """AR by chance of a model over some seeds, by split.
 
     Parameters
@@ -27,6 +30,8 @@ def chance(alone: Scores, together: Iterable[Scores], seeds: int) -> dict[str, C
         or lacks a task, tells nothing. Plain ones: distilled trainings scatter less.
     seeds : int
         Over how many an AR is taken.
+    folds : int
+        Which seeds go through in turn; how hard one is, is no scatter.
 
     Returns
     -------
@@ -36,12 +41,17 @@ def chance(alone: Scores, together: Iterable[Scores], seeds: int) -> dict[str, C
     models = list(together)
     found: dict[str, Chance] = {}
     for split in REPORTED:
-        singles = [np.array(scores) for scores in alone.get(split, {}).values()]
-        trees: list[np.ndarray] = []
+        every: list[list[Sequence[float]]] = []
         for model in models:
             columns = [model.get(split, {}).get(task, ()) for task in alone.get(split, {})]
             if len(set(map(len, columns))) == 1 and len(columns[0]) > 1:
-                trees.append(np.array(columns).T)
+                every.append([*columns])
+        levels: list[list[np.ndarray]] = []
+        for scores in zip(alone.get(split, {}).values(), *every, strict=True):
+            level = levelled([dict(enumerate(own)) for own in scores], folds)
+            levels.append([np.array([*own.values()]) for own in level])
+        singles, rest = [own[0] for own in levels], [own[1:] for own in levels]
+        trees = [np.stack(columns, axis=1) for columns in zip(*rest, strict=True)]
         if trees and all(len(scores) > 1 for scores in singles):
             rng = np.random.default_rng(hash64("chance", split))
             drawn = reductions_by_chance(singles, trees, seeds, rng)

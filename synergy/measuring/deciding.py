@@ -63,15 +63,15 @@ class Decider:
         is: trained trees are held against it by their scores.
         """
         resampler = self._resampler
-        digests = list(dict.fromkeys(trial.digest for trial in (*alone, *others)))
-        places = {digest: place for place, digest in enumerate(digests)}
-        values = [resampler.store.result(each).scores["valid"][task] for each in digests]
-        drawn = [resampler.scores([each], "valid", task) for each in digests]
-        scores = Readings(np.array(values), np.array(drawn).reshape(len(digests), -1).T)
+        trials = {trial.digest: trial for trial in (*alone, *others)}
+        places = {digest: place for place, digest in enumerate(trials)}
+        values = [resampler.store.result(each).scores["valid"][task] for each in trials]
+        drawn = [resampler.scores([each], "valid", task) for each in trials.values()]
+        scores = Readings(np.array(values), np.array(drawn).reshape(len(trials), -1).T)
         wanted = resampler.experiment.config.decide_by == "log_loss"
         if not (wanted and alone and resampler.has_speakers([task], "valid")):
             return DecidingScores(places, scores)
-        found = np.stack([self._log_losses(each, task) for each in digests], axis=1)
+        found = np.stack([self._log_losses(each, task) for each in trials], axis=1)
         smooth = smoothed(scores, Readings(found[0], found[1:]))
         if smooth is None:
             return DecidingScores(places, scores)
@@ -82,11 +82,12 @@ class Decider:
 
     def _measured(self, digest: str, task: str) -> np.ndarray:
         """Mean log-loss of a training, then those over resampled speakers; float64 [1 + R]."""
-        data = self._resampler.experiment.data[task]
-        weights = self._resampler.group_weights("valid", task)
+        # log-losses decide only where there are no folds
+        data = self._resampler.experiment.folds[0][task]
+        weights = self._resampler.group_weights(0, "valid", task)
         return resampled_log_losses(
             data.spec.rules,
-            self._resampler.logits(digest, "valid", task),
+            self._resampler.logits(digest, 0, "valid", task),
             data.targets["valid"],
             data.groups["valid"],
             np.vstack([np.ones(weights.shape[1]), weights]),

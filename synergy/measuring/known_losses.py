@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from synergy.losses.outlook import Measured, Variant
 from synergy.losses.pair_losses import PairLosses
 from synergy.losses.pooling import MOST_SEEN, posterior
 from synergy.measuring.bench import Bench
+from synergy.measuring.bootstrap import below
+from synergy.measuring.outcome import levelled
 from synergy.measuring.pairs import PairTrainer
 from synergy.null_file import NullFile
 from synergy.records import ComparisonsFile, FrontierFile
@@ -83,15 +86,22 @@ def measured(bench: Bench, rows: Sequence[Row], without: frozenset[str]) -> Meas
     ]
     if not places:
         return None
-    digests = [digest for _, _, digest in places]
+    store, folds = bench.session.workspace.trials, bench.session.experiment.config.evaluation.folds
+    ours = [store.result(digest) for _, _, digest in places]
     scores: list[float] = []
     luck: list[np.ndarray] = []
     for task in bench.tasks:
-        scores.append(float(np.mean([r.scores["valid"][task][place] for r, place, _ in places])))
-        alone = [run.digest for run in bench.singles.runs[task].values()]
-        one, other = (bench.resampler.scores(some, "valid", task) for some in (alone, digests))
+        known = {
+            run.seed: row.scores["valid"][task][place]
+            for run, (row, place, _) in zip(ours, places, strict=True)
+        }
+        _, level = levelled([bench.singles.scored("valid", task), known], folds)
+        scores.append(float(np.mean([*level.values()])))
+        alone = [*bench.singles.runs[task].values()]
+        mean = partial(bench.resampler.scores, split="valid", task=task)
+        lower = below(mean, alone, ours, folds)
         scale = bench.singles.mean("valid", task)
-        lost = 100.0 / scale * (one - other) if scale else np.zeros(len(one))
+        lost = 100.0 / scale * lower if scale else np.zeros(len(lower))
         luck.append(lost - lost.mean())
     return Measured(np.array(scores), len(places), np.stack(luck))
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+import numpy as np
+
 from synergy.errors import WorkspaceError
 from synergy.rows import Scores
 from synergy.running.session import Results
@@ -102,6 +104,31 @@ class Outcome:
         """The same model, of some tasks and seeds."""
         runs = {t: {seed: r for seed, r in self.runs[t].items() if seed in seeds} for t in tasks}
         return Outcome(runs, {task: self.errors[task] for task in runs}, self.reported)
+
+
+def levelled(models: Iterable[Mapping[int, float]], folds: int) -> list[dict[int, float]]:
+    """Scores of a task by seed, for each of some models, as if all folds were equally hard.
+
+    A score is taken to be that of its model, an effect of its fold that all models have in common,
+    and noise. The effects are fitted by least squares and taken away; the rest is widened by the
+    degrees of freedom that they took with them, so that it scatters as much as the noise does.
+    Seeds that differ by a multiple of ``folds`` have the same fold. No score falls below 0.
+    """
+    scores = [dict(model) for model in models]
+    if folds == 1 or not any(scores):
+        return scores
+    seen = [np.eye(folds)[[seed % folds for seed in own]] for own in scores if own]
+    values = [np.array([*own.values()]) for own in scores if own]
+    within = np.concatenate([rows - rows.mean(axis=0) for rows in seen])
+    rest = np.concatenate([own - own.mean() for own in values])
+    effects, _, taken, _ = np.linalg.lstsq(within, rest)
+    freedom = len(rest) - len(seen)
+    wider = (freedom / (freedom - taken)) ** 0.5 if taken < freedom else 1.0
+    for own in filter(None, scores):
+        level = {seed: score - float(effects[seed % folds]) for seed, score in own.items()}
+        mean = fmean(level.values())
+        own.update((seed, max(0.0, mean + wider * (level[seed] - mean))) for seed in level)
+    return scores
 
 
 def relative_loss(singles: Outcome, multi: Outcome, split: str, task: str) -> float:

@@ -12,11 +12,11 @@ import numpy as np
 from synergy.experiment import Recipe
 from synergy.losses.adaptive import Training
 from synergy.losses.estimates import LossEstimate, loss_estimates, write_losses
-from synergy.losses.evidence import Evidence
+from synergy.losses.evidence import Evidence, SeedScores
 from synergy.losses.pooling import MOST_SEEN, Posterior, posterior
-from synergy.measuring.bootstrap import LEVEL, Resampler
+from synergy.measuring.bootstrap import DRAWS, LEVEL, Resampler, below
 from synergy.measuring.deciding import Decider, DecidingScores
-from synergy.measuring.outcome import Outcome
+from synergy.measuring.outcome import Outcome, levelled
 from synergy.running.session import Results, Session
 from synergy.synthesis import ARTable, Cell, accuracy_reduction
 from synergy.synthesis.cells import CellKey
@@ -25,7 +25,7 @@ from synergy.synthesis.resampling import TableSamples
 from synergy.synthesis.table_csv import write_rows
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
-from synergy.wording import REPORTED
+from synergy.wording import REPORTED, Split
 from synergy.workspace import PairTable
 
 PLAIN = Recipe()
@@ -49,6 +49,7 @@ class PairTrainer:
         self.kind: TableKind = kind
         self.test = test
         self._recipe = Recipe(distilled=kind == "distilled")
+        self._folds = session.experiment.config.evaluation.folds
         self._store = session.workspace.trials
         self._resampler = Resampler(session.experiment, self._store)
         self._decider = Decider(self._resampler)
@@ -103,23 +104,31 @@ class PairTrainer:
         """The cell of the seeds that are trained, at least one."""
         a, b, depth = key
         singles, pair = self._outcomes(key)
-        means = [model.means for model in (singles, pair)]
-        tested = self.test and all("test" in each for each in means)
-        on_test = accuracy_reduction(*(each["test"] for each in means)) if tested else None
+        tested = self.test and all("test" in model.splits for model in (singles, pair))
+        alone, together = self._means(singles, pair, "valid")
+        on_test = accuracy_reduction(*self._means(singles, pair, "test")) if tested else None
         return Cell(
             a,
             b,
             depth,
-            accuracy_reduction(*(each["valid"] for each in means)),
+            accuracy_reduction(alone, together),
             "measured",
             seeds=pair.seeds,
-            single_a=singles.mean("valid", a),
-            single_b=singles.mean("valid", b),
-            multi_a=pair.mean("valid", a),
-            multi_b=pair.mean("valid", b),
+            single_a=alone[a],
+            single_b=alone[b],
+            multi_a=together[a],
+            multi_b=together[b],
             test_ar_pct=on_test,
             trials=pair.digests,
         )
+
+    def _means(self, singles: Outcome, pair: Outcome, split: Split) -> list[dict[str, float]]:
+        """Mean scores of the single-task models and of the pair, by task."""
+        levels = {
+            task: levelled([model.scored(split, task) for model in (singles, pair)], self._folds)
+            for task in pair.runs
+        }
+        return [{t: fmean(both[place].values()) for t, both in levels.items()} for place in (0, 1)]
 
     def keep(self, table: ARTable, max_ar: float) -> tuple[PairTable, tuple[LossEstimate, ...]]:
         """The table, with intervals, and its signed losses; written into the workspace.
@@ -186,21 +195,35 @@ class PairTrainer:
         for task in tasks:
             beside = (trained.get(key, []) for key in table.cells_of(task))
             told[task] = self._decider.scores(task, [*alone[task], *nulls], [*chain(*beside)])
+        singles: dict[str, SeedScores] = {}
+        shared: dict[str, SeedScores] = {}
+        paired: dict[CellKey, list[SeedScores]] = {key: [] for key in trained}
+        for task in tasks:
+            own = [key for key in trained if task in key[:2]]
+            models = [alone[task], nulls, *(trained[key] for key in own)]
+            singles[task], shared[task], *beside = self._levels(told[task], models)
+            for key, scores in zip(own, beside, strict=True):
+                paired[key].append(scores)
         found = replace(
             table,
-            singles={task: told[task].of(alone[task]) for task in tasks},
-            pairs={
-                key: (told[key[0]].of(done), told[key[1]].of(done)) for key, done in trained.items()
-            },
-            nulls={task: told[task].of(nulls) for task in tasks} if counts else {},
+            singles=singles,
+            pairs={key: (one, other) for key, (one, other) in paired.items()},
+            nulls=shared,
             smooth=frozenset(task for task in tasks if told[task].smooth),
         )
         speakers = {
-            task: _speakers(task, found, told[task], alone[task], trained)
+            task: _speakers(task, found, told[task], alone[task], trained, self._folds)
             for task in tasks
             if any(found.baseline(task))
         }
         return replace(found, speakers=speakers)
+
+    def _levels(self, told: DecidingScores, models: Iterable[Sequence[Trial]]) -> list[SeedScores]:
+        """Scores of the trainings of each model, all folds at one level."""
+        scores = [
+            {t.seed: score for t, score in zip(own, told.of(own), strict=True)} for own in models
+        ]
+        return [tuple(each.values()) for each in levelled(scores, self._folds)]
 
     def _posterior(self, table: ARTable) -> Posterior:
         """What is known of the losses of a table."""
@@ -263,6 +286,7 @@ def _speakers(
     told: DecidingScores,
     alone: Sequence[Trial],
     trained: Mapping[CellKey, Sequence[Trial]],
+    folds: int,
 ) -> np.ndarray:
     """Covariance of the losses of a task over resampled speakers; 0 where nothing is known.
 
@@ -270,9 +294,9 @@ def _speakers(
     """
     if not alone:
         return np.zeros((len(evidence.cells_of(task)),) * 2)
-    baseline, scale = told.mean_resampled(alone), fmean(evidence.baseline(task))
+    mean, scale = told.mean_resampled, fmean(evidence.baseline(task))
     lost = [
-        baseline - told.mean_resampled(trained[key]) if key in trained else np.zeros(len(baseline))
+        below(mean, alone, trained[key], folds) if key in trained else np.zeros(DRAWS)
         for key in evidence.cells_of(task)
     ]
     return np.atleast_2d(np.cov(100.0 / scale * np.stack(lost)))

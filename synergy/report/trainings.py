@@ -68,7 +68,8 @@ class Trainings:
     def _configured(self, task: str) -> list[Training]:
         """Plain trainings of a task alone with the configured settings, on one state of the data.
 
-        That is the state of the tables' trainings, or else the one with most seeds.
+        That is the state of the tables' trainings, or else the one with most seeds; with folds, for
+        each of them.
         """
         config, known = self._sources.config, self._sources.trainings
         if config is None:
@@ -85,11 +86,15 @@ class Trainings:
         tables = self._sources.tables.values()
         digests = {d for table in tables for cell in table.table.cells for d in cell.trials}
         used = {_data(known[digest], task) for digest in digests & known.keys()}
-        states: dict[tuple[str, str], list[Training]] = {}
-        for each in sorted(fitting, key=lambda training: training.trial.seed):
+        folds: dict[int, dict[tuple[str, str], list[Training]]] = {}
+        for each in fitting:
+            states = folds.setdefault(config.fold_of(each.trial.seed), {})
             states.setdefault(_data(each, task), []).append(each)
-        best = max(states, key=lambda data: (data in used, len(states[data]), data), default=None)
-        return [] if best is None else states[best]
+        found: list[Training] = []
+        for states in folds.values():
+            best = max(states, key=lambda data: (data in used, len(states[data]), data))
+            found += states[best]
+        return sorted(found, key=lambda training: training.trial.seed)
 
     def _curve(self, training: Training, task: str, kind: str) -> Curve:
         """Validation score of a task over the epochs of a training, in percent."""

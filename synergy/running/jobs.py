@@ -99,7 +99,7 @@ class TrialJob:
                 next(iter(asked.values()))[0].hop,
                 {task: inputs.labels[teachers] for task, teachers in asked.items()},
             )
-        data, parents = inputs.experiment.data, inputs.weights
+        data, parents = inputs.experiment.data_of(trial.seed), inputs.weights
         return run_trial(trial, bank, data, report, soft_labels, parents, self.test)
 
 
@@ -123,12 +123,14 @@ class OnTestJob:
     def run(self, inputs: Inputs, report: Callable[[Any], None]) -> OnTestRun:
         """Measure it."""
         (weights,) = inputs.weights.values()
-        return run_test(self.trial, weights, inputs.experiment.bank, inputs.experiment.data)
+        experiment = inputs.experiment
+        data = experiment.data_of(self.trial.seed)
+        return run_test(self.trial, weights, experiment.bank, data)
 
 
 @dataclass(frozen=True)
 class LabelJob:
-    """A teacher to be asked about all training clips."""
+    """A teacher to be asked about all training clips of its fold, which are its students', too."""
 
     labelling: Labelling
     teacher: TrialRecord
@@ -148,7 +150,7 @@ class LabelJob:
         """What the teacher says, as `Labelling.ask` gives it."""
         experiment = inputs.experiment
         (weights,) = inputs.weights.values()
-        clips = training_clips(experiment.data)
+        clips = training_clips(experiment.data_of(self.teacher.seed))
         return self.labelling.ask(self.teacher, weights, experiment.bank, clips)
 
 

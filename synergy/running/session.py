@@ -207,22 +207,23 @@ class Session:
 
         The second is why a teacher has no answer, by the digests of the trials that learn from it.
         """
-        bank = self.experiment.bank
-        asked_by = {
-            trial.digest: set(labellings(trial, bank.hop_s).values())
-            for trial in trials
-            if trial.distillation is not None
-        }
-        wanted = set[tuple[Labelling, ...]]().union(*asked_by.values())
-        problems: dict[Labelling, str] = {}
-        if unknown := wanted - self._labels.keys():
-            clips = training_clips(self.experiment.data)
-            teachers = sorted({each for asked in unknown for each in asked}, key=str)
-            answers, problems = self._ask(teachers, clips)
-            for asked in unknown:
-                if answers.keys() >= set(asked):
-                    votes = [answers[each] for each in asked]
-                    self._labels[asked] = asked[0].by_clip(votes, bank, clips)
+        bank, config = self.experiment.bank, self.experiment.config
+        asked_by: dict[str, set[tuple[Labelling, ...]]] = {}
+        folds: dict[tuple[Labelling, ...], int] = {}
+        for trial in trials:
+            if trial.distillation is not None:
+                asked_by[trial.digest] = set(labellings(trial, bank.hop_s).values())
+                folds |= dict.fromkeys(asked_by[trial.digest], config.fold_of(trial.seed))
+        wanted = folds.keys()
+        unknown = wanted - self._labels.keys()
+        learnt = {folds[asked] for asked in unknown}
+        clips = {fold: training_clips(self.experiment.folds[fold]) for fold in learnt}
+        teachers = {each: clips[folds[asked]] for asked in unknown for each in asked}
+        answers, problems = self._ask(teachers)
+        for asked in unknown:
+            if answers.keys() >= set(asked):
+                votes = [answers[each] for each in asked]
+                self._labels[asked] = asked[0].by_clip(votes, bank, clips[folds[asked]])
         why = {
             digest: problems[each]
             for digest, several in asked_by.items()
@@ -233,16 +234,16 @@ class Session:
         return {asked: self._labels[asked] for asked in wanted & self._labels.keys()}, why
 
     def _ask(
-        self, teachers: Sequence[Labelling], clips: Sequence[int]
+        self, teachers: Mapping[Labelling, Sequence[int]]
     ) -> tuple[dict[Labelling, np.ndarray], dict[Labelling, str]]:
-        """What each teacher says of all training clips, or why it says nothing."""
+        """What each teacher says of its training clips, or why it says nothing."""
         store, bank = self.workspace.trials, self.experiment.bank
         folder = store.folder.parent / "soft_labels"
         answers: dict[Labelling, np.ndarray] = {}
         problems: dict[Labelling, str] = {}
         missing: dict[str, LabelJob] = {}
-        for teacher in teachers:
-            file = teacher.file(folder, bank, clips)
+        for teacher in sorted(teachers, key=str):
+            file = teacher.file(folder, bank, teachers[teacher])
             if (kept := kept_soft_labels(file)) is not None:
                 answers[teacher] = kept
                 continue

@@ -135,7 +135,7 @@ def _undecided(trainer: PairTrainer, found: Remedy, notation: str) -> str:
         f"whether {notation} keeps it hangs on {found.task}, which loses "
         f"{found.loss:.1f} ± {found.sd:.1f} % beside {found.partner} at {found.depth} blocks: "
     )
-    speakers = trainer.experiment.data[found.task].speakers("valid")
+    speakers = trainer.experiment.speakers(found.task, "valid")
     if found.trainings is not None:
         said += f"about {math.ceil(found.trainings)} times as many trainings would tell"
     elif found.speakers is not None:

@@ -109,8 +109,9 @@ def compare(
     every = _with_earlier(session, compared, chosen)
     # of each model once: several methods may come to one tree
     plain = {row.digests: row.scores for row in every if row.notation and not row.distilled}
-    singles, seeds = field.bench.singles.scores, len(compared.seeds)
-    compared = compared.model_copy(update={"chance": chance(singles, plain.values(), seeds)})
+    singles, folds = field.bench.singles.scores, experiment.config.evaluation.folds
+    by_chance = chance(singles, plain.values(), len(compared.seeds), folds)
+    compared = compared.model_copy(update={"chance": by_chance})
     compared.model_copy(update={"rows": every}).write(session.workspace.comparisons)
     return compared, session.trained - before
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,11 +37,24 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """One task; ``counted`` says of what the counts are, clips or frames."""
+    """One task.
+
+    Attributes
+    ----------
+    kind : str
+    counted : str
+        Of what the counts are, clips or frames.
+    splits : dict of str to SplitFacts
+        With folds, train and valid are all clips that are in some fold: trainings of one fold are
+        validated on them, the others learn from them.
+    folds : tuple of SplitFacts
+        What each fold is validated on; empty without folds.
+    """
 
     kind: str
     counted: str
     splits: Mapping[str, SplitFacts]
+    folds: tuple[SplitFacts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,15 +78,24 @@ def data_check(experiment: Experiment) -> DataFacts:
     }
     by_number = [clips[key] for key in experiment.bank.keys]
     tasks: dict[str, TaskFacts] = {}
-    for name, data in experiment.data.items():
-        splits = {split: _facts(data, split, by_number) for split in SPLITS}
-        tasks[name] = TaskFacts(data.spec.kind, data.spec.rules.counted, splits)
+    for name, spec in experiment.specs.items():
+        own = [data[name] for data in experiment.folds]
+        folds = [_facts([data], "valid", by_number) for data in own if len(own) > 1]
+        parts = {"train": own[:1], "valid": own, "test": own[:1]}
+        splits = {split: _facts(parts[split], split, by_number) for split in SPLITS}
+        if folds:
+            splits["train"] = splits["valid"]
+        tasks[name] = TaskFacts(spec.kind, spec.rules.counted, splits, tuple(folds))
     return DataFacts(tasks, experiment.notes)
 
 
-def _facts(data: TaskData, split: Split, by_number: list[tuple[str, Clip]]) -> SplitFacts:
-    chosen = [by_number[number] for number in data.clips[split]]
-    counts = data.spec.rules.counts(data.targets[split], data.spec.classes)
+def _facts(
+    parts: Sequence[TaskData], split: Split, by_number: list[tuple[str, Clip]]
+) -> SplitFacts:
+    """Those of a split of one task, of all ``parts`` together."""
+    chosen = [by_number[number] for data in parts for number in data.clips[split]]
+    spec, targets = parts[0].spec, [target for data in parts for target in data.targets[split]]
+    counts = spec.rules.counts(targets, spec.classes)
     return SplitFacts(
         clips=len(chosen),
         speakers=len({(corpus, clip.speaker) for corpus, clip in chosen if clip.speaker}),

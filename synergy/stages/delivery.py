@@ -10,7 +10,7 @@ from synergy.errors import WorkspaceError
 from synergy.export import EXPORTERS, About
 from synergy.export.spec import CorpusEntry
 from synergy.export.torch_model import meta_network
-from synergy.measuring.outcome import Outcome
+from synergy.measuring.outcome import Outcome, levelled
 from synergy.records import SummaryFile
 from synergy.running.session import Session
 from synergy.wording import REPORTED
@@ -19,8 +19,8 @@ from synergy.wording import REPORTED
 def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Path:
     """Export the last row of ``summary`` with the weights of its best seed; its folder.
 
-    The best seed is the one with the highest mean over the tasks of the validation score,
-    divided by the mean of the single-task models.
+    The best seed is the one with the highest mean over the tasks of the validation score, all
+    folds at one level, divided by the mean of the single-task models.
 
     Raises
     ------
@@ -32,12 +32,16 @@ def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Pat
     experiment, workspace = session.experiment, session.workspace
     config, row, tree = experiment.config, summary.rows[-1], summary.synthesis.tree
 
-    def relative(place: int) -> float:
-        scores = row.scores["valid"]
-        return fmean(scores[t][place] / (singles.mean("valid", t) or 1.0) for t in summary.tasks)
-
-    best = max(range(len(row.digests)), key=lambda place: (relative(place), -place))
-    digest = row.digests[best]
+    digests = {workspace.trials.result(digest).seed: digest for digest in row.digests}
+    relative: dict[int, list[float]] = {seed: [] for seed in digests}
+    for task in summary.tasks:
+        ours = dict(zip(digests, row.scores["valid"][task], strict=True))
+        models = singles.scored("valid", task), ours
+        alone, level = levelled(models, config.evaluation.folds)
+        for seed, score in level.items():
+            relative[seed].append(score / (fmean(alone.values()) or 1.0))
+    # of equals, the first
+    digest = digests[max(relative, key=lambda seed: fmean(relative[seed]))]
     encoder = encoder_at(config.encoder, row.width)
     result = workspace.trials.result(digest)
     specs = [experiment.specs[task] for task in tree.tasks]

@@ -29,6 +29,7 @@ from synergy.synthesis import Cell, Question, search
 from synergy.synthesis.cells import CellKey
 from synergy.synthesis.question import TableKind
 from synergy.synthesis.sweeps import SWEEPS, Known, SweepGoal, chances
+from synergy.tasks.clips import TaskData
 from synergy.training.batches import BatchSource
 from synergy.training.loop import build_optimizer, lay_out, training_step
 from synergy.tree import SharingTree
@@ -270,29 +271,29 @@ def _known(
 def work(experiment: Experiment, trial: Trial) -> float:
     """Multiply-accumulates of a trial: its steps and its validations."""
     training, tree = trial.training, trial.tree
-    costs = experiment.costs_of(trial.encoder)
-    streams = len(_streams(experiment, tree.tasks))
-    once = _macs_per_clip(experiment, costs, tree)
+    costs, data = experiment.costs_of(trial.encoder), experiment.data_of(trial.seed)
+    streams = len(_streams(data, tree.tasks))
+    once = _macs_per_clip(data, costs, tree)
     # with teachers, clips run through all branches
     trained = once if trial.distillation is None else float(streams * costs.macs(tree))
     macs = trained * (training.steps * training.clips_per_task * training.crop_s * _TRAINING_PASSES)
     features, hop_s = experiment.bank.features, experiment.bank.hop_s
     # clips to measure on are run once as well for all tasks that have them
-    clips = {int(clip) for task in tree.tasks for clip in experiment.data[task].clips["valid"]}
+    clips = {int(clip) for task in tree.tasks for clip in data[task].clips["valid"]}
     seconds = sum(len(features[clip]) for clip in clips) * hop_s / streams
     return macs + once * (training.epochs + 1) * seconds
 
 
-def _streams(experiment: Experiment, tasks: Sequence[str]) -> set[int]:
+def _streams(data: Mapping[str, TaskData], tasks: Sequence[str]) -> set[int]:
     """The different sets of clips that the tasks are trained on."""
-    return {experiment.data[task].stream for task in tasks}
+    return {data[task].stream for task in tasks}
 
 
-def _macs_per_clip(experiment: Experiment, costs: Costs, tree: SharingTree) -> float:
+def _macs_per_clip(data: Mapping[str, TaskData], costs: Costs, tree: SharingTree) -> float:
     """MACs for one second of audio of each task; a clip that several tasks draw is run once."""
     total = float(sum(costs.head_macs[task] for task in tree.tasks))
     for branch in tree.branches():
-        streams = _streams(experiment, branch.tasks)
+        streams = _streams(data, branch.tasks)
         total += len(streams) * sum(costs.block_macs[number - 1] for number in branch.block_numbers)
     return total
 
@@ -323,7 +324,7 @@ def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
     config, bank = experiment.config, experiment.bank
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     tree = experiment.flat(tasks, experiment.depth)
-    trial = experiment.trial(tree, config.seed)
+    trial, data = experiment.trial(tree, config.seed), experiment.data_of(config.seed)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -331,8 +332,8 @@ def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
         network.to(device).train()
         lay_out(network, config.training)
         optimizer, _ = build_optimizer(network, config.training)
-        data = [experiment.data[task] for task in tree.tasks]
-        source = BatchSource(bank, data, config.training, config.seed)
+        own = [data[task] for task in tree.tasks]
+        source = BatchSource(bank, own, config.training, config.seed)
         started, steps = time.perf_counter(), -_STEPS_TO_WARM_UP
         while steps <= 0 or time.perf_counter() - started < PROBE_S:
             if steps == 0:
@@ -345,4 +346,4 @@ def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
     finally:
         torch.set_num_threads(threads)
     clips = steps * config.training.clips_per_task * config.training.crop_s
-    return _TRAINING_PASSES * clips * _macs_per_clip(experiment, experiment.costs, tree) / seconds
+    return _TRAINING_PASSES * clips * _macs_per_clip(data, experiment.costs, tree) / seconds

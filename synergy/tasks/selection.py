@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from synergy.datasets.base import Corpus
@@ -27,6 +27,13 @@ class TaskSelection:
         """The clips of one split, in order."""
         return tuple(labelled for labelled in self.clips if labelled.clip.split == split)
 
+    def split_problems(self, split: Split, hop_s: float) -> list[str]:
+        """What makes a split unusable, with frames ``hop_s`` seconds apart."""
+        own, spec = self.of_split(split), self.spec
+        if not own:
+            return [f"no {split} clip is left"]
+        return spec.rules.split_problems(split, own, spec.classes, hop_s)
+
 
 def select_clips(
     task_name: str,
@@ -35,6 +42,7 @@ def select_clips(
     sources: Mapping[str, TaskSource],
     corpora: Mapping[str, Corpus],
     hop_s: float = 0.01,
+    splits: Sequence[Split] = SPLITS,
 ) -> TaskSelection:
     """Find every clip that carries a target of a task.
 
@@ -46,6 +54,8 @@ def select_clips(
         By name of the corpus.
     hop_s : float
         Seconds between frames of the features.
+    splits : sequence of str
+        Those that must have what the task needs; the others are divided anew.
 
     Raises
     ------
@@ -78,13 +88,8 @@ def select_clips(
         clips = tuple(each for found in matching for each in kind.label(found, classes, findings))
     found = TaskSelection(TaskSpec(task_name, kind.name, classes), clips, tuple(dropped))
     if not problems:
-        for split in SPLITS:
-            own = found.of_split(split)
-            problems += (
-                kind.split_problems(split, own, classes, hop_s)
-                if own
-                else [f"no {split} clip is left"]
-            )
+        for split in splits:
+            problems += found.split_problems(split, hop_s)
         if problems:
             problems += dropped
     if problems:
