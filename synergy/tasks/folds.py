@@ -47,7 +47,9 @@ def divided(amounts: Mapping[str, Amounts], folds: int) -> dict[str, int]:
     then each is moved as long as that makes the sum of all squares smaller. The order of
     ``amounts`` plays no part.
     """
-    totals = sum((Counter(own) for own in amounts.values()), Counter[tuple[str, ...]]())
+    totals = Counter[tuple[str, ...]]()
+    for own in amounts.values():
+        totals.update(own)
     shares = {
         speaker: {what: _UNIT * amount // totals[what] for what, amount in own.items()}
         for speaker, own in amounts.items()
