@@ -16,6 +16,7 @@ from synergy.cli.row_tables import (
     attempts_table,
     baseline_table,
     interval_table,
+    predicted_table,
     score_table,
     size_table,
 )
@@ -30,7 +31,7 @@ from synergy.records import (
     PairBlocks,
     TreeFile,
 )
-from synergy.rows import Attempt, Row
+from synergy.rows import Attempt, Row, TaskLoss
 from synergy.synthesis import ARTable, Cell
 from synergy.tree import SharingTree
 from synergy.trials.record import TrialResult
@@ -179,12 +180,31 @@ def test_means_and_single_tasks():
     assert lines_of(baseline_table({"gc": row("gc", 3)}))[-1] == "gc 96.1±1.0 96.1±1.0 120,000"
 
 
-def test_attempts_say_what_was_changed():
-    missed = Attempt(notation="{a,b}@8", params=9, ar_pct={"valid": 3.0}, lowered=("a", "b", 4))
-    kept = Attempt(notation="{a,b}@4", params=10, ar_pct={"valid": 1.0}, keeps=True)
+def test_attempts_say_why_they_were_trained_and_what_was_predicted():
+    loss = TaskLoss(loss_pct=1.5, low=-0.5, high=3.0)
+    missed = Attempt(
+        notation="{a,b}@8",
+        params=9,
+        ar_pct={"valid": 3.0},
+        why="the tree of the table",
+        predicted={"a": loss},
+        loss_pct={"a": 3.0},
+        probability=0.25,
+    )
+    kept = Attempt(
+        notation="{a,b}@4",
+        width=0.9,
+        distilled=True,
+        params=10,
+        ar_pct={"valid": 1.0},
+        fresh_ar_pct={"valid": 1.2},
+        keeps=True,
+    )
     assert lines_of(attempts_table([missed, kept]))[-2:] == [
-        *("1 {a,b}@8 9 3.0 a, b share at most 4", "2 {a,b}@4 10 1.0 keeps the threshold")
+        "0 {a,b}@8 9 3.0 - 25 the tree of the table",
+        "1 {a,b}@4, width 0.9, distilled 10 1.0 1.2 -",
     ]
+    assert lines_of(predicted_table([missed, kept], "ab"))[-1:] == ["0 a +1.5 [-0.5, 3.0] +3.0"]
 
 
 # -- tables of pairs and what follows from them -----------------------------------------------

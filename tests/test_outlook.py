@@ -212,3 +212,11 @@ def test_within_a_budget_the_next_tree_is_the_one_that_lowers_ar_the_most():
     assert choices.fits(found.variant)
     assert found.variant.tree.shared_depth("a", "b") == 0
     assert next_variant(outlook, choices, [first], 0.0) is None
+
+
+def test_of_two_tasks_the_tree_is_the_pair():
+    singles = dict.fromkeys("ab", (SCORE,))
+    losses = np.full((DRAWS, len(DEPTHS), 2), 1.0)
+    tables = {False: PairLosses.of(posterior_of(losses, singles=singles))}
+    tree = SharingTree.flat("ab", 8, 8)
+    assert mean(Outlook(tables, {}), tree) == pytest.approx(1.0, abs=0.1)

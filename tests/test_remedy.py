@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from synergy.losses.evidence import Evidence
+from synergy.losses.pair_losses import PairLosses
 from synergy.losses.pooling import posterior
 from synergy.losses.promise import Promise
 from synergy.losses.remedy import Remedy, remedy
-from synergy.synthesis import Question
 from synergy.tree import SharingTree
 
 TREE = SharingTree.parse("{a,b}@4", 8)
@@ -27,7 +27,7 @@ def evidence_of(loss_pct: float, seeds: int, sd_pct: float) -> Evidence:
 
 def found(evidence: Evidence, tree: SharingTree = TREE, max_ar: float = 2.0) -> Remedy | None:
     drawn = posterior(evidence)
-    return remedy(drawn, Promise.of(drawn, Question(max_ar)), tree, 0.9)
+    return remedy(drawn, Promise(PairLosses.of(drawn), max_ar), tree, 0.9)
 
 
 def test_noise_of_seeds_is_healed_by_trainings() -> None:

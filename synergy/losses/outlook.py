@@ -168,7 +168,7 @@ class Outlook:
                 )
             if most[place]:
                 found[place] += _OF_TREE * most[place] * self._normal("tree", task, variant.key[0])
-            one, other = np.array([*itertools.combinations(others, 2)]).reshape(-1, 2).T
+            one, other = np.array([*itertools.combinations(others, 2)], int).reshape(-1, 2).T
             least = np.minimum(shared[place, one], shared[place, other])
             if least.any():
                 found[place] += least @ self._interactions(place)
