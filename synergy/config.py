@@ -31,6 +31,8 @@ from synergy.wording import did_you_mean, problem_message, quoted, short_list, s
 
 DEMO_CONFIG = Path(__file__).with_name("demo.yaml")
 
+_FRESH = 1000  # far from the seeds that follow the first ones, which tables count
+
 
 class TaskConfig(StrictModel):
     """One task: its kind, its classes and where its clips come from.
@@ -164,6 +166,11 @@ class RunConfig(StrictModel):
     def all_seeds(self) -> tuple[int, ...]:
         """The seeds of every trial."""
         return tuple(range(self.seed, self.seed + self.seeds))
+
+    @property
+    def fresh_seeds(self) -> tuple[int, ...]:
+        """As many seeds that have no part in any table or choice; of the same folds."""
+        return tuple(seed + _FRESH * self.seeds for seed in self.all_seeds)
 
     def fold_of(self, seed: int) -> int:
         """The fold, from 0, that trainings with a seed are validated on."""

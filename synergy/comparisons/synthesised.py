@@ -38,8 +38,7 @@ def _delivered(field: Field) -> list[Contender]:
         if summary is None or not (summary.attempts and summary.rows):
             return []
         tried = [_trials(experiment, each) for each in summary.attempts]
-        seeds = experiment.config.all_seeds
-        others = [seed + len(seeds) for seed in seeds]
+        others = experiment.config.fresh_seeds
         fresh = [_trials(experiment, a, others) for a in summary.attempts if a.fresh_ar_pct]
     except (WorkspaceError, TreeError):  # `synergy synthesize` mends it
         return []

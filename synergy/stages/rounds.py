@@ -174,12 +174,6 @@ class Rounds:
         """That of the session."""
         return self._bench.session.experiment
 
-    @property
-    def fresh_seeds(self) -> tuple[int, ...]:
-        """As many as are configured, and none of these."""
-        config = self.experiment.config
-        return tuple(seed + config.seeds for seed in config.all_seeds)
-
     def _is_choice(self, best: Round) -> bool:
         """Whether there is anything to confirm."""
         shares = any(
@@ -221,7 +215,9 @@ class Rounds:
         self._tell(self.tried[-1])
 
     def _confirm(self, best: Round) -> None:
-        plan = Planned("tree", best.variant.tree, self.recipe(best.variant), self.fresh_seeds)
+        plan = Planned(
+            "tree", best.variant.tree, self.recipe(best.variant), self.experiment.config.fresh_seeds
+        )
         progress, name = self._bench.session.progress, _named(best.variant, self._bench.tasks)
         try:
             (row,) = self._bench.measure("the tree on fresh seeds", [plan], test=False)

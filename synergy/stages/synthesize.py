@@ -164,7 +164,7 @@ def _reported(rounds: Rounds, best: Round) -> list[Planned]:
     if best.fresh is not None:
         epochs = "" if longer.training is None else f", {longer.training.epochs} epochs"
         fresh = f"{name}{epochs}, fresh seeds"
-        planned.insert(-1, Planned(fresh, tree, longer, rounds.fresh_seeds))
+        planned.insert(-1, Planned(fresh, tree, longer, experiment.config.fresh_seeds))
     if longer.training is not None:
         planned.append(Planned(f"{name}, {longer.training.epochs} epochs", tree, longer))
     return planned
