@@ -40,7 +40,7 @@ $(DEV): pyproject.toml
 	@touch $(DEMO) $@
 
 demo: $(DEMO) ## the three stages on the embedded corpus of synthetic speech, into runs/demo
-	$(BIN)/synergy run --workspace runs/demo
+	$(BIN)/synergy run --workspace runs/demo --rounds 0
 	@echo 'Run it again and nothing is trained twice. Next: $(BIN)/synergy --help'
 
 # Reordered, a file with one long test would come last and leave the other process idle. After the

@@ -74,7 +74,7 @@ def test_another_tree_is_trained_where_the_first_misses_the_threshold(workspace,
     (kept,) = (each for each in others if each["notation"] == ran.json["notation"])
     assert kept["keeps"]
     assert kept["notation"] != first["notation"]
-    assert "with a probability of" in kept["why"]
+    assert "would save " in kept["why"]
 
     # what was predicted stands beside what was measured
     assert {*kept["predicted"]} == {*kept["loss_pct"]} == {"gc", "scr", "vad"}

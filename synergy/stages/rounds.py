@@ -256,10 +256,7 @@ class Rounds:
         whole = self.experiment.costs.params(self.experiment.flat(self._bench.tasks, 0))
         base = whole if best is None else self.choices.params(best.variant)
         saved = 100 * (base - asked.params) / whole
-        return (
-            f"would save {saved:.0f} % of the parameters of independent models, with a probability "
-            f"of {100 * asked.probability:.0f} %"
-        )
+        return f"would save {saved:.0f} % of independent, P {100 * asked.probability:.0f} %"
 
 
 def recipe_of(experiment: Experiment, question: Question, width: float, distilled: bool) -> Recipe:
