@@ -66,6 +66,12 @@ ROUNDS = 1_000
 CELLS = 100_000
 """Of an AR table: all pairs of 100 tasks at 20 depths."""
 
+WINDOW_S = (0.1, 60.0)
+"""Shortest and longest window that a model hears; crops of a training are no longer."""
+
+LEAST_HOP_S = 0.01
+"""Between two windows: a frame of features, of which each is computed a hundred times then."""
+
 SAMPLES = 10_000
 """Of a resampled AR table; intervals take a thousand."""
 

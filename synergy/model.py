@@ -8,8 +8,11 @@ Shapes: B batch, T sample, K class, F feature frame.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import safetensors
@@ -17,8 +20,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from synergy import limits
 from synergy.audio.features import Normalisation, log_mel
-from synergy.audio.reading import SAMPLE_RATE_HZ, read_waveform
+from synergy.audio.reading import SAMPLE_RATE_HZ, read_blocks, read_waveform
+from synergy.audio.windows import Grid, windows
 from synergy.encoders import read_encoder
 from synergy.errors import DataError, ModelError
 from synergy.export.folder import read_part
@@ -32,12 +37,22 @@ from synergy.export.torch_model import (
 from synergy.files import parse_json
 from synergy.network import TreeNetwork
 from synergy.tasks import rules_of
-from synergy.tasks.predictions import Prediction
+from synergy.tasks.predictions import PredictedSegment, Prediction
+from synergy.tasks.thresholds import class_thresholds
 from synergy.tree import SharingTree
 from synergy.wording import short_list
 
 LONGEST_S = 1800.0
 """Longest audio in one call, in seconds; a call takes about 0.6 MB of memory per second."""
+
+LONGEST_STREAM_S = 24 * 3600.0
+"""Longest recording that is read window by window, in seconds; memory does not depend on it."""
+
+WHOLE_S = 30.0
+"""Recordings up to here, in seconds, are one window unless somebody says how long windows are."""
+
+_USUAL_WINDOW_S = 1.0  # where the specification does not tell how long crops were
+_AT_ONCE_S = 32.0  # of windows in one batch
 
 LONGEST_WEIGHTS = 2**30
 """Bytes of weights that are read; networks of this kind have some hundred thousand."""
@@ -92,6 +107,12 @@ class Model:
             or a logit is not finite.
         """
         x = _checked(waveform)
+        duration_s = x.numel() / SAMPLE_RATE_HZ
+        if duration_s > LONGEST_S:
+            raise ModelError(
+                f"expected at most {LONGEST_S:.0f} s of audio in one call, found "
+                f"{duration_s:.0f} s; cut it into parts, or ask for its `segments`"
+            )
         rows = torch.atleast_2d(x)
         try:
             features = torch.stack([log_mel(row, self.spec.features) for row in rows])
@@ -107,8 +128,29 @@ class Model:
             )
         return {task: logits[task] if x.ndim == 2 else logits[task][0] for task in self.tasks}
 
+    @property
+    def window_s(self) -> float:
+        """Length of the crops that the network was trained with, in seconds."""
+        crop_s = self.spec.training.get("crop_s")
+        shortest_s, longest_s = limits.WINDOW_S
+        if not isinstance(crop_s, int | float) or not 0 < crop_s <= longest_s:
+            return _USUAL_WINDOW_S
+        return max(float(crop_s), shortest_s)
+
+    def grid(self, window_s: float | None, hop_s: float | None) -> Grid:
+        """Where `segments` lays windows; a ModelError if one of the two is out of range."""
+        return Grid.of(
+            self.window_s if window_s is None else window_s,
+            hop_s,
+            self.spec.features.hop_samples,
+            WHOLE_S if window_s is None else 0.0,
+        )
+
     def predict(
-        self, source: str | Path | np.ndarray | Tensor, threshold: float | None = None
+        self,
+        source: str | Path | np.ndarray | Tensor,
+        threshold: float | Mapping[str, float] | None = None,
+        content: BinaryIO | None = None,
     ) -> dict[str, Prediction]:
         """What the network says about one recording.
 
@@ -120,35 +162,123 @@ class Model:
         ----------
         source : path, or array or Tensor [T]
             An audio file of any rate, or floats in [-1, 1] at 16 kHz.
-        threshold : float, optional
-            In (0, 1); those of the specification by default.
+        threshold : float or dict of str to float, optional
+            In (0, 1); those of the specification by default. A number is for all activities.
+            By name it is for what has that name: tasks, and classes, which go before their tasks.
+            A recording whose most probable class does not reach its threshold has no label.
+        content : open binary file, optional
+            The audio file; ``source`` is only its name then.
 
         Raises
         ------
         DataError
             If the file cannot be read, or is longer than `LONGEST_S`.
         ModelError
-            If the audio or the model cannot be used or the threshold is out of range.
+            If the audio or the model cannot be used, or a threshold is out of range or of nothing
+            that there is.
         """
-        if threshold is not None and not 0 < threshold < 1:
-            raise ModelError(f"expected a threshold between 0 and 1, found {threshold}")
-        from_file = isinstance(source, str | Path)
-        waveform = read_waveform(source, LONGEST_S) if from_file else source
-        if waveform.ndim != 1:
-            raise ModelError(f"expected a waveform of shape [T], found {list(waveform.shape)}")
-        try:
-            logits = self(waveform)
-        except ModelError as error:
-            if from_file:
-                raise ModelError(f"{source}: {error}") from error
-            raise
+        thresholds = class_thresholds(self.classes, self.thresholds, threshold)
+        if isinstance(source, str | Path):
+            waveform, name = read_waveform(source, LONGEST_S, content), source
+        else:
+            waveform, name = _one(source), None
+        logits = self._logits(waveform, name)
         times = self.spec.features.hop_s, len(waveform) / SAMPLE_RATE_HZ
         return {
             task.name: rules_of(task.kind).prediction(
-                logits[task.name], task.classes, threshold or task.threshold, *times
+                logits[task.name], task.classes, thresholds[task.name], *times
             )
             for task in self.spec.tasks
         }
+
+    def segments(
+        self,
+        source: str | Path | np.ndarray | Tensor,
+        threshold: float | Mapping[str, float] | None = None,
+        window_s: float | None = None,
+        hop_s: float | None = None,
+        content: BinaryIO | None = None,
+    ) -> Iterator[tuple[str, PredictedSegment]]:
+        """What is where in a recording of any length, in bounded memory.
+
+        The network hears one window after the other, each as if it were a recording. A task with
+        classes gives stretches of neighbouring windows of one class, an activity those of active
+        frames; see `synergy.tasks.timelines`.
+
+        Parameters
+        ----------
+        source, threshold, content
+            As of `predict`. Windows whose most probable class does not reach its threshold
+            belong to no segment.
+        window_s, hop_s : float, optional
+            Length of a window and distance between the starts of two, in seconds, rounded to
+            feature frames. By default the length of the crops of the training, and half a window;
+            then recordings of up to `WHOLE_S` are one window.
+
+        Yields
+        ------
+        str, PredictedSegment
+            A task and its next segment, as soon as no later window changes it. Those of one task
+            are in order and do not overlap.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read, or is longer than `LONGEST_STREAM_S`; also when damage is
+            reached further on.
+        ModelError
+            As of `predict`, and if window or hop are out of range.
+        """
+        grid = self.grid(window_s, hop_s)
+        thresholds = class_thresholds(self.classes, self.thresholds, threshold)
+        if isinstance(source, str | Path):
+            blocks, name = read_blocks(source, LONGEST_STREAM_S, content), source
+        else:
+            blocks, name = iter([_one(source).numpy()]), None
+        return self._segments(blocks, name, thresholds, grid)
+
+    def _segments(
+        self,
+        blocks: Iterable[np.ndarray],
+        name: str | Path | None,
+        thresholds: Mapping[str, tuple[float, ...]],
+        grid: Grid,
+    ) -> Iterator[tuple[str, PredictedSegment]]:
+        samples = 0
+
+        def counted() -> Iterator[np.ndarray]:
+            nonlocal samples
+            for block in blocks:
+                samples += len(block)
+                yield block
+
+        timelines = {
+            task.name: rules_of(task.kind).timeline(
+                task.classes, thresholds[task.name], self.spec.features.hop_s
+            )
+            for task in self.spec.tasks
+        }
+        found = windows(counted(), grid)
+        at_once = max(1, round(_AT_ONCE_S * SAMPLE_RATE_HZ / grid.length))
+        while batch := list(islice(found, at_once)):
+            logits = self._logits(np.stack([window for _, window in batch]), name)
+            for row, (start, window) in enumerate(batch):
+                span = start / SAMPLE_RATE_HZ, (start + len(window)) / SAMPLE_RATE_HZ
+                for task, timeline in timelines.items():
+                    for segment in timeline.add(*span, logits[task][row]):
+                        yield task, segment
+        for task, timeline in timelines.items():
+            for segment in timeline.end(samples / SAMPLE_RATE_HZ):
+                yield task, segment
+
+    def _logits(self, waveform: np.ndarray | Tensor, name: str | Path | None) -> dict[str, Tensor]:
+        """Logits; an error says of which file."""
+        try:
+            return self(waveform)
+        except ModelError as error:
+            if name is None:
+                raise
+            raise ModelError(f"{name}: {error}") from error
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
@@ -207,6 +337,13 @@ def _read_weights(file: Path, spec: Spec) -> dict[str, Tensor]:
     return tensors
 
 
+def _one(waveform: np.ndarray | Tensor) -> Tensor:
+    """One waveform, as float32 on the CPU."""
+    if waveform.ndim != 1:
+        raise ModelError(f"expected a waveform of shape [T], found {list(waveform.shape)}")
+    return _checked(waveform)
+
+
 def _checked(waveform: np.ndarray | Tensor) -> Tensor:
     """The waveform as float32 on the CPU."""
     if isinstance(waveform, np.ndarray):
@@ -217,12 +354,6 @@ def _checked(waveform: np.ndarray | Tensor) -> Tensor:
         raise ModelError(f"expected a waveform of floats in [-1, 1], found {x.dtype}")
     if x.ndim not in (1, 2) or 0 in x.shape:
         raise ModelError(f"expected a waveform of shape [T] or [B, T], found {list(x.shape)}")
-    duration_s = x.numel() / SAMPLE_RATE_HZ
-    if duration_s > LONGEST_S:
-        raise ModelError(
-            f"expected at most {LONGEST_S:.0f} s of audio in one call, found {duration_s:.0f} s; "
-            "cut it into parts"
-        )
     if not torch.isfinite(x).all():
         raise ModelError("expected finite samples, found NaN or infinity")
     return x.to(torch.float32)

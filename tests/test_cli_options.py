@@ -168,7 +168,9 @@ VALUES = {
     "--seeds": "2",
     "--table": "none.csv",
     "--workspace": "none",
+    "--labels": "none",
 }
+ARGUMENTS = {"predict": ["none", "none.wav"]}
 PAIRS = [(rule, *pair) for rule in CONFLICTS for pair in product(rule.ones, rule.others)]
 
 
@@ -191,7 +193,8 @@ def test_options_that_contradict_each_other_are_refused(rule, one, other, tmp_pa
     monkeypatch.chdir(tmp_path)
     command = rule.command or command_of(one, other)
     for options in ((one, other), (other, one)):
-        ran = synergy(command, *(word for option in options for word in words_of(option)))
+        words = [word for option in options for word in words_of(option)]
+        ran = synergy(command, *words, *ARGUMENTS.get(command, []))
         assert (ran.code, ran.out) == (2, "")
         expected = f"expected {rule.expected}, found {one} and {other}; leave one of them out"
         assert expected in ran.err.removeprefix("error: ").splitlines()

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from synergy.tasks.predictions import segments
+from small_segments import segments
 
 
 @pytest.mark.parametrize(

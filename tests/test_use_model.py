@@ -12,9 +12,9 @@ import small_models as toys
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_segments import segments
 
 from synergy.model import load_model
-from synergy.tasks.predictions import segments
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "use_model.py"

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -35,6 +36,11 @@ nothing but damaged headers.
 MOST_CHANNELS = 64
 """Channels that are read: those of the largest microphone arrays, ambisonics of order 7."""
 
+SUFFIXES = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
+)
+"""How the names of recordings end, in lower case, where a folder is searched for them."""
+
 # Others are no recordings of anybody; some of their decoders print to stdout.
 _CONTAINERS = frozenset(
     {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3", "MPEG"}
@@ -48,12 +54,12 @@ _UNKNOWN_LENGTH = 2**63 - 1
 
 
 def read_waveform(
-    path: str | Path, longest_s: float = LONGEST_S, content: bytes | None = None
+    path: str | Path, longest_s: float = LONGEST_S, content: bytes | BinaryIO | None = None
 ) -> np.ndarray:
     """Read a WAV, FLAC, OGG or MP3 file; channels are averaged, other rates resampled.
 
     Nothing is decoded of a file whose header announces more than ``longest_s`` seconds. With its
-    ``content``, the path is only its name.
+    ``content``, or the open file that has it, the path is only its name.
 
     Returns
     -------
@@ -67,17 +73,31 @@ def read_waveform(
         number of channels outside `RATES_HZ` and `MOST_CHANNELS`, or holds values that are not
         finite.
     """
+    parts = list(read_blocks(path, longest_s, content))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def read_blocks(
+    path: str | Path, longest_s: float = LONGEST_S, content: bytes | BinaryIO | None = None
+) -> Iterator[np.ndarray]:
+    """The waveform of `read_waveform` piece by piece, to the bit, in bounded memory.
+
+    The same errors; what is damaged further on is found when it is reached.
+    """
+    samples = 0
     with _decoder(path, longest_s, content) as file:
-        parts = list(_resampled(path, file))
-    waveform = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    if not len(waveform):
+        for block in _resampled(path, file):
+            samples += len(block)
+            yield block
+    if not samples:
         raise DataError(f"{path}: too short, nothing is left at {SAMPLE_RATE_HZ} Hz")
-    return waveform
 
 
-def read_duration(path: str | Path, longest_s: float = LONGEST_S) -> float:
+def read_duration(
+    path: str | Path, longest_s: float = LONGEST_S, content: bytes | BinaryIO | None = None
+) -> float:
     """Duration in seconds by the header of a file; a DataError as for `read_waveform`."""
-    with _decoder(path, longest_s) as file:
+    with _decoder(path, longest_s, content) as file:
         return file.frames / file.samplerate
 
 
@@ -118,10 +138,10 @@ def _resampled(path: str | Path, file: soundfile.SoundFile) -> Iterator[np.ndarr
 
 @contextmanager
 def _decoder(
-    path: str | Path, longest_s: float, content: bytes | None = None
+    path: str | Path, longest_s: float, content: bytes | BinaryIO | None
 ) -> Iterator[soundfile.SoundFile]:
     """A file whose header says that it can be read; what the decoder raises is one sentence."""
-    given = None if content is None else _nameless(content)  # a full disk is no fault of the file
+    given = None if content is None else _descriptor(content)  # a full disk is no fault of the file
     try:
         handle = open_regular(Path(path)) if given is None else given
         try:
@@ -150,8 +170,11 @@ def _decoder(
         raise DataError(f"{path}: cannot be decoded as audio ({reason})") from error
 
 
-def _nameless(content: bytes) -> int:
-    """The descriptor of a file without a name that has this content."""
+def _descriptor(content: bytes | BinaryIO) -> int:
+    """The descriptor of a file, at its start, that has this content."""
+    if not isinstance(content, bytes):
+        content.seek(0)
+        return os.dup(content.fileno())
     with tempfile.TemporaryFile() as file:
         file.write(content)
         file.seek(0)

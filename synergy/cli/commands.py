@@ -81,7 +81,7 @@ for _command, _options in (
     (show.show, "workspace json"),
     (verify.verify, "workspace json"),
     (report.report, "config workspace output json"),
-    (predict.predict, "json threshold"),
+    (predict.predict, "json csv labels threshold window hop"),
 ):
     app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options))
 _data = typer.Typer(

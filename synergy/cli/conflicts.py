@@ -55,6 +55,8 @@ CONFLICTS = (
     Conflict(
         ("--strict",), ("--sweep scan",), "a tree that needs every cell, or a sweep that skips some"
     ),
+    Conflict(("--json",), ("--csv", "--labels"), "one form of output", "predict"),
+    Conflict(("--csv",), ("--labels",), "one form of output", "predict"),
     Conflict(
         ("--table",),
         ("--workspace", "--distill"),

@@ -139,8 +139,20 @@ class Options:
         say. Features are checked whenever they are used.
     output : FILE
         Where the page is written; report.html in the workspace by default.
+    csv
+        Print one CSV table on stdout: a row for each segment with file, task, start_s, end_s,
+        label, probability.
+    labels : DIR
+        Write the segments as labels of Audacity, one text file for each recording and task, and
+        print the names of these files.
     threshold : P
-        Probability from which a frame is active, instead of the model's.
+        Probability from which a frame is active, instead of the model's. As NAME=P that of a task
+        or a class, where a clip that does not reach it has no class; may be given repeatedly.
+    window : S
+        Hear recordings in windows of S seconds; by default those of more than 30 s, in windows as
+        long as the crops of the training, and shorter ones as a whole.
+    hop : S
+        Seconds from the start of a window to that of the next; half a window by default.
     """
 
     config: Path | None = None
@@ -175,7 +187,11 @@ class Options:
     json: bool = False
     full: bool = False
     output: Path | None = None
-    threshold: Number = None
+    csv: bool = False
+    labels: Path | None = None
+    threshold: list[str] | None = None
+    window: Annotated[float | None, Bounds(*limits.WINDOW_S)] = None
+    hop: Annotated[float | None, Bounds(limits.LEAST_HOP_S, limits.WINDOW_S[1])] = None
 
     def tasks_of(self, config: RunConfig) -> tuple[str, ...]:
         """The chosen tasks in the order of the configuration.

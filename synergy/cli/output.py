@@ -21,10 +21,10 @@ _STYLES = re.compile(r"(\x1b\[[01]m)")
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\xad\u0600-\uffff\U000e0000-\U000e0fff]")
 
 
-def write(text: str) -> None:
+def write(text: str, end: str = "\n") -> None:
     """Data, to stdout, at once: a pipe that is closed is noticed here and not at exit."""
     parts = _STYLES.split(text)
-    _put(sys.stdout, "".join(p if _STYLES.fullmatch(p) else printable(p) for p in parts))
+    _put(sys.stdout, "".join(p if _STYLES.fullmatch(p) else printable(p) for p in parts), end)
 
 
 def document(data: Any) -> str:
@@ -49,12 +49,12 @@ class Notes(logging.Handler):
         say(f"note: {record.getMessage()}")
 
 
-def _put(stream: TextIO | None, text: str) -> None:
+def _put(stream: TextIO | None, text: str, end: str = "\n") -> None:
     """Write a line; a character that the encoding of the stream lacks becomes a question mark."""
     if stream is None:  # closed
         return
     encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.write(text.encode(encoding, "replace").decode(encoding) + end)
     stream.flush()
 
 

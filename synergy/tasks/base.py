@@ -18,6 +18,7 @@ from synergy import limits
 from synergy.names import label_problem
 from synergy.tasks.predictions import Prediction
 from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource
+from synergy.tasks.timelines import ClassTimeline, Timeline
 from synergy.wording import Split, short_list
 
 Arrays = Sequence[np.ndarray]
@@ -179,7 +180,7 @@ class TaskKind(ABC):
         self,
         logits: Tensor,
         classes: Sequence[str],
-        threshold: float | None,
+        thresholds: Sequence[float],
         frame_s: float,
         duration_s: float,
     ) -> Prediction:
@@ -188,11 +189,18 @@ class TaskKind(ABC):
         Parameters
         ----------
         logits : Tensor [K], or [F] of frames that are ``frame_s`` seconds apart
-        threshold : float, optional
-            Probability from which a frame is active, in (0, 1); the usual one if None.
+        thresholds : sequence of float
+            Probability that each class must reach, in [0, 1); for an activity, from which a frame
+            is active.
         frame_s, duration_s : float
             Nothing is active after ``duration_s``.
         """
+
+    def timeline(
+        self, classes: Sequence[str], thresholds: Sequence[float], frame_s: float
+    ) -> Timeline:
+        """What puts together the segments of a long recording; arguments as of `prediction`."""
+        return ClassTimeline(classes, thresholds)
 
     def exported_logits(self, logits: str) -> str:
         """Source of the task's logits in an exported model, from that of the decoder's."""

@@ -201,15 +201,15 @@ class ClipClassification(TaskKind):
         self,
         logits: Tensor,
         classes: Sequence[str],
-        threshold: float | None,
+        thresholds: Sequence[float],
         frame_s: float,
         duration_s: float,
     ) -> ClassPrediction:
-        """One label for the whole recording; nothing but logits and classes matters."""
+        """At most one label for the whole recording."""
         shares = torch.softmax(logits.double(), dim=0).tolist()
-        return ClassPrediction(
-            classes[int(logits.argmax())], dict(zip(classes, shares, strict=True))
-        )
+        best = int(logits.argmax())
+        label = classes[best] if shares[best] >= thresholds[best] else None
+        return ClassPrediction(label, dict(zip(classes, shares, strict=True)))
 
 
 def _each(

@@ -15,8 +15,9 @@ from synergy.audio.features import crop_frames
 from synergy.datasets.base import Corpus
 from synergy.libraries import imported
 from synergy.tasks.base import Arrays, TaskKind
-from synergy.tasks.predictions import ActivityPrediction, segments
+from synergy.tasks.predictions import ActivityPrediction
 from synergy.tasks.task_source import Findings, LabelledClip, Matching, TaskSource
+from synergy.tasks.timelines import ActivityTimeline
 from synergy.wording import Split, counted, did_you_mean, quoted, short_list, shown
 
 GRU_WIDTH = 16
@@ -218,15 +219,21 @@ class FrameActivity(TaskKind):
         self,
         logits: Tensor,
         classes: Sequence[str],
-        threshold: float | None,
+        thresholds: Sequence[float],
         frame_s: float,
         duration_s: float,
     ) -> ActivityPrediction:
         """The segments in which frames reach the threshold."""
-        active = torch.sigmoid(logits).cpu().numpy()
-        limit = self.threshold if threshold is None else threshold
-        found = segments(active >= limit, frame_s, duration_s)
-        return ActivityPrediction(classes[0], found, active, frame_s)
+        timeline = self.timeline(classes, thresholds, frame_s)
+        found = [*timeline.add(0.0, duration_s, logits), *timeline.end(duration_s)]
+        spans = tuple((segment.start_s, segment.end_s) for segment in found)
+        return ActivityPrediction(classes[0], spans, torch.sigmoid(logits).cpu().numpy(), frame_s)
+
+    def timeline(
+        self, classes: Sequence[str], thresholds: Sequence[float], frame_s: float
+    ) -> ActivityTimeline:
+        """Stretches of active frames."""
+        return ActivityTimeline(classes[0], thresholds[0], frame_s)
 
     def exported_logits(self, logits: str) -> str:
         """Each repeated for the feature frames that its frame of the encoder covers."""

@@ -6,7 +6,7 @@ Shapes: F feature frame.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,33 @@ SHORTEST_SEGMENT_S = 0.1
 
 
 @dataclass(frozen=True)
-class ClassPrediction:
-    """What a clip is: the most probable class, and the probabilities of all, which sum to 1."""
+class PredictedSegment:
+    """A stretch of a recording in seconds, what it is, and how probable that is on average."""
 
+    start_s: float
+    end_s: float
     label: str
+    probability: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        share = 100 * self.probability
+        return f"{self.label} at {self.start_s:.2f}-{self.end_s:.2f} s, {share:.1f} %"
+
+
+@dataclass(frozen=True)
+class ClassPrediction:
+    """What a clip is: the most probable class, and the probabilities of all, which sum to 1.
+
+    There is no label where the most probable class does not reach its threshold.
+    """
+
+    label: str | None
     probabilities: Mapping[str, float]
 
     def to_json(self) -> dict[str, Any]:
@@ -32,7 +55,8 @@ class ClassPrediction:
     def text(self) -> str:
         """The three most probable classes, for people."""
         ranked = sorted(self.probabilities.items(), key=lambda pair: -pair[1])[:3]
-        return ", ".join(f"{label} {100 * share:.1f} %" for label, share in ranked)
+        shares = ", ".join(f"{label} {100 * share:.1f} %" for label, share in ranked)
+        return shares if self.label is not None else f"undecided: {shares}"
 
 
 @dataclass(frozen=True)
@@ -64,24 +88,3 @@ class ActivityPrediction:
 
 
 Prediction = ClassPrediction | ActivityPrediction
-
-
-def segments(
-    active: np.ndarray, frame_s: float, duration_s: float
-) -> tuple[tuple[float, float], ...]:
-    """Stretches of ``active`` frames (bool [F]), in seconds; none ends after ``duration_s``.
-
-    Frame f stands for the time from ``f * frame_s`` to ``(f + 1) * frame_s``.
-    """
-    edges = np.flatnonzero(np.diff(active, prepend=False, append=False)).reshape(-1, 2)
-    runs: list[list[float]] = []
-    for start_s, end_s in np.minimum(edges * frame_s, duration_s).tolist():
-        if runs and start_s - runs[-1][1] < SHORTEST_PAUSE_S - 1e-9:
-            runs[-1][1] = end_s
-        else:
-            runs.append([start_s, end_s])
-    return tuple(
-        (round(start_s, 6), round(end_s, 6))
-        for start_s, end_s in runs
-        if end_s - start_s >= SHORTEST_SEGMENT_S - 1e-9
-    )
