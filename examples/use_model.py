@@ -1,19 +1,19 @@
-"""Use an exported model without synergy: labels and speech segments of a WAV file.
+"""Use an exported model without synergy: labels and speech segments of a recording.
 
-    python use_model.py MODEL_FOLDER FILE.wav
+    python use_model.py MODEL_FOLDER FILE
 
-Needs torch and safetensors. The file must be 16-bit mono at the model's rate; ``synergy
-predict`` reads others.
+Needs torch, safetensors and soundfile. The file may have any rate and number of channels, and is
+heard as a whole; ``synergy predict`` hears long ones in windows.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import sys
-import wave
 from pathlib import Path
 from types import ModuleType
 
+import soundfile
 import torch
 
 SHORTEST_S = 0.1  # pauses below this are filled, then segments below it dropped
@@ -32,22 +32,32 @@ def import_model(folder: Path) -> ModuleType:
     return module
 
 
-def read_wav(file: Path, rate: int) -> torch.Tensor:
-    """Samples [T] in [-1, 1]."""
+def read_audio(file: Path, rate: int) -> torch.Tensor:
+    """Samples [T] in [-1, 1] at ``rate``, the mean of all channels."""
     try:
-        with wave.open(str(file), "rb") as source:
-            found = (source.getframerate(), source.getnchannels(), 8 * source.getsampwidth())
-            data = bytearray(source.readframes(source.getnframes()))
-    except (OSError, EOFError, wave.Error) as error:
-        sys.exit(f"{file}: expected a WAV file ({error})")
-    if found != (rate, 1, 16):
-        sys.exit(
-            f"{file}: expected {rate} Hz, 1 channel, 16 bit, "
-            f"found {found[0]} Hz, {found[1]} channels, {found[2]} bit"
-        )
-    if not data:
+        samples, found = soundfile.read(str(file), dtype="float32", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        sys.exit(f"{file}: expected a recording ({error})")
+    if not len(samples):
         sys.exit(f"{file}: expected audio, found a file without samples")
-    return torch.frombuffer(data, dtype=torch.int16).float() / 32768
+    return resampled(torch.from_numpy(samples).mean(dim=1), found, rate)
+
+
+def resampled(waveform: torch.Tensor, old: int, new: int) -> torch.Tensor:
+    """The same sound [T] at another rate: its spectrum cut off, or continued with zeros.
+
+    That takes it for periodic; silence before and after keeps its end out of its start.
+    """
+    if old == new:
+        return waveform
+    margin = old // 10  # whole samples at both rates where these are multiples of 10
+    padded = torch.nn.functional.pad(waveform, (margin, margin))
+    length = round(len(padded) * new / old)
+    spectrum = torch.fft.rfft(padded)
+    kept = torch.nn.functional.pad(spectrum, (0, length // 2 + 1 - len(spectrum)))
+    samples = torch.fft.irfft(kept, n=length) * (new / old)
+    first = round(margin * new / old)
+    return samples[first : first + max(1, round(len(waveform) * new / old))]
 
 
 def segments(active: list[bool], frame_s: float, duration_s: float) -> list[tuple[float, float]]:
@@ -65,10 +75,10 @@ def segments(active: list[bool], frame_s: float, duration_s: float) -> list[tupl
 def main(arguments: list[str]) -> None:
     """Print what the model says about a file."""
     if len(arguments) != 2:
-        sys.exit("usage: use_model.py MODEL_FOLDER FILE.wav")
+        sys.exit("usage: use_model.py MODEL_FOLDER FILE")
     folder, file = map(Path, arguments)
     model = import_model(folder)
-    waveform = read_wav(file, model.SAMPLE_RATE_HZ)
+    waveform = read_audio(file, model.SAMPLE_RATE_HZ)
     net = model.load(folder / "weights.safetensors")
     try:
         with torch.inference_mode():

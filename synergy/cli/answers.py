@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from synergy.cli.output import document, write
 from synergy.cli.recordings import Recording
 from synergy.errors import ConfigError
+from synergy.machine import refusal
 from synergy.wording import printable
 
 if TYPE_CHECKING:
@@ -170,10 +171,16 @@ class Labels(Form):
 
         for task, segments in question.by_task(recording, content).items():
             file = self._folder / recording.place.parent / f"{recording.place.name}.{task}.txt"
-            file.parent.mkdir(parents=True, exist_ok=True)
             lines = [
                 f"{each.start_s:.6f}\t{each.end_s:.6f}\t{_one_line(printable(each.label))}\n"
                 for each in segments
             ]
-            write_atomically(file, "".join(lines))
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(file, "".join(lines))
+            except OSError as error:
+                raise ConfigError(
+                    f"--labels: {file} cannot be written: "
+                    f"{refusal(error, file, 'name another folder')}"
+                ) from error
             write(_one_line(str(file)))

@@ -64,7 +64,7 @@ def predict(
             with recording.opened() as content:
                 form.tell(question, recording, content)
             continue
-        except OSError:  # of what is written: a recording has errors of its own
+        except (OSError, ConfigError):  # of what is written: no other recording has a chance
             raise
         except SynergyError as error:
             problem = str(error)
