@@ -52,7 +52,7 @@ WHOLE_S = 30.0
 """Recordings up to here, in seconds, are one window unless somebody says how long windows are."""
 
 _USUAL_WINDOW_S = 1.0  # where the specification does not tell how long crops were
-_AT_ONCE_S = 32.0  # of windows in one batch
+_AT_ONCE_S = 8.0  # of windows in one batch; more is hardly faster and takes more memory
 
 LONGEST_WEIGHTS = 2**30
 """Bytes of weights that are read; networks of this kind have some hundred thousand."""

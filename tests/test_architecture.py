@@ -276,6 +276,7 @@ def test_rule_lets_pass(rule, place, code):
         ("tree", {"torch", "torchaudio", "torchmetrics", "pandas"}),
         ("synthesis", {"torch", "torchaudio", "torchmetrics"}),
         ("losses", {"torch", "torchaudio", "torchmetrics"}),
+        ("model", {"networkx", "pandas", "torchmetrics"}),
         ("cli", {"torch", "torchaudio", "torchmetrics", "pandas", "pydantic"}),
     ],
 )

@@ -46,7 +46,7 @@ _CONTAINERS = frozenset(
     {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3", "MPEG"}
 )
 # Samples of all channels that are decoded at once.
-_BLOCK = 2**20
+_BLOCK = 2**18
 # The length in these headers is an estimate, so a shorter stream is not a damaged one.
 _ESTIMATED_LENGTH = frozenset({"MP3", "MPEG"})
 # What libsndfile says of a stream whose header leaves the length open.

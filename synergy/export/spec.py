@@ -25,7 +25,6 @@ from synergy.files import StrictModel, parse_json, shortly, unsealed
 from synergy.names import Label, TaskName
 from synergy.network import TreeNetwork, costs
 from synergy.seeding import digest
-from synergy.synthesis.ar_table import accuracy_reduction
 from synergy.tasks import TaskSpec, rules_of
 from synergy.tree import SharingTree
 from synergy.wording import short_list, shown
@@ -320,6 +319,8 @@ def build_spec(
 
 
 def _results(split: str, specs: Sequence[TaskSpec], about: About) -> dict[str, Any]:
+    from synergy.synthesis.ar_table import accuracy_reduction  # to read a model needs no networkx
+
     scores = {spec.name: fmean(about.scores[split][spec.name]) for spec in specs}
     alone = about.single_scores.get(split)
     single = {spec.name: fmean(alone[spec.name]) for spec in specs} if alone is not None else None
