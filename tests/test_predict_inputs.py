@@ -169,7 +169,10 @@ def test_a_wav_of_open_length_on_stdin_is_answered(model, monkeypatch):
     ("given", "words"),
     [
         (None, "-: expected a recording on standard input, found none"),
-        (SimpleNamespace(buffer=Pipe(b"")), "-: cannot be decoded as audio"),
+        (
+            SimpleNamespace(buffer=Pipe(b"")),
+            "-: expected a recording on standard input, found none",
+        ),
         (SimpleNamespace(buffer=Pipe(b"no sound")), "-: cannot be decoded as audio"),
     ],
 )

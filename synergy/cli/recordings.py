@@ -49,8 +49,9 @@ class Recording:
             yield None
             return
         source = getattr(sys.stdin, "buffer", None)
+        nothing = f"{STDIN}: expected a recording on standard input, found none"
         if source is None or source.isatty():
-            raise DataError(f"{STDIN}: expected a recording on standard input, found none")
+            raise DataError(nothing)
         with tempfile.TemporaryFile() as file:
             while data := source.read(2**20):
                 if file.tell() + len(data) > _STDIN_BYTES:
@@ -59,6 +60,8 @@ class Recording:
                         "found more; cut the recording into parts"
                     )
                 file.write(data)
+            if not file.tell():
+                raise DataError(nothing)
             file.flush()
             yield file
 
