@@ -232,9 +232,10 @@ class RunConfig(StrictModel):
 def _moved(key: str, folder: Any) -> bool:
     """Whether recordings lie elsewhere now; what is in them, trials know."""
     first, _, last = key.rpartition(".")
-    return first.startswith("corpora.") and last == "folder" and not Path(str(folder)).exists()
+    return first.startswith("corpora.") and last in _PLACES and not Path(str(folder)).exists()
 
 
+_PLACES = ("folder", "root", "splits")
 _CHANGEABLE = {"depths", "seed", "seeds", "max_ar", "decide_by"}
 
 
@@ -277,17 +278,18 @@ def load_config(path: Path | None, imports: bool = True) -> RunConfig:
 
 
 def _anchored(config: RunConfig, base: Path) -> RunConfig:
-    """Make relative corpus folders absolute, so that the resolved file works anywhere."""
+    """Make relative paths of corpora absolute, so that the resolved file works anywhere."""
     corpora: dict[str, Any] = {}
     for name, corpus in config.corpora.items():
-        folder = getattr(corpus, "folder", None)
-        if folder is not None and not folder.startswith("$") and not Path(folder).is_absolute():
-            try:
-                anchored = (base / expand_home(folder)).resolve()
-            except (OSError, RuntimeError) as error:  # a link that leads to itself
-                raise ConfigError(f"corpora.{name}.folder: {shortly(error)}") from error
-            corpus = corpus.model_copy(update={"folder": str(anchored)})
-        corpora[name] = corpus
+        anchored: dict[str, str] = {}
+        for key in _PLACES:
+            place = getattr(corpus, key, None)
+            if place is not None and not place.startswith("$") and not Path(place).is_absolute():
+                try:
+                    anchored[key] = str((base / expand_home(place)).resolve())
+                except (OSError, RuntimeError) as error:  # a link that leads to itself
+                    raise ConfigError(f"corpora.{name}.{key}: {shortly(error)}") from error
+        corpora[name] = corpus.model_copy(update=anchored) if anchored else corpus
     return config.model_copy(update={"corpora": corpora})
 
 

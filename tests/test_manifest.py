@@ -13,7 +13,8 @@ from small_corpora import gender_rows, noise, row, write_csv, write_manifest
 from synergy.datasets import content
 from synergy.datasets.base import Segment
 from synergy.datasets.content import expand_folder
-from synergy.datasets.manifest import ManifestConfig, _take_valid, load_manifest
+from synergy.datasets.manifest import ManifestConfig, load_manifest
+from synergy.datasets.splitting import complete_splits
 from synergy.errors import ConfigError, DataError
 from synergy.wording import problem_message
 
@@ -84,7 +85,7 @@ def test_second_start_reads_no_audio(tmp_path, monkeypatch):
     folder = write_manifest(tmp_path / "corpus", gender_rows())
     first = load(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(content, "read_duration", lambda path: pytest.fail(f"{path} was read again"))
+        patch.setattr(content, "decoded_duration", lambda path: pytest.fail(f"{path} is read"))
         assert load(folder) == first
     changed = next(iter(first.clips))
     soundfile.write(first.audio_path(changed), noise(0.3, 99), 16_000)
@@ -160,7 +161,8 @@ def test_valid_has_a_speaker_leaves_one_and_is_near_the_fraction(sizes, fraction
         for s, n in enumerate(sizes)
         for i in range(n)
     ]
-    result, _ = _take_valid("x", clips, fraction)
+    given = [*clips, Clip("t.wav", "test", "", 1.0, {})]
+    result, _ = complete_splits("x", given, ManifestConfig(folder=".", valid_fraction=fraction))
     valid = {clip.speaker for clip in result if clip.split == "valid"}
     train = {clip.speaker for clip in result if clip.split == "train"}
     assert valid

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
 from synergy import limits
-from synergy.audio.reading import read_duration
+from synergy.audio.reading import decoded_duration
 from synergy.cache import cache_folder
 from synergy.datasets.base import Clip, Corpus, Progress
 from synergy.errors import ConfigError, DataError, WorkspaceError
@@ -41,6 +41,11 @@ def _folder(text: str) -> str:
 
 Folder = Annotated[str, AfterValidator(_folder)]
 """The text of a folder, with ``~`` and ``${NAME}`` unexpanded."""
+
+BadAudio = Literal["stop", "skip"]
+"""What is done about recordings that cannot be decoded."""
+
+_MOST_SKIPPED = 0.01
 
 Entry = tuple[
     Annotated[int, Field(ge=0)],
@@ -152,7 +157,7 @@ def file_facts(
             if before is not None and same and not again:
                 entries[path] = before
                 return
-            duration_s = read_duration(file)
+            duration_s = decoded_duration(file)
             with file.open("rb") as stream:
                 digest = hashlib.file_digest(stream, _hasher).hexdigest()
             entries[path] = (state.st_size, state.st_mtime_ns, digest, duration_s)
@@ -214,8 +219,27 @@ def fingerprint(clips: Sequence[Clip], facts: Mapping[str, FileFacts]) -> str:
     return hasher.hexdigest()
 
 
-def refuse(name: str, folder: Path, clips: Iterable[Clip], problems: list[str]) -> None:
-    """Raise a DataError on the problems of a corpus; a speaker in several splits is one of them."""
+def left_out(
+    name: str, on_bad_audio: BadAudio, bad: Sequence[str], files: int, problems: list[str]
+) -> list[str]:
+    """Notes on recordings that are left out; if that is not wanted they are ``problems``.
+
+    ``bad`` has a sentence on each, of all ``files`` of the corpus.
+    """
+    if on_bad_audio == "stop" or len(bad) > _MOST_SKIPPED * files:
+        problems += bad
+        return []
+    head = f"corpus {name}, left out of {files} recordings (on_bad_audio: skip)"
+    return [f"{head}: {reason}" for reason in bad]
+
+
+def refuse(
+    name: str, folder: Path, clips: Iterable[Clip], problems: list[str], limit: int = 10
+) -> None:
+    """Raise a DataError on the problems of a corpus; a speaker in several splits is one of them.
+
+    The first ``limit`` of them are shown.
+    """
     splits: dict[str, set[str]] = {}
     for clip in clips:
         if clip.speaker:
@@ -230,7 +254,7 @@ def refuse(name: str, folder: Path, clips: Iterable[Clip], problems: list[str]) 
             f"expected every speaker in one split, found in several: {short_list(shared)}"
         )
     if problems:
-        raise DataError(problem_message(f"corpus {name} in {folder}", problems))
+        raise DataError(problem_message(f"corpus {name} in {folder}", problems, limit))
 
 
 def hash_order(name: str) -> str:

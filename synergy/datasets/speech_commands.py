@@ -14,11 +14,13 @@ from pydantic import Field
 
 from synergy.datasets.base import Clip, Corpus, Progress
 from synergy.datasets.content import (
+    BadAudio,
     Folder,
     corpus_folder,
     file_facts,
     fingerprint,
     hash_order,
+    left_out,
     refuse,
     safe_path,
 )
@@ -41,6 +43,11 @@ class SpeechCommandsConfig(StrictModel):
     )
     words: tuple[Label, ...] | None = Field(
         default=None, min_length=1, description="Words to read; all when not given."
+    )
+    on_bad_audio: BadAudio = Field(
+        default="skip",
+        description="What is done about recordings that cannot be decoded: stop, or skip them "
+        "where they are at most 1 % of the corpus, each with a note.",
     )
 
 
@@ -80,13 +87,15 @@ def load_speech_commands(
             f"{sum(split == 'train' for split in noise.values())} of them in train"
         )
     problems += [problem for path in found if (problem := safe_path(folder, path)[1])]
-    facts = file_facts(folder, sorted(found), problems, progress)
+    bad: list[str] = []
+    facts = file_facts(folder, sorted(found), bad, progress)
+    notes += left_out(name, config.on_bad_audio, bad, len(found), problems)
     clips: list[Clip] = []
     for path, (split, speaker, word) in sorted(found.items()):
         if path in facts:
             labels, segments = ({"word": word}, None) if word else ({}, ())
             clips.append(Clip(path, split, speaker, facts[path].duration_s, labels, segments))
-    refuse(name, folder, clips, problems)
+    refuse(name, folder, clips, problems, 10 + len(bad))
     content = fingerprint(clips, facts)
     return Corpus(name, folder, tuple(clips), ("word",), content, (_LICENCE,), tuple(notes))
 
