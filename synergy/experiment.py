@@ -248,6 +248,7 @@ def prepare(
     for own in zip(*by_fold, strict=True):
         notes.append(_clips_note(own[0]) if folds == 1 else fold_note(own))
         notes += [f"{own[0].spec.name}: {reason}" for reason in own[0].dropped]
+        notes += filter(None, [own[0].alike])
     data = tuple({own.spec.name: task_data(own, bank) for own in fold} for fold in by_fold)
     experiment = Experiment(config, corpora, bank, data, tuple(notes))
     few = (_few_speakers(experiment, task) for task in experiment.tasks)

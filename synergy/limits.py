@@ -12,6 +12,12 @@ CONFIG_BYTES = 2**20
 CSV_BYTES = 256 * 2**20
 """Of a manifest or its segments: a million clips have some 100 MB; all rows are in memory."""
 
+FILES = 2_000_000
+"""Below a folder that is looked through: their names take some 500 MB of memory."""
+
+ANNOTATION_BYTES = 16 * 2**20
+"""Of a file of labels beside a recording: those of four hours have some 1 MB."""
+
 FOLDER_BYTES = 4096
 """Of the text of a folder: as long as paths can be on Linux."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import soundfile
@@ -16,6 +17,13 @@ def noise(seconds: float, seed: int, rate: int = 16_000) -> np.ndarray:
     """Seeded noise, [T] float32."""
     rng = np.random.default_rng(seed)
     return (0.1 * rng.standard_normal(round(seconds * rate))).astype(np.float32)
+
+
+def write_noise(folder: Path, path: str, seconds: float = 0.2) -> None:
+    """Write a recording of noise that its path decides."""
+    file = folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(file, noise(seconds, crc32(path.encode())), 16_000)
 
 
 def write_csv(file: Path, rows: Sequence[Mapping[str, object]]) -> None:

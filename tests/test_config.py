@@ -154,6 +154,7 @@ def test_a_choice_of_tasks_keeps_the_order_of_the_file(tmp_path: Path) -> None:
 
 SMALLEST = {
     "manifest": {"folder": "data"},
+    "folders": {"folder": "data"},
     "speech_commands": {"folder": "data"},
     "demo_speech": {},
 }

@@ -7,11 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from small_corpora import gender_rows, noise, write_manifest
+from small_corpora import gender_rows, noise, write_manifest, write_noise
 
 from synergy.datasets import DATASETS
 from synergy.datasets.base import Corpus
 from synergy.datasets.demo_speech import DemoSpeechConfig
+from synergy.datasets.folders import FoldersConfig
 from synergy.datasets.manifest import ManifestConfig
 from synergy.datasets.speech_commands import SpeechCommandsConfig
 from synergy.files import StrictModel
@@ -21,6 +22,13 @@ from synergy.wording import SPLITS
 def manifest(folder: Path) -> StrictModel:
     """A corpus in manifest layout."""
     return ManifestConfig(folder=str(write_manifest(folder, gender_rows())))
+
+
+def folders(folder: Path) -> StrictModel:
+    """Folders of classes, in which everybody has one."""
+    for path in (f"{w}/{s}/{n}.wav" for w in ("yes", "no") for s in "abcd" for n in (1, 2)):
+        write_noise(folder, path)
+    return FoldersConfig(folder=str(folder), speaker="folder")
 
 
 def speech_commands(folder: Path) -> StrictModel:
@@ -53,6 +61,7 @@ def demo_speech(folder: Path) -> StrictModel:
 
 SMALL: dict[str, Callable[[Path], StrictModel]] = {
     "manifest": manifest,
+    "folders": folders,
     "speech_commands": speech_commands,
     "demo_speech": demo_speech,
 }

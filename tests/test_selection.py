@@ -279,3 +279,26 @@ def test_what_was_dropped_explains_an_empty_split():
 def test_impossible_sources(values, says):
     with pytest.raises(ValidationError, match=says):
         TaskSource(**values)
+
+
+# -- classes that may be one ------------------------------------------------------------------
+
+
+def test_classes_that_differ_in_case_or_spaces_are_told_with_what_merges_them():
+    labels = [{"word": "Turn On"}, {"word": "turn on"}, {"word": "turn on"}, {"word": "off"}]
+    corpus = corpus_of("home", [(s, label) for s in SPLITS for label in labels], ("word",))
+    source = TaskSource(column="word")
+    found = select(source, corpus, task="scr")
+    assert found.spec.classes == ("Turn On", "off", "turn on")
+    assert found.alike == (
+        "scr: classes differ only in case or spaces: 'turn on' (6) and 'Turn On' (3) clips; if "
+        'they are the same, write `classes: ["off", "turn on"]` under the task and '
+        '`map: {"Turn On": "turn on"}` beside its column'
+    )
+    merged = TaskSource.model_validate({"column": "word", "map": {"Turn On": "turn on"}})
+    again = select(merged, corpus, ("off", "turn on"), task="scr")
+    assert (again.alike, again.dropped, targets(again)) == ("", (), [1, 1, 1, 0] * 3)
+
+
+def test_classes_that_differ_otherwise_are_not_alike():
+    assert select(TaskSource(column="gender"), people()).alike == ""

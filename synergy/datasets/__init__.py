@@ -15,6 +15,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, WrapValidator
 
 from synergy.datasets.base import Corpus, Progress
 from synergy.datasets.demo_speech import DemoSpeechConfig, load_demo_speech
+from synergy.datasets.folders import FoldersConfig, load_folders
 from synergy.datasets.manifest import ManifestConfig, load_manifest
 from synergy.datasets.speech_commands import SpeechCommandsConfig, load_speech_commands
 from synergy.errors import ConfigError
@@ -23,6 +24,7 @@ from synergy.files import StrictModel, shortly
 
 DATASETS: dict[str, tuple[type[StrictModel], Callable[[str, Any, Progress | None], Corpus]]] = {
     "manifest": (ManifestConfig, load_manifest),
+    "folders": (FoldersConfig, load_folders),
     "speech_commands": (SpeechCommandsConfig, load_speech_commands),
     "demo_speech": (DemoSpeechConfig, load_demo_speech),
 }

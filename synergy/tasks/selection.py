@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,12 +18,14 @@ from synergy.wording import SPLITS, Split, did_you_mean, problem_message, quoted
 class TaskSelection:
     """All clips of one task, by corpus in the order of the sources, then by path.
 
-    ``dropped`` says what was left out and why, with counts, one sentence each.
+    ``dropped`` says what was left out and why, with counts, one sentence each; ``alike`` which
+    classes may be one, and how they become one.
     """
 
     spec: TaskSpec
     clips: tuple[LabelledClip, ...]
     dropped: tuple[str, ...]
+    alike: str = ""
 
     def of_split(self, split: Split) -> tuple[LabelledClip, ...]:
         """The clips of one split, in order."""
@@ -86,7 +90,12 @@ def select_clips(
         problems.append(f"classes: {problem}")
     else:
         clips = tuple(each for found in matching for each in kind.label(found, classes, findings))
-    found = TaskSelection(TaskSpec(task_name, kind.name, classes), clips, tuple(dropped))
+    found = TaskSelection(
+        TaskSpec(task_name, kind.name, classes),
+        clips,
+        tuple(dropped),
+        _alike(task_name, classes, clips) if kind.threshold is None else "",
+    )
     if not problems:
         for split in splits:
             problems += found.split_problems(split, hop_s)
@@ -95,6 +104,28 @@ def select_clips(
     if problems:
         raise DataError(problem_message(f"task {task_name}", problems))
     return found
+
+
+def _alike(task: str, classes: Sequence[str], clips: Sequence[LabelledClip]) -> str:
+    """Which classes differ only in case or spaces, and what merges them; empty if none do."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        groups.setdefault("".join(name.split()).casefold(), []).append(name)
+    if not (similar := [names for names in groups.values() if len(names) > 1]):
+        return ""
+    counts = Counter(classes[int(each.target)] for each in clips)
+    told: list[str] = []
+    into: dict[str, str] = {}
+    for names in similar:
+        ordered = sorted(names, key=lambda name: -counts[name])
+        told.append(" and ".join(f"{quoted(n)} ({counts[n]})" for n in ordered))
+        into |= dict.fromkeys(ordered[1:], ordered[0])
+    left = ", ".join(json.dumps(n, ensure_ascii=False) for n in classes if n not in into)
+    merged = json.dumps(into, ensure_ascii=False)
+    return (
+        f"{task}: classes differ only in case or spaces: {'; '.join(told)} clips; if they are the "
+        f"same, write `classes: [{left}]` under the task and `map: {merged}` beside its column"
+    )
 
 
 def _unknown_columns(source: TaskSource, corpus: Corpus) -> list[str]:
