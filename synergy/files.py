@@ -8,6 +8,7 @@ is a JSON file that the tool writes and reads back.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import fcntl
 import json
@@ -79,9 +80,11 @@ def read_bytes(path: Path, longest: int = LONGEST_TEXT) -> bytes:
 
 
 def read_text(path: Path, longest: int = LONGEST_TEXT) -> str:
-    """As `read_bytes`, in UTF-8, with or without a mark at its start."""
+    """As `read_bytes`, in UTF-8, with or without a mark at its start, or in UTF-16 with one."""
+    data = read_bytes(path, longest)
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return read_bytes(path, longest).decode("utf-8-sig")
+        return data.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnfitFileError(f"expected text in UTF-8, {error.reason} at {error.start}") from error
 

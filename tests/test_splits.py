@@ -94,7 +94,7 @@ def test_trials_of_before_keep_their_digests(tmp_path):
 
 def test_both_splits_are_made_of_whole_speakers_with_all_words():
     clips = clips_of(20)
-    found, notes = made(clips, stratify="word")
+    found, notes = made(clips, stratify=["word"])
     speakers = {split: {c.speaker for c in clips if found[c.path] == split} for split in SPLITS}
     assert [len(speakers[split]) for split in SPLITS] == [14, 3, 3]
     assert not speakers["train"] & speakers["valid"] | speakers["train"] & speakers["test"]
@@ -109,7 +109,7 @@ def test_stratified_by_recording_every_class_has_its_share():
         Clip(f"{i}.wav", "train", "", 1.0, {"word": "rare" if i < 20 else "often"})
         for i in range(200)
     ]
-    found, notes = made(clips, stratify="word")
+    found, notes = made(clips, stratify=["word"])
     counts = Counter((found[clip.path], clip.labels["word"]) for clip in clips)
     assert (counts["test", "rare"], counts["test", "often"]) == (3, 27)
     assert (counts["valid", "rare"], counts["valid", "often"]) == (3, 27)
@@ -118,7 +118,7 @@ def test_stratified_by_recording_every_class_has_its_share():
 
 def test_a_class_of_one_speaker_stays_in_train_and_is_told():
     clips = [*clips_of(12), *(Clip(f"x{i}", "train", "x", 1.0, {"word": "c"}) for i in range(4))]
-    found, notes = made(clips, stratify="word")
+    found, notes = made(clips, stratify=["word"])
     assert {found[f"x{i}"] for i in range(4)} == {"train"}
     assert "corpus mine: no valid clip has the word c: too few speakers have it" in notes
     assert "corpus mine: no test clip has the word c: too few speakers have it" in notes
@@ -132,7 +132,7 @@ def test_every_split_has_a_speaker_and_is_near_its_share(sizes, stratified):
         for s, n in enumerate(sizes)
         for i in range(n)
     ]
-    found, _ = made(clips, stratify="word" if stratified else None)
+    found, _ = made(clips, stratify=["word"] if stratified else [])
     assert {*found.values()} == {*SPLITS}
     for split in ("valid", "test"):
         taken = sum(where == split for where in found.values())

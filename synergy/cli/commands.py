@@ -9,6 +9,7 @@ from synergy.cli import (
     baseline,
     compare,
     data,
+    init,
     pairwise,
     plan,
     predict,
@@ -82,6 +83,7 @@ for _command, _options in (
     (verify.verify, "workspace json"),
     (report.report, "config workspace output json"),
     (predict.predict, "json csv labels threshold window hop"),
+    (init.init, "json"),
 ):
     app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options))
 _data = typer.Typer(

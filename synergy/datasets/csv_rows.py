@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 from collections import defaultdict
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from synergy import limits
 from synergy.errors import DataError
-from synergy.files import UnfitFileError, read_bytes, shortly
+from synergy.files import UnfitFileError, read_text, shortly
 from synergy.names import label_problem
 from synergy.wording import counted, short_list, shown
 
@@ -30,7 +29,8 @@ def read_rows(
     """Header and rows of a CSV file of at most `limits.CSV_BYTES`.
 
     UTF-8, or UTF-16 with a byte order mark. The separator is the first of `SEPARATORS` with which
-    the header has all ``required`` columns, or the most that ``wanted`` counts.
+    the header has all ``required`` columns. Or, for a table of somebody else, it has the most that
+    ``wanted`` counts, and columns without a name are left out.
 
     Raises
     ------
@@ -38,9 +38,10 @@ def read_rows(
         If it is missing, no CSV file, has rows of different length, or columns are missing, without
         a name or there twice.
     """
+    strange = wanted is not None
     wanted = wanted or (lambda header: len({*required} & {*header}))
     try:
-        text = _text(file)
+        text = read_text(file, limits.CSV_BYTES)
         separator = _separator(text, wanted)
         reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
         header = [column.strip() for column in next(reader, [])]
@@ -58,6 +59,13 @@ def read_rows(
             f"{file}: expected the columns {', '.join(required)}; {', '.join(missing)} is missing "
             f"among {shown(', '.join(header)) or 'none'}{_hint(header, separator)}"
         )
+    if strange:
+        named = [place for place, column in enumerate(header) if column]
+        rows = [
+            (line, [cells[p] for p in named] if len(cells) == len(header) else cells)
+            for line, cells in rows
+        ]
+        header = [header[place] for place in named]
     if len({*header}) < len(header) or "" in header:
         raise DataError(
             f"{file}: every column needs a name of its own, found {shown(', '.join(header))}"
@@ -73,15 +81,6 @@ def read_rows(
         )
     stripped = ((line, zip(header, map(str.strip, cells), strict=True)) for line, cells in rows)
     return header, [(f"{file.name} line {n}", defaultdict(str, cells)) for n, cells in stripped]
-
-
-def _text(file: Path) -> str:
-    data = read_bytes(file, limits.CSV_BYTES)
-    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return data.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnfitFileError(f"expected text in UTF-8, {error.reason} at {error.start}") from error
 
 
 def _separator(text: str, wanted: Callable[[Sequence[str]], int]) -> str:

@@ -90,7 +90,7 @@ def load_folders(name: str, config: FoldersConfig, progress: Progress | None = N
         if path in facts
     ]
     refuse(name, folder, ready, problems, 10 + len(bad))
-    stratified = config.model_copy(update={"stratify": config.stratify or config.column})
+    stratified = config.model_copy(update={"stratify": config.stratify or (config.column,)})
     ordered, made = complete_splits(name, ready, stratified)
     return Corpus(
         name=name,

@@ -29,7 +29,7 @@ from synergy.names import Label
 from synergy.wording import Split, counted, did_you_mean, quoted, short_list, shown
 
 NOISE_FOLDER = "_background_noise_"
-_LISTS: dict[str, Split] = {"validation_list.txt": "valid", "testing_list.txt": "test"}
+LISTS: dict[str, Split] = {"validation_list.txt": "valid", "testing_list.txt": "test"}
 _FILE_NAME = re.compile(r"([0-9a-f]{8})_nohash_\d+\.wav")
 _LICENCE = "CC-BY-4.0"
 
@@ -103,7 +103,7 @@ def load_speech_commands(
 def _listed(folder: Path, problems: list[str]) -> dict[str, Split]:
     """Split of every file that one of the two lists names."""
     listed: dict[str, Split] = {}
-    for list_name, split in _LISTS.items():
+    for list_name, split in LISTS.items():
         try:
             lines = read_text(folder / list_name).split()
         except FileNotFoundError:

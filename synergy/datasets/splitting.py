@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from synergy import limits
 from synergy.datasets.base import Clip
 from synergy.datasets.content import BadAudio, Folder, expand_folder, hash_order
 from synergy.datasets.csv_rows import read_rows
@@ -48,9 +49,10 @@ class SplitCorpusConfig(StrictModel):
         description="Share of train clips that become the test split where there is none; with 0 "
         "none is made.",
     )
-    stratify: Label | None = Field(
-        default=None,
-        description="Label column whose values get the same shares in splits that are made.",
+    stratify: tuple[Label, ...] = Field(
+        default=(),
+        max_length=limits.CONDITIONS,
+        description="Label columns whose values get the same shares in splits that are made.",
     )
     splits: Folder | None = Field(
         default=None,
@@ -71,7 +73,8 @@ def complete_splits(
     """The clips with those splits that they lack, taken out of train, and notes on them.
 
     Speakers are looked at in the order of a hash of their names. One is taken where that brings
-    the number of clips, of each value of ``stratify``, nearer to its share: summed over values.
+    the number of clips, of all and of each value of ``stratify``, nearer to its share, in sum. A
+    value that enough speakers have is in every split.
 
     Raises
     ------
@@ -95,11 +98,11 @@ def complete_splits(
         )
     file = expand_folder(config.splits) if config.splits else None
     kept = _kept(file, lacking) if file else {}
+    sizes = {group: _sizes(own, config.stratify) for group, own in groups.items()}
     made: dict[str, Split] = {group: kept[group] for group in groups if group in kept}
     for place, split in enumerate(lacking):
-        empty = {*lacking[place + 1 :], "train"} - {*made.values()}
-        found = _taken(groups, made, split, shares[split], len(empty), config.stratify)
-        made |= dict.fromkeys(found, split)
+        others = (*lacking[place + 1 :], "train")
+        made |= dict.fromkeys(_taken(sizes, made, split, shares[split], others), split)
     made = {group: made.get(group, "train") for group in groups}
     if file and made.keys() - kept.keys():
         _write(file, {**kept, **made})
@@ -108,8 +111,8 @@ def complete_splits(
     notes = [_note(name, groups, made, split) for split in lacking]
     if file:
         notes.append(f"corpus {name}: the splits that were made are written down in {file}")
-    if config.stratify:
-        notes += _absent(name, result, config.stratify, lacking)
+    for column in config.stratify:
+        notes += _absent(name, result, column, lacking)
     return result, notes
 
 
@@ -118,40 +121,66 @@ def _each(lacking: Sequence[Split]) -> str:
 
 
 def _taken(
-    groups: _Groups,
+    sizes: Mapping[str, Counter[str]],
     made: Mapping[str, Split],
     split: Split,
     share: float,
-    leave: int,
-    column: str | None,
+    others: Sequence[Split],
 ) -> list[str]:
-    """Groups that join those of ``made`` in a split; as many as ``leave`` are left for others."""
-    sizes = {group: _sizes(own, column) for group, own in groups.items()}
+    """Groups that join those of ``made`` in a split; of each value some are left for ``others``."""
     missing: dict[str, float] = {}
     for size in sizes.values():
         for value, count in size.items():
             missing[value] = missing.get(value, 0.0) + count
     missing = {value: share * count for value, count in missing.items()}
+    there = {each: {v for g, s in made.items() if s == each for v in sizes[g]} for each in others}
+    needed = {value: sum(value not in there[each] for each in others) for value in missing}
+    free = sorted((group for group in sizes if group not in made), key=hash_order)
+    left = Counter(value for group in free for value in sizes[group])
+    covered = {value for group, where in made.items() if where == split for value in sizes[group]}
+    taken: dict[str, None] = {}  # a set in order
+
+    def spare(group: str) -> bool:
+        return all(left[value] > needed[value] for value in sizes[group])
+
+    def count_in(group: str) -> None:
+        for value, count in sizes[group].items():
+            missing[value] -= count
+
     for group, where in made.items():
         if where == split:
-            for value, count in sizes[group].items():
-                missing[value] -= count
-    free = [group for group in sorted(groups, key=hash_order) if group not in made]
-    taken: list[str] = []
+            count_in(group)
     for group in free:
         gain = sum(abs(missing[v]) - abs(missing[v] - n) for v, n in sizes[group].items())
-        if gain > 0 and len(taken) < len(free) - leave:
-            taken.append(group)
-            for value, count in sizes[group].items():
-                missing[value] -= count
-    if not taken and free and split not in made.values():
-        return [min(free, key=lambda group: (len(groups[group]), hash_order(group)))]
-    return taken
+        if gain > 0 and spare(group):
+            taken[group] = None
+            count_in(group)
+            left.subtract(sizes[group].keys())
+            covered.update(sizes[group])
+    for value in sorted(missing, key=lambda value: (left[value], value)):
+        if value in covered:
+            continue
+        having = [g for g in free if value in sizes[g] and g not in taken and spare(g)]
+        if having:
+            group = _smallest(sizes, having)
+            taken[group] = None
+            left.subtract(sizes[group].keys())
+            covered.update(sizes[group])
+    if free and not taken and split not in made.values():
+        taken[_smallest(sizes, free)] = None
+    return list(taken)
 
 
-def _sizes(clips: Sequence[Clip], column: str | None) -> Counter[str]:
-    """How many clips have each value of a column; all one value where there is no column."""
-    return Counter(clip.labels.get(column, "") if column else "" for clip in clips)
+def _smallest(sizes: Mapping[str, Counter[str]], groups: Sequence[str]) -> str:
+    return min(groups, key=lambda group: (sizes[group][""], hash_order(group)))
+
+
+def _sizes(clips: Sequence[Clip], columns: Sequence[str]) -> Counter[str]:
+    """How many clips there are, by the empty text, and with each value of some columns."""
+    sizes = Counter({"": len(clips)})
+    for column in columns:
+        sizes.update(f"{column}\0{clip.labels[column]}" for clip in clips if column in clip.labels)
+    return sizes
 
 
 def _note(name: str, groups: _Groups, made: Mapping[str, Split], split: Split) -> str:

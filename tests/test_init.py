@@ -1,0 +1,382 @@
+"""`synergy init` on recordings as they lie on people's disks: what it understands and writes."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from small_cli import content, synergy
+from small_corpora import gender_rows, write_manifest, write_noise
+from small_layouts import LAYOUTS, SPEAKERS, write_layout
+from test_datasets import speech_commands
+
+from synergy.config import load_config
+from synergy.strict_yaml import read_yaml
+from synergy.training.config import TrainingConfig
+from synergy.wording import SPLITS
+
+SHORT = """\
+features: {mels: 16}
+encoder: {channels: [4, 4, 4, 4, 4, 4, 4, 4]}
+depths: [4, 8]
+"""
+
+
+def init(folder, *options):
+    return synergy("init", folder, "--yes", "--output", folder.parent / "out", *options)
+
+
+def understood(folder):
+    """The JSON document, and the configuration as it stands in the file."""
+    ran = init(folder, "--json")
+    assert ran.code == 0, ran.err
+    return ran.json, read_yaml((folder.parent / "out" / "synergy.yaml").read_text())
+
+
+EXPECTED = {
+    "class folders": ("recordings", ["off", "on"], 8, 32),
+    "split folders": ("recordings", ["off", "on"], 0, 24),
+    "semicolons": ("Emotion", ["angry", "calm"], 8, 32),
+    "audacity": ("speech", ["speech"], 8, 24),
+    "rttm": ("speech", ["speech"], 8, 24),
+    "textgrid": ("speech", ["speech"], 8, 24),
+    "elan": ("speech", ["speech"], 8, 24),
+    "webvtt": ("speech", ["speech"], 8, 24),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_is_understood_and_checked(name, tmp_path):
+    folder = write_layout(name, tmp_path / "recordings")
+    before = content(folder)
+    found, config = understood(folder)
+    (task,) = found["tasks"]
+    assert (task["task"], task["classes"], task["speakers"], task["clips"]) == EXPECTED[name]
+    assert sum(task["splits"].values()) == task["clips"]
+    assert min(task["splits"].values()) > 0
+    assert config["training"] == TrainingConfig().model_dump(mode="json")
+    assert content(folder) == before
+    ran = synergy("data", "check", "--config", found["file"], "--json")
+    assert ran.code == 0, ran.err
+    splits = ran.json["tasks"][task["task"]]["splits"]
+    assert {split: splits[split]["clips"] for split in SPLITS} == task["splits"]
+
+
+@pytest.mark.parametrize("name", ["class folders", "textgrid"])
+def test_a_layout_can_be_trained_on(name, tmp_path):
+    words = write_layout("semicolons", tmp_path / "moods")
+    folder = write_layout(name, tmp_path / "recordings")
+    out = tmp_path / "out"
+    ran = synergy("init", folder, words, "--yes", "--output", out)
+    assert ran.code == 0, ran.err
+    text = (out / "synergy.yaml").read_text()
+    text = text.replace("epochs: 40", "epochs: 1").replace(
+        "steps_per_epoch: 100", "steps_per_epoch: 2"
+    )
+    (out / "synergy.yaml").write_text(text + SHORT)
+    ran = synergy(
+        *("pairwise", "--config", out / "synergy.yaml", "--workspace", tmp_path / "ws"),
+        *("--executor", "serial", "--json"),
+    )
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "ws" / "ar_table.csv").is_file()
+
+
+def test_the_marks_of_all_programs_are_the_same_stretches(tmp_path):
+    found = {}
+    for name in ("audacity", "textgrid", "elan", "webvtt"):
+        folder = write_layout(name, tmp_path / name / "recordings")
+        assert init(folder).code == 0
+        found[name] = (folder.parent / "out" / "recordings_lists" / "segments.csv").read_text()
+    assert len({*found.values()}) == 1
+    assert found["elan"].splitlines()[:2] == [
+        "path,start_s,end_s,label",
+        "s0_0.wav,0.2000,0.8000,speech",
+    ]
+
+
+def test_the_official_layout_and_a_manifest_need_no_lists(tmp_path):
+    speech_commands(tmp_path / "commands")
+    write_manifest(tmp_path / "people", gender_rows(per_speaker=4))
+    ran = synergy(
+        *("init", tmp_path / "commands", tmp_path / "people", "--yes"),
+        *("--output", tmp_path, "--json"),
+    )
+    assert ran.code == 0, ran.err
+    assert ran.json["layouts"] == {"commands": "Speech Commands", "people": "manifest"}
+    assert [row["task"] for row in ran.json["tasks"]] == ["word", "gender"]
+    assert ran.json["written"] == [str(tmp_path / "synergy.yaml")]
+    config = load_config(tmp_path / "synergy.yaml")
+    assert [c.format for c in config.corpora.values()] == ["speech_commands", "manifest"]
+    assert "folder: people" in (tmp_path / "synergy.yaml").read_text()
+
+
+def test_tasks_of_one_name_are_one_task_of_several_corpora(tmp_path):
+    for name in ("first", "second"):
+        write_manifest(tmp_path / name, gender_rows(per_speaker=4))
+    ran = synergy("init", tmp_path / "first", tmp_path / "second", "--yes", "--output", tmp_path)
+    assert ran.code == 0, ran.err
+    tasks = read_yaml((tmp_path / "synergy.yaml").read_text())["tasks"]
+    assert tasks["gender"]["corpora"] == {n: {"column": "gender"} for n in ("first", "second")}
+
+
+def test_what_is_said_names_tasks_and_what_to_check(tmp_path):
+    folder = write_layout("class folders", tmp_path / "recordings")
+    ran = init(folder)
+    assert ran.code == 0
+    lines = ran.table
+    assert lines[0] == "recordings: class folders"
+    assert "recordings recordings 2: off, on 8 32 0.01 train 24, valid 4, test 4" in [
+        line.strip() for line in lines
+    ]
+    assert "- one task alone has no other to share layers with: add one" in lines
+    assert any("told by the file name up to its first _ or -" in line for line in lines)
+    assert f"next: synergy data check --config {tmp_path / 'out' / 'synergy.yaml'}" in ran.err
+
+
+def test_a_second_call_replaces_its_own_and_keeps_the_splits(tmp_path):
+    folder = write_layout("textgrid", tmp_path / "recordings")
+    assert init(folder).code == 0
+    before = content(tmp_path / "out")
+    ran = init(folder)
+    assert ran.code == 2
+    assert "synergy.yaml is there already; move it away" in ran.err
+    splits = tmp_path / "out" / "recordings_lists" / "splits.csv"
+    splits.write_text(splits.read_text().replace("s0,,train", "s0,,valid"))
+    assert init(folder, "--replace").code == 0
+    after = content(tmp_path / "out")
+    assert after.pop("recordings_lists/splits.csv") != before.pop("recordings_lists/splits.csv")
+    assert after == before
+    (tmp_path / "out" / "synergy.yaml").write_text("# mine\n")
+    ran = init(folder, "--replace")
+    assert ran.code == 2
+    assert "did not write it, so --replace leaves it" in ran.err
+    assert (tmp_path / "out" / "synergy.yaml").read_text() == "# mine\n"
+
+
+def test_nothing_is_written_into_recordings_unless_asked(tmp_path, monkeypatch):
+    folder = write_layout("textgrid", tmp_path / "recordings")
+    before = content(folder)
+    monkeypatch.chdir(folder)
+    ran = synergy("init", ".", "--yes")
+    assert ran.code == 2
+    assert "name a folder with --output, this one if it is wanted" in ran.err
+    assert content(folder) == before
+    assert synergy("init", ".", "--yes", "--output", ".").code == 0
+    again = content(folder)
+    assert synergy("init", ".", "--yes", "--output", ".", "--replace").code == 0
+    assert content(folder) == again
+
+
+# -- questions ------------------------------------------------------------------------------------
+
+
+def test_without_a_terminal_a_question_is_an_error_that_names_the_way_out(tmp_path):
+    folder = write_layout("class folders", tmp_path / "recordings")
+    ran = synergy("init", folder, "--output", tmp_path)
+    assert ran.code == 2
+    assert "are off, on the classes? Take the likely answer (yes) with --yes" in ran.err
+    assert not (tmp_path / "synergy.yaml").exists()
+
+
+def test_answers_decide(tmp_path, monkeypatch):
+    folder = write_layout("class folders", tmp_path / "recordings")
+    answers = iter([True, False])
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda *a, **k: next(answers))
+    ran = synergy("init", folder, "--output", tmp_path, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["tasks"][0]["speakers"] == 0
+    assert next(answers, "all asked") == "all asked"
+
+
+# -- what people have -----------------------------------------------------------------------------
+
+
+def table(folder, text, files=24, name="labels.csv", encoding="utf-8"):
+    """A table beside recordings 0.wav, 1.wav, ..."""
+    for number in range(files):
+        write_noise(folder, f"{number}.wav")
+    (folder / name).write_text(text, encoding=encoding)
+    return folder
+
+
+def rows(line, count=24, head=""):
+    return "\n".join([head, *(line(number) for number in range(count))]) + "\n"
+
+
+def test_names_of_recordings_may_lack_their_ending_and_stand_in_other_folders(tmp_path):
+    text = rows(lambda n: f"C:\\old\\{n}\t{'ab'[n % 2]}\t{n % 6}", head="utt_id\tKeyword\tspk")
+    found, _ = understood(table(tmp_path / "recordings", text, name="all.tsv", encoding="utf-16"))
+    assert [(t["task"], t["speakers"], t["clips"]) for t in found["tasks"]] == [("Keyword", 6, 24)]
+
+
+def test_tables_that_are_called_like_splits_are_splits(tmp_path):
+    folder = table(tmp_path / "recordings", "id,path\n")
+    for name, numbers in (("train", range(12)), ("dev", range(12, 18)), ("test", range(18, 24))):
+        lines = [f"{n},{n}.wav,{'ab'[n % 2]}" for n in numbers]
+        (folder / f"{name}.tsv").write_text("\n".join([",path,accent", *lines]))
+    found, _ = understood(folder)
+    (task,) = found["tasks"]
+    assert (task["task"], task["splits"]) == ("accent", {"train": 12, "valid": 6, "test": 6})
+
+
+def test_a_table_of_events_is_segments(tmp_path):
+    text = rows(
+        lambda n: f"{n}.wav;0,05;0,15;{'bark' if n % 2 else 'sing'}",
+        head="filename;onset;offset;event",
+    )
+    found, config = understood(table(tmp_path / "recordings", text))
+    assert [task["task"] for task in found["tasks"]] == ["bark", "sing"]
+    assert config["tasks"]["bark"]["kind"] == "frame_activity"
+    assert config["tasks"]["bark"]["corpora"]["recordings"]["unlisted"] == "inactive"
+
+
+def test_rare_classes_are_left_out_and_told(tmp_path):
+    text = rows(lambda n: f"{n}.wav,{'ab'[n % 2] if n else 'rare'}", head="file,class")
+    found, config = understood(table(tmp_path / "recordings", text))
+    assert found["tasks"][0]["classes"] == ["a", "b"]
+    assert config["tasks"]["recordings"]["corpora"]["recordings"]["map"] == {"a": "a", "b": "b"}
+    assert any("fewer than 3 speakers for rare: left out of the map" in c for c in found["checks"])
+
+
+def test_speakers_in_several_splits_get_new_splits(tmp_path):
+    text = rows(
+        lambda n: f"{n}.wav,s{n % 6},{('train', 'train', 'val', 'test')[n % 4]},{'ab'[n % 5 % 2]}",
+        head="file,speaker,set,word",
+    )
+    found, _ = understood(table(tmp_path / "recordings", text))
+    assert any("in several splits: splits are made anew" in check for check in found["checks"])
+    assert min(found["tasks"][0]["splits"].values()) > 0
+
+
+def test_two_speakers_are_too_few_to_be_told_apart(tmp_path):
+    text = rows(lambda n: f"{n}.wav,s{n % 2},{'ab'[n // 2 % 2]}", head="file,speaker,word")
+    found, _ = understood(table(tmp_path / "recordings", text))
+    assert found["tasks"][0]["speakers"] == 0
+    assert any("2 speakers are too few for three splits" in check for check in found["checks"])
+
+
+def test_transcripts_are_words_and_every_word_is_speech(tmp_path):
+    folder = tmp_path / "recordings"
+    for number, speaker in enumerate(SPEAKERS):
+        for take in range(2):
+            write_noise(folder, f"{speaker}_{take}.wav", 1.0)
+            (folder / f"{speaker}_{take}.txt").write_text(
+                f"0.1\t0.5\tword{number}{take}\n0.6\t7\tsil"
+            )
+    found, _ = understood(folder)
+    assert found["tasks"][0]["task"] == "speech"
+    assert any("are taken for words" in check for check in found["checks"])
+
+
+def test_names_from_outside_are_data_and_no_settings(tmp_path):
+    folder = tmp_path / "a b: {x}\nmax_ar: 50 #"
+    for word in ("yes: no", "- {"):
+        for number in range(6):
+            write_noise(folder, f"{word}/{number}.wav")
+    found, config = understood(folder)
+    assert config["max_ar"] == 2.0
+    assert found["tasks"][0]["classes"] == ["- {", "yes: no"]
+    assert [*config["tasks"]] == ["a_b_x_max_ar_50"]
+
+
+# -- what is wrong --------------------------------------------------------------------------------
+
+
+def one_recording(folder):
+    write_noise(folder, "a.wav")
+
+
+def one_class(folder):
+    for number in range(6):
+        write_noise(folder, f"on/{number}.wav")
+
+
+def few_of_each(folder):
+    for name in ("on/1.wav", "off/2.wav"):
+        write_noise(folder, name)
+
+
+def damaged_labels(name, text):
+    def write(folder):
+        for number in range(4):
+            write_noise(folder, f"{number}.wav")
+            (folder / f"{number}{name}").write_text(text)
+
+    return write
+
+
+def with_table(text):
+    return lambda folder: table(folder, text, files=8)
+
+
+BOMB = '<!DOCTYPE x [<!ENTITY a "b">]><ANNOTATION_DOCUMENT>&a;</ANNOTATION_DOCUMENT>'
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (lambda folder: None, "expected recordings (WAV, FLAC, OGG or MP3), found none among 0"),
+        (lambda folder: (folder / "a.csv").write_text("x"), "found none among 1 file"),
+        (one_recording, "expected folders of classes, a CSV file"),
+        (one_class, "expected folders of classes, a CSV file"),
+        (few_of_each, "fewer than 3 speakers for off, on"),
+        (damaged_labels(".TextGrid", "nothing"), "0.TextGrid: expected a TextGrid of Praat"),
+        (damaged_labels(".TextGrid", '"ooTextFile" "TextGrid" 0'), "found its end"),
+        (damaged_labels(".eaf", BOMB), "expected XML without a document type"),
+        (damaged_labels(".eaf", "<a>"), "0.eaf: expected XML"),
+        (damaged_labels(".eaf", "<a/>"), "expected an annotation document of ELAN"),
+        (damaged_labels(".vtt", "1\n"), "expected WEBVTT in the first line"),
+        (damaged_labels(".vtt", "WEBVTT\n\nx --> y\n"), "line 3: expected times such as"),
+        (damaged_labels(".rttm", "SPEAKER a 1 x y\n"), "line 1: expected start and duration"),
+        (damaged_labels(".rttm", "SPEAKER\n"), "line 1: expected at least 5 fields, found 1"),
+        (damaged_labels(".txt", "hello\n"), "4 texts beside recordings hold no labels"),
+        (damaged_labels(".txt", "0.1\t0.15\t\n"), "expected labels in at least 3 recordings"),
+        (with_table("file,word\nx.wav,on\n"), "labels.csv is left out: no column has names"),
+        (with_table("file,word\n0.wav,on,off\n"), "expected 2 cells in every row"),
+        (with_table(rows(lambda n: f"{n}.wav,{n}x", 8, "file,word")), "expected a column with the"),
+        (with_table("file,word\n0.wav,a\n0.wav,b\n"), "0.wav has another word here than before"),
+        (with_table("file,start,end\n0.wav,1,x\n"), "expected start and end in seconds, found '1'"),
+    ],
+)
+def test_what_is_not_understood_is_a_sentence_and_nothing_is_written(write, says, tmp_path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    write(folder)
+    ran = init(folder)
+    assert ran.code == 2
+    assert ran.err.startswith(f"error: {folder}")
+    assert says in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nowhere",), "expected a folder of recordings at nowhere, found none"),
+        (("a", "a/b"), "expected folders beside each other, found"),
+        (("a", "a"), "expected folders beside each other, found"),
+        ((), "Missing argument 'FOLDER'"),
+        (("${x}",), "a configuration would take ${ for a variable; rename the folder"),
+    ],
+)
+def test_wrong_folders_are_a_sentence(arguments, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    write_layout("split folders", tmp_path / "${x}")
+    ran = synergy("init", *arguments, "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    assert says in ran.err
+    assert not (tmp_path / "synergy.yaml").exists()
+
+
+def test_what_cannot_be_used_yet_is_written_and_told(tmp_path):
+    folder = write_layout("class folders", tmp_path / "recordings")
+    (folder / "on" / "s1_1.wav").write_text("no audio")
+    ran = init(folder)
+    assert ran.code == 2
+    assert "s1_1.wav" in ran.err
+    assert "is written; change it or the recordings, and look again" in ran.err
+    assert json.dumps("on_bad_audio").strip('"') in (tmp_path / "out" / "synergy.yaml").read_text()
