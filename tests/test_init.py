@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 
@@ -176,19 +177,31 @@ def test_without_a_terminal_a_question_is_an_error_that_names_the_way_out(tmp_pa
     folder = write_layout("class folders", tmp_path / "recordings")
     ran = synergy("init", folder, "--output", tmp_path)
     assert ran.code == 2
-    assert "are off, on the classes? Take the likely answer (yes) with --yes" in ran.err
+    assert "are off, on the classes? expected an answer, found no terminal; take the" in ran.err
+    assert ran.err.endswith("take the likely answer (yes) with --yes\n")
     assert not (tmp_path / "synergy.yaml").exists()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
 
 def test_answers_decide(tmp_path, monkeypatch):
     folder = write_layout("class folders", tmp_path / "recordings")
-    answers = iter([True, False])
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    monkeypatch.setattr("typer.confirm", lambda *a, **k: next(answers))
+    monkeypatch.setattr(sys, "stdin", Terminal("\nwhat\nNo\n"))
     ran = synergy("init", folder, "--output", tmp_path, "--json")
     assert ran.code == 0, ran.err
     assert ran.json["tasks"][0]["speakers"] == 0
-    assert next(answers, "all asked") == "all asked"
+    assert ran.err.count("tell the speaker? [Y/n]") == 2
+
+
+def test_no_more_answers_are_an_error(tmp_path, monkeypatch):
+    folder = write_layout("class folders", tmp_path / "recordings")
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    ran = synergy("init", folder, "--output", tmp_path)
+    assert ran.code == 2
+    assert "tell the speaker? expected an answer, found none" in ran.err
 
 
 # -- what people have -----------------------------------------------------------------------------

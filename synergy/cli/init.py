@@ -13,10 +13,12 @@ from synergy.cli.output import document, say, write
 from synergy.cli.reporter import Reporter
 from synergy.cli.tables import Table, rendered
 from synergy.errors import ConfigError
-from synergy.wording import printable, short_list
+from synergy.wording import short_list
 
 if TYPE_CHECKING:
     from synergy.stages.init import Understood
+
+_ANSWERS = {"": True, "y": True, "yes": True, "n": False, "no": False}
 
 
 def init(
@@ -65,12 +67,16 @@ def init(
     def ask(question: str, likely: bool) -> bool:
         if yes:
             return likely
+        way_out = f"take the likely answer ({'yes' if likely else 'no'}) with --yes"
         if not sys.stdin or not sys.stdin.isatty():
-            raise ConfigError(
-                f"expected an answer, found no terminal to ask: {question} Take the likely answer "
-                f"({'yes' if likely else 'no'}) with --yes"
-            )
-        return typer.confirm(printable(question), default=likely, err=True)
+            raise ConfigError(f"{question} expected an answer, found no terminal; {way_out}")
+        while True:
+            say(f"{question} [{'Y/n' if likely else 'y/N'}]")
+            answer = sys.stdin.readline()
+            if not answer:
+                raise ConfigError(f"{question} expected an answer, found none; {way_out}")
+            if (word := answer.strip().lower()) in _ANSWERS:
+                return _ANSWERS[word] if word else likely
 
     with Reporter() as reporter:
         found = stage(folders, output, replace, ask, reporter.preparing)

@@ -132,6 +132,6 @@ def placed(path: str, splits: Mapping[str, Split]) -> Place:
 def speaker_of(inner: PurePosixPath, told_by: SpeakerFrom) -> str:
     """Speaker of a recording by its path inside the folder of its class; empty if unknown."""
     if told_by == "folder":
-        return inner.parts[0] if len(inner.parts) > 1 else ""
+        return inner.parts[0].strip() if len(inner.parts) > 1 else ""
     first, mark, _ = _MARK.sub("_", inner.stem).partition("_")
-    return first if told_by == "name" and mark else ""
+    return first.strip() if told_by == "name" and mark else ""

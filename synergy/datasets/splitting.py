@@ -83,7 +83,7 @@ def complete_splits(
     """
     there = {clip.split for clip in clips}
     shares: dict[Split, float] = {"test": config.test_fraction, "valid": config.valid_fraction}
-    lacking = [split for split, share in shares.items() if share and split not in there]
+    lacking: list[Split] = [s for s, share in shares.items() if share and s not in there]
     if not lacking:
         return tuple(clips), []
     groups: _Groups = {}
@@ -101,7 +101,7 @@ def complete_splits(
     sizes = {group: _sizes(own, config.stratify) for group, own in groups.items()}
     made: dict[str, Split] = {group: kept[group] for group in groups if group in kept}
     for place, split in enumerate(lacking):
-        others = (*lacking[place + 1 :], "train")
+        others: list[Split] = [*lacking[place + 1 :], "train"]
         made |= dict.fromkeys(_taken(sizes, made, split, shares[split], others), split)
     made = {group: made.get(group, "train") for group in groups}
     if file and made.keys() - kept.keys():

@@ -279,8 +279,8 @@ def _refuse_foreign(target: Path, files: Sequence[Path], replace: bool) -> None:
     ]
     if foreign:
         raise ConfigError(
-            f"{short_list(foreign, 3)}: `synergy init` did not write it, so --replace leaves it; "
-            "move it away or name another folder with --output"
+            f"{short_list(map(str, foreign), 3)}: `synergy init` did not write it, so --replace "
+            "leaves it; move it away or name another folder with --output"
         )
 
 

@@ -34,6 +34,7 @@ SILENCE = frozenset({"", "sil", "silence", "<sil>", "sp", "pau", "<p:>", "#", "_
 _MOST_LABELS = 8
 # As much as the loader of manifests lets a segment be too long.
 _TOO_LONG_S = 0.1
+_SHORTEST_S = 0.001  # points of a label track are no stretches
 
 
 @dataclass
@@ -112,13 +113,13 @@ def settled(folder: Path, marks: Mapping[str, Sequence[Mark]]) -> Marked:
             end_s = float("inf")
         kept: list[Mark] = []
         for mark in own:
+            first_s = max(0.0, mark.start_s)
             last_s = mark.end_s if mark.end_s <= end_s + _TOO_LONG_S else end_s
-            label = mark.label if few else SPEECH
             if _silent(mark.label):
                 continue
-            if mark.start_s < last_s:
-                kept.append(Mark(mark.start_s, last_s, label))
-            behind += mark.start_s >= end_s or mark.end_s > last_s
+            if last_s - first_s >= _SHORTEST_S:
+                kept.append(Mark(first_s, last_s, mark.label if few else SPEECH))
+            behind += last_s < mark.end_s
         result.marks[path] = kept
     if labels and not few:
         result.checks.append(
@@ -127,8 +128,8 @@ def settled(folder: Path, marks: Mapping[str, Sequence[Mark]]) -> Marked:
         )
     if behind:
         result.checks.append(
-            f"{counted(behind, 'stretch', 'stretches')} with a label began or ended after the end "
-            "of the recording: cut off"
+            f"{counted(behind, 'stretch', 'stretches')} with a label ended after the end of the "
+            "recording: cut off"
         )
     return result
 

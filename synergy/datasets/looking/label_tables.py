@@ -73,12 +73,12 @@ def told_by_tables(folder: Path, files: Sequence[str], sounds: SoundIndex) -> To
     DataError
         If rows contradict each other, or times are no numbers.
     """
-    paths = [path for path in files if path.lower().endswith(ENDINGS)][:_MOST_TABLES]
+    paths = [path for path in files if path.lower().endswith(ENDINGS)]
     stems = {path: PurePosixPath(path).stem.lower() for path in paths}
     known = split_names(stems.values())
     named = [path for path in paths if stems[path] in known]
     told = Told()
-    for path in named or paths:
+    for path in (named or paths)[:_MOST_TABLES]:
         folder_of = PurePosixPath(path).parent.as_posix()
         try:
             columns, rows = read_rows(folder / path, (), _familiar)
@@ -97,6 +97,10 @@ def told_by_tables(folder: Path, files: Sequence[str], sounds: SoundIndex) -> To
             _add(told, path, roles, others, rows, sounds, named_split)
         except ValueError as error:
             raise DataError(f"{(folder / path).parent}: {error}") from error
+    if (further := len(named or paths) - _MOST_TABLES) > 0:
+        told.checks.append(
+            f"{counted(further, 'further table')} left out: more than {_MOST_TABLES}"
+        )
     told.classes = _classes(list(told.recorded.values()))
     return told
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import isfinite
 
 from synergy.datasets.looking.found import Mark
 
 # What stands free; all else between is for the reader's eye (Praat manual, TextGrid file formats).
 _VALUE = re.compile(
-    r'"((?:[^"]|"")*)"|(?<!\S)(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\S)|(?<!\S)(<\w+>)(?!\S)'
+    r'"([^"]*(?:""[^"]*)*)"|(?<!\S)(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\S)|(?<!\S)(<\w+>)(?!\S)'
 )
 
 
@@ -36,6 +37,10 @@ def read_textgrid(text: str, stem: str) -> dict[str, list[Mark]]:
         raise ValueError("expected more of the TextGrid, found its end") from None
     except ValueError as error:
         raise ValueError("expected the numbers of a TextGrid, found other values") from error
+    if not all(
+        isfinite(mark.end_s - mark.start_s) and mark.start_s <= mark.end_s for mark in marks
+    ):
+        raise ValueError("expected intervals that end after they begin")
     return {stem: marks}
 
 
