@@ -32,7 +32,6 @@ _Groups = dict[str, list[Clip]]
 class SplitCorpusConfig(StrictModel):
     """Settings of a corpus that may lack splits."""
 
-    format: str
     folder: Folder = Field(
         description="Folder of the corpus; ${NAME} is read from the environment."
     )

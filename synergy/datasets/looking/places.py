@@ -25,8 +25,11 @@ def class_folders(paths: Sequence[str]) -> list[str]:
 def split_folders(paths: Sequence[str]) -> dict[str, Split]:
     """Split of each recording, where the uppermost folders are splits."""
     splits = splits_above(paths)
-    told = {path: placed(path, splits).split for path in paths}
-    return {path: split for path, split in told.items() if split}
+    told: dict[str, Split] = {}
+    for path in paths:
+        if split := placed(path, splits).split:
+            told[path] = split
+    return told
 
 
 def speakers_by_class(paths: Sequence[str]) -> SpeakerFrom:

@@ -32,7 +32,7 @@ def read_textgrid(text: str, stem: str) -> dict[str, list[Mark]]:
                     start_s, end_s = float(next(values)), float(next(values))
                     marks.append(Mark(start_s, end_s, next(values).strip()))
                 else:
-                    next(values), next(values)
+                    _, _ = next(values), next(values)
     except StopIteration:
         raise ValueError("expected more of the TextGrid, found its end") from None
     except ValueError as error:
