@@ -79,7 +79,7 @@ def test_corpora_of_before_keep_their_fingerprints(name, tmp_path):
 
 def test_trials_of_before_keep_their_digests(tmp_path):
     experiment = prepare(load_config(write_tone_project(tmp_path)))
-    assert {task: data.digest for task, data in experiment.data.items()} == {
+    assert {task: data.digest for task, data in experiment.data_of(0).items()} == {
         "gc": "5cea3afb3c9167bc802c",
         "scr": "dde313b3e941af68c768",
         "vad": "ca8e4dd36851c16ca1e6",
