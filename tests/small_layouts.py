@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from small_cli import Ran, synergy
 from small_corpora import write_noise
 
 SPEAKERS = tuple(f"s{number}" for number in range(8))
@@ -142,3 +143,23 @@ def write_layout(name: str, folder: Path) -> Path:
     folder.mkdir(parents=True)
     LAYOUTS[name](folder)
     return folder
+
+
+def init(folder: Path, *options: object) -> Ran:
+    """`synergy init` without questions, into the folder ``out`` beside the recordings."""
+    return synergy("init", folder, "--yes", "--output", folder.parent / "out", *options)
+
+
+def table(
+    folder: Path, text: str, files: int = 24, name: str = "labels.csv", encoding: str = "utf-8"
+) -> Path:
+    """A table beside recordings 0.wav, 1.wav, ..."""
+    for number in range(files):
+        write_noise(folder, f"{number}.wav")
+    (folder / name).write_text(text, encoding=encoding)
+    return folder
+
+
+def lines(line: Callable[[int], str], count: int = 24, head: str = "") -> str:
+    """The text of a table."""
+    return "\n".join([head, *(line(number) for number in range(count))]) + "\n"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 
 import pytest
 from small_cli import content, synergy
 from small_corpora import gender_rows, write_manifest, write_noise
-from small_layouts import LAYOUTS, SPEAKERS, write_layout
+from small_layouts import LAYOUTS, SPEAKERS, init, lines, table, write_layout
 from test_datasets import speech_commands
 
 from synergy.config import load_config
@@ -22,10 +21,6 @@ features: {mels: 16}
 encoder: {channels: [4, 4, 4, 4, 4, 4, 4, 4]}
 depths: [4, 8]
 """
-
-
-def init(folder, *options):
-    return synergy("init", folder, "--yes", "--output", folder.parent / "out", *options)
 
 
 def understood(folder):
@@ -126,13 +121,13 @@ def test_what_is_said_names_tasks_and_what_to_check(tmp_path):
     folder = write_layout("class folders", tmp_path / "recordings")
     ran = init(folder)
     assert ran.code == 0
-    lines = ran.table
-    assert lines[0] == "recordings: class folders"
+    said = ran.table
+    assert said[0] == "recordings: class folders"
     assert "recordings recordings 2: off, on 8 32 0.01 train 24, valid 4, test 4" in [
-        line.strip() for line in lines
+        line.strip() for line in said
     ]
-    assert "- one task alone has no other to share layers with: add one" in lines
-    assert any("told by the file name up to its first _ or -" in line for line in lines)
+    assert "- one task alone has no other to share layers with: add one" in said
+    assert any("told by the file name up to its first _ or -" in line for line in said)
     assert f"next: synergy data check --config {tmp_path / 'out' / 'synergy.yaml'}" in ran.err
 
 
@@ -207,20 +202,8 @@ def test_no_more_answers_are_an_error(tmp_path, monkeypatch):
 # -- what people have -----------------------------------------------------------------------------
 
 
-def table(folder, text, files=24, name="labels.csv", encoding="utf-8"):
-    """A table beside recordings 0.wav, 1.wav, ..."""
-    for number in range(files):
-        write_noise(folder, f"{number}.wav")
-    (folder / name).write_text(text, encoding=encoding)
-    return folder
-
-
-def rows(line, count=24, head=""):
-    return "\n".join([head, *(line(number) for number in range(count))]) + "\n"
-
-
 def test_names_of_recordings_may_lack_their_ending_and_stand_in_other_folders(tmp_path):
-    text = rows(lambda n: f"C:\\old\\{n}\t{'ab'[n % 2]}\t{n % 6}", head="utt_id\tKeyword\tspk")
+    text = lines(lambda n: f"C:\\old\\{n}\t{'ab'[n % 2]}\t{n % 6}", head="utt_id\tKeyword\tspk")
     found, _ = understood(table(tmp_path / "recordings", text, name="all.tsv", encoding="utf-16"))
     assert [(t["task"], t["speakers"], t["clips"]) for t in found["tasks"]] == [("Keyword", 6, 24)]
 
@@ -228,15 +211,15 @@ def test_names_of_recordings_may_lack_their_ending_and_stand_in_other_folders(tm
 def test_tables_that_are_called_like_splits_are_splits(tmp_path):
     folder = table(tmp_path / "recordings", "id,path\n")
     for name, numbers in (("train", range(12)), ("dev", range(12, 18)), ("test", range(18, 24))):
-        lines = [f"{n},{n}.wav,{'ab'[n % 2]}" for n in numbers]
-        (folder / f"{name}.tsv").write_text("\n".join([",path,accent", *lines]))
+        own = [f"{n},{n}.wav,{'ab'[n % 2]}" for n in numbers]
+        (folder / f"{name}.tsv").write_text("\n".join([",path,accent", *own]))
     found, _ = understood(folder)
     (task,) = found["tasks"]
     assert (task["task"], task["splits"]) == ("accent", {"train": 12, "valid": 6, "test": 6})
 
 
 def test_a_table_of_events_is_segments(tmp_path):
-    text = rows(
+    text = lines(
         lambda n: f"{n}.wav;0,05;0,15;{'bark' if n % 2 else 'sing'}",
         head="filename;onset;offset;event",
     )
@@ -247,15 +230,18 @@ def test_a_table_of_events_is_segments(tmp_path):
 
 
 def test_rare_classes_are_left_out_and_told(tmp_path):
-    text = rows(lambda n: f"{n}.wav,{'ab'[n % 2] if n else 'rare'}", head="file,class")
+    text = lines(lambda n: f"{n}.wav,{'ab'[n % 2] if n else 'rare'}", head="file,class")
     found, config = understood(table(tmp_path / "recordings", text))
     assert found["tasks"][0]["classes"] == ["a", "b"]
     assert config["tasks"]["recordings"]["corpora"]["recordings"]["map"] == {"a": "a", "b": "b"}
-    assert any("fewer than 3 speakers for rare: left out of the map" in c for c in found["checks"])
+    assert any(
+        "fewer than 3 speakers to learn from for rare: left out of the map" in c
+        for c in found["checks"]
+    )
 
 
 def test_speakers_in_several_splits_get_new_splits(tmp_path):
-    text = rows(
+    text = lines(
         lambda n: f"{n}.wav,s{n % 6},{('train', 'train', 'val', 'test')[n % 4]},{'ab'[n % 5 % 2]}",
         head="file,speaker,set,word",
     )
@@ -265,7 +251,7 @@ def test_speakers_in_several_splits_get_new_splits(tmp_path):
 
 
 def test_two_speakers_are_too_few_to_be_told_apart(tmp_path):
-    text = rows(lambda n: f"{n}.wav,s{n % 2},{'ab'[n // 2 % 2]}", head="file,speaker,word")
+    text = lines(lambda n: f"{n}.wav,s{n % 2},{'ab'[n // 2 % 2]}", head="file,speaker,word")
     found, _ = understood(table(tmp_path / "recordings", text))
     assert found["tasks"][0]["speakers"] == 0
     assert any("2 speakers are too few for three splits" in check for check in found["checks"])
@@ -295,101 +281,29 @@ def test_names_from_outside_are_data_and_no_settings(tmp_path):
     assert [*config["tasks"]] == ["a_b_x_max_ar_50"]
 
 
-# -- what is wrong --------------------------------------------------------------------------------
+def test_a_task_that_cannot_be_made_is_left_out_and_told(tmp_path):
+    rest = ("train",) * 12 + ("valid",) * 6 + ("test",) * 6
+    text = lines(
+        lambda n: f"{n}.wav,{rest[n]},{'ab'[n % 2]},{'xy'[n % 5 == 0 and n < 12]}",
+        head="file,set,word,place",
+    )
+    found, config = understood(table(tmp_path / "recordings", text))
+    assert [*config["tasks"]] == ["word"]
+    assert any(
+        c.startswith("left out: task place: 2 problems all 6 valid") for c in found["checks"]
+    )
 
 
-def one_recording(folder):
-    write_noise(folder, "a.wav")
+def test_a_column_that_tells_the_same_is_no_second_task(tmp_path):
+    text = lines(lambda n: f"{n}.wav,{'ab'[n % 2]},{'xy'[n % 2]},{20 + n % 3}", head="file,w,v,age")
+    found, config = understood(table(tmp_path / "recordings", text))
+    assert [*config["tasks"]] == ["w"]
+    assert "recordings: v tells what w does: no task" in found["checks"]
 
 
-def one_class(folder):
-    for number in range(6):
-        write_noise(folder, f"on/{number}.wav")
-
-
-def few_of_each(folder):
-    for name in ("on/1.wav", "off/2.wav"):
-        write_noise(folder, name)
-
-
-def damaged_labels(name, text):
-    def write(folder):
-        for number in range(4):
-            write_noise(folder, f"{number}.wav")
-            (folder / f"{number}{name}").write_text(text)
-
-    return write
-
-
-def with_table(text):
-    return lambda folder: table(folder, text, files=8)
-
-
-BOMB = '<!DOCTYPE x [<!ENTITY a "b">]><ANNOTATION_DOCUMENT>&a;</ANNOTATION_DOCUMENT>'
-
-
-@pytest.mark.parametrize(
-    ("write", "says"),
-    [
-        (lambda folder: None, "expected recordings (WAV, FLAC, OGG or MP3), found none among 0"),
-        (lambda folder: (folder / "a.csv").write_text("x"), "found none among 1 file"),
-        (one_recording, "expected folders of classes, a CSV file"),
-        (one_class, "expected folders of classes, a CSV file"),
-        (few_of_each, "fewer than 3 speakers for off, on"),
-        (damaged_labels(".TextGrid", "nothing"), "0.TextGrid: expected a TextGrid of Praat"),
-        (damaged_labels(".TextGrid", '"ooTextFile" "TextGrid" 0'), "found its end"),
-        (damaged_labels(".eaf", BOMB), "expected XML without a document type"),
-        (damaged_labels(".eaf", "<a>"), "0.eaf: expected XML"),
-        (damaged_labels(".eaf", "<a/>"), "expected an annotation document of ELAN"),
-        (damaged_labels(".vtt", "1\n"), "expected WEBVTT in the first line"),
-        (damaged_labels(".vtt", "WEBVTT\n\nx --> y\n"), "line 3: expected times such as"),
-        (damaged_labels(".rttm", "SPEAKER a 1 x y\n"), "line 1: expected start and duration"),
-        (damaged_labels(".rttm", "SPEAKER\n"), "line 1: expected at least 5 fields, found 1"),
-        (damaged_labels(".txt", "hello\n"), "4 texts beside recordings hold no labels"),
-        (damaged_labels(".txt", "0.1\t0.15\t\n"), "expected labels in at least 3 recordings"),
-        (with_table("file,word\nx.wav,on\n"), "labels.csv is left out: no column has names"),
-        (with_table("file,word\n0.wav,on,off\n"), "expected 2 cells in every row"),
-        (with_table(rows(lambda n: f"{n}.wav,{n}x", 8, "file,word")), "expected a column with the"),
-        (with_table("file,word\n0.wav,a\n0.wav,b\n"), "0.wav has another word here than before"),
-        (with_table("file,start,end\n0.wav,1,x\n"), "expected start and end in seconds, found '1'"),
-    ],
-)
-def test_what_is_not_understood_is_a_sentence_and_nothing_is_written(write, says, tmp_path):
-    folder = tmp_path / "recordings"
-    folder.mkdir()
-    write(folder)
-    ran = init(folder)
-    assert ran.code == 2
-    assert ran.err.startswith(f"error: {folder}")
-    assert says in ran.err
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("nowhere",), "expected a folder of recordings at nowhere, found none"),
-        (("a", "a/b"), "expected folders beside each other, found"),
-        (("a", "a"), "expected folders beside each other, found"),
-        ((), "Missing argument 'FOLDER'"),
-        (("${x}",), "a configuration would take ${ for a variable; rename the folder"),
-    ],
-)
-def test_wrong_folders_are_a_sentence(arguments, says, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    write_layout("split folders", tmp_path / "${x}")
-    ran = synergy("init", *arguments, "--yes")
-    assert (ran.code, ran.out) == (2, "")
-    assert says in ran.err
-    assert not (tmp_path / "synergy.yaml").exists()
-
-
-def test_what_cannot_be_used_yet_is_written_and_told(tmp_path):
-    folder = write_layout("class folders", tmp_path / "recordings")
-    (folder / "on" / "s1_1.wav").write_text("no audio")
-    ran = init(folder)
-    assert ran.code == 2
-    assert "s1_1.wav" in ran.err
-    assert "is written; change it or the recordings, and look again" in ran.err
-    assert json.dumps("on_bad_audio").strip('"') in (tmp_path / "out" / "synergy.yaml").read_text()
+def test_stretches_of_several_people_are_one_recording(tmp_path):
+    text = lines(
+        lambda n: f"{n // 2}.wav,0.0{n % 2},0.1,s{n},speech", head="file,start,end,spk,label"
+    )
+    found, _ = understood(table(tmp_path / "recordings", text))
+    assert (found["tasks"][0]["clips"], found["tasks"][0]["speakers"]) == (12, 0)

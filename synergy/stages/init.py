@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -96,24 +96,20 @@ def init(
     found = {name: look(place, ask, own) for name, place in places.items()}
     files = _texts(target, places, found)
     _refuse_foreign(target, list(files), replace)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for file, text in files.items():
-            if text is None:
-                file.unlink(missing_ok=True)
-            else:
-                file.parent.mkdir(exist_ok=True)
-                write_atomically(file, text)
-    except OSError as error:
-        raise ConfigError(f"{target}: cannot be written ({shortly(error)})") from error
+    _write(files)
     written = tuple(file for file, text in files.items() if text is not None)
     try:
-        rows, notes = _read_back(target / CONFIG, preparing)
+        rows, notes, failed = _read_back(target / CONFIG, preparing)
+        if failed and rows:
+            _write(_texts(target, places, found, failed))
+        elif failed:
+            raise DataError("\n".join(failed.values()))
     except DataError as error:
         raise DataError(
             f"{error}\n{target / CONFIG} is written; change it or the recordings, and look again "
             f"with `synergy data check --config {target / CONFIG}`"
         ) from error
+    notes += [f"left out: {' '.join(problem.split())}" for problem in failed.values()]
     checks = [f"{name}: {check}" for name, each in found.items() for check in each.checks]
     if len({row.task for row in rows}) == 1:
         checks.append("one task alone has no other to share layers with: add one")
@@ -160,9 +156,15 @@ def _unused(name: str, taken: Mapping[str, object]) -> str:
 
 
 def _texts(
-    target: Path, places: Mapping[str, Path], found: Mapping[str, Found]
+    target: Path,
+    places: Mapping[str, Path],
+    found: Mapping[str, Found],
+    failed: Iterable[str] = (),
 ) -> dict[Path, str | None]:
-    """Text of each file that is written, the lists first; None for one that must not be there."""
+    """Text of each file that is written, the lists first; None for one that must not be there.
+
+    The tasks that ``failed`` are left out.
+    """
     files: dict[Path, str | None] = {}
     parts = [
         f"{MARK}: look through it and change what you like.\n"
@@ -183,7 +185,7 @@ def _texts(
             settings["splits"] = f"{name}_splits.csv"
         settings["on_bad_audio"] = "skip"
         corpora.append(_indented({name: settings}, 2))
-    tasks = _tasks(found)
+    tasks = {name: task for name, task in _tasks(found).items() if name not in failed}
     parts += [
         "".join(corpora),
         "# One entry for each thing that a recording tells; delete those that you do not need.\n"
@@ -258,6 +260,18 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return table.getvalue()
 
 
+def _write(files: Mapping[Path, str | None]) -> None:
+    for file, text in files.items():
+        try:
+            if text is None:
+                file.unlink(missing_ok=True)
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(file, text)
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be written ({shortly(error)})") from error
+
+
 def _refuse_foreign(target: Path, files: Sequence[Path], replace: bool) -> None:
     """Raise ConfigError on what lies where something is to be written, and may not go."""
     there = [file for file in files if os.path.lexists(file)]
@@ -287,8 +301,10 @@ def _refuse_foreign(target: Path, files: Sequence[Path], replace: bool) -> None:
 # -- what is there --------------------------------------------------------------------------------
 
 
-def _read_back(file: Path, preparing: Preparing | None) -> tuple[list[TaskRow], list[str]]:
-    """What the tasks of a configuration find in its corpora, and what is to be said of it."""
+def _read_back(
+    file: Path, preparing: Preparing | None
+) -> tuple[list[TaskRow], list[str], dict[str, str]]:
+    """What the tasks of a configuration find, what is to be said of it, and which fail and why."""
     config = load_config(file)
     corpora: dict[str, Corpus] = {}
     for name, settings in config.corpora.items():
@@ -300,18 +316,16 @@ def _read_back(file: Path, preparing: Preparing | None) -> tuple[list[TaskRow], 
         corpora[name] = load_corpus(name, settings, tell)
     rows: list[TaskRow] = []
     notes = [note for corpus in corpora.values() for note in corpus.notes]
-    problems: list[str] = []
+    failed: dict[str, str] = {}
     for name, task in config.tasks.items():
         try:
             found = select_clips(name, task.classes, task.rules, task.corpora, corpora)
         except DataError as error:
-            problems.append(str(error))
+            failed[name] = str(error)
             continue
         rows += [_row(found, corpus, task.kind) for corpus in task.corpora]
         notes += [note for note in (found.alike, _few(found)) if note]
-    if problems:
-        raise DataError("\n".join(problems))
-    return rows, notes
+    return rows, notes, failed
 
 
 def _row(found: TaskSelection, corpus: str, kind: str) -> TaskRow:

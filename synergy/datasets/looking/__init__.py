@@ -27,7 +27,7 @@ from synergy.datasets.looking.places import (
 from synergy.datasets.looking.sound_index import SoundIndex
 from synergy.datasets.speech_commands import LISTS
 from synergy.errors import DataError
-from synergy.wording import counted, short_list
+from synergy.wording import SPLITS, counted, short_list
 
 _FEWEST_SPEAKERS = 3
 _FEWEST_MARKED = 3
@@ -145,19 +145,22 @@ def _listed(folder: Path, paths: Sequence[str], told: Told, marked: Marked, ask:
     without_texts(ready, classes)
     checks += _speakers(folder, ready, ask)
     checks += _splits(folder, ready, ask)
+    as_it_is = told.ready and not marked.marks and not checks and all(e.split for e in ready)
     possible = {column: class_task(column, ready, checks) for column in classes}
     tasks = {column: task for column, task in possible.items() if task}
+    # where rare values would have to be spread, nobody could be taken out of train
+    stratify = [column for column, task in tasks.items() if "map" not in task.source]
     classes = list(tasks)
     tasks |= {label: FoundTask("frame_activity", _activity(label, not classes)) for label in labels}
     if not tasks:
         raise DataError(f"{folder}: {'; '.join(checks)}")
     layout = " and ".join([*(["CSV"] if told.tables else []), *marked.programs])
-    if told.ready and not marked.marks and not checks and all(each.split for each in ready):
-        missing = {} if any(each.split == "test" for each in ready) else {"test_fraction": 0.15}
-        return Found("manifest", {"format": "manifest", **missing}, tasks, None, checks)
-    settings: dict[str, Any] = {"format": "manifest", "test_fraction": 0.15}
-    if classes:
-        settings["stratify"] = classes
+    settings: dict[str, Any] = {"format": "manifest"}
+    if {each.split for each in ready} != {*SPLITS}:
+        settings["test_fraction"] = 0.15
+        settings |= {"stratify": stratify} if stratify else {}
+    if as_it_is:
+        return Found("manifest", settings, tasks, None, checks)
     return Found(layout, settings, tasks, ready, checks)
 
 

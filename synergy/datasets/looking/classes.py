@@ -7,28 +7,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from synergy.datasets.looking.found import FoundTask, Recorded
-from synergy.wording import short_list, shown
-
-_FEWEST = 3  # speakers, one for each split
+from synergy.wording import REPORTED, counted, short_list, shown
 
 
 def class_task(column: str, recorded: Sequence[Recorded], checks: list[str]) -> FoundTask | None:
     """The task of a column, without its rare values; None if fewer than two are left.
 
-    A value is rare if fewer than three speakers have it, or, where splits are given, nobody in
-    train. A recording without a speaker counts as one.
+    A value is rare if fewer speakers of train have it than splits are to be made of train, itself
+    included. A recording without a speaker counts as one; without any split all are train.
     """
+    splits = {each.split or "train" for each in recorded}
+    fewest = 1 + sum(split not in splits for split in REPORTED)
     having: dict[str, set[str]] = defaultdict(set)
-    learned: set[str] = set()
-    given = any(each.split for each in recorded)
     for each in recorded:
         if value := each.labels.get(column):
-            having[value].add(each.speaker or f"\0{each.path}")
-            if each.split == "train":
-                learned.add(value)
-    usual = learned if given else {v for v, owners in having.items() if len(owners) >= _FEWEST}
+            owners = {each.speaker or f"\0{each.path}"} if each.split in ("train", None) else set()
+            having[value] |= owners
+    usual = {value for value, owners in having.items() if len(owners) >= fewest}
     rare = sorted(having.keys() - usual)
-    why = "nobody in train" if given else f"fewer than {_FEWEST} speakers"
+    why = (
+        f"fewer than {counted(fewest, 'speaker')} to learn from" if fewest > 1 else "none in train"
+    )
     if len(usual) < 2:
         checks.append(f"{shown(column)} is no task: {why} for {short_list(rare, 5)}")
         return None

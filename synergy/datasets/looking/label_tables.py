@@ -42,6 +42,33 @@ COLUMNS: dict[str, frozenset[str]] = {
 
 _KNOWN = frozenset().union(*COLUMNS.values())
 _RESERVED = frozenset({"path", "split", "speaker", "duration_s", "licence", "label_source"})
+# Of what numbers are measures and no classes, few as they may be.
+_MEASURES = frozenset(
+    [
+        "age",
+        "year",
+        "years",
+        "height",
+        "weight",
+        "level",
+        "score",
+        "rating",
+        "count",
+        "index",
+        "number",
+        "votes",
+        "upvotes",
+        "downvotes",
+        "rate",
+        "samplerate",
+        "channels",
+        "bits",
+        "bitdepth",
+        "fold",
+        "seconds",
+        "frames",
+    ]
+)
 _MOST_TABLES = 50
 _MOST_CLASSES = 500
 _MOST_NUMBERS = 10
@@ -101,7 +128,7 @@ def told_by_tables(folder: Path, files: Sequence[str], sounds: SoundIndex) -> To
         told.checks.append(
             f"{counted(further, 'further table')} left out: more than {_MOST_TABLES}"
         )
-    told.classes = _classes(list(told.recorded.values()))
+    _classes(told)
     return told
 
 
@@ -144,6 +171,7 @@ def _add(
     known = split_names(row[roles["split"]] for _, row in rows) if "split" in roles else {}
     folder = PurePosixPath(table).parent.as_posix()
     lost: list[str] = []
+    heard: dict[str, set[str]] = {}
     for where, row in rows:
         text = row[roles["path"]]
         path = sounds.find(text, folder)
@@ -155,7 +183,11 @@ def _add(
         labels = {column: row[column] for column in others if row[column]}
         if "licence" in roles:
             labels["licence"] = row[roles["licence"]]
-        new = Recorded(path, own, row[roles.get("speaker", "")], labels)
+        speaker = row[roles.get("speaker", "")]
+        if "start" in roles:  # a recording may have stretches of several people
+            heard.setdefault(path, set()).add(speaker)
+            speaker = ""
+        new = Recorded(path, own, speaker, labels)
         if contradiction := _join(told.recorded.setdefault(path, Recorded(path)), new):
             raise ValueError(
                 f"{where}: {shown(path)} has another {shown(contradiction)} here than "
@@ -164,6 +196,9 @@ def _add(
         if "start" in roles:
             each = told.recorded[path]
             each.marks = [*(each.marks or []), _mark(where, row, roles)]
+    for path, speakers in heard.items():
+        if len(speakers) == 1:
+            told.recorded[path].speaker = told.recorded[path].speaker or speakers.pop()
     if lost:
         told.checks.append(
             f"{shown(table)}: {counted(len(lost), 'row')} of {len(rows)} "
@@ -201,21 +236,26 @@ def _mark(where: str, row: defaultdict[str, str], roles: dict[str, str]) -> Mark
     return Mark(start * scale, end * scale, row[roles["event"]] if "event" in roles else SPEECH)
 
 
-def _classes(recorded: Sequence[Recorded]) -> list[str]:
-    """Columns with few values that are there several times; other columns stay labels."""
-    columns = list(dict.fromkeys(column for each in recorded for column in each.labels))
-    found: list[str] = []
-    for column in columns:
+def _classes(told: Told) -> None:
+    """Note the columns with few values that are there several times; others stay labels."""
+    recorded = list(told.recorded.values())
+    same: dict[tuple[int, ...], str] = {}
+    for column in dict.fromkeys(column for each in recorded for column in each.labels):
         values = Counter(each.labels[column] for each in recorded if column in each.labels)
         numbers = [value for value in values if decimal_number(value.replace(",", ".")) is not None]
         wrong = any(map(label_problem, values)) or column in _RESERVED
         few = 2 <= len(values) <= _MOST_CLASSES
         often = sum(values.values()) >= _FEWEST_EACH * len(values)
         # ages, levels and the like are no classes
-        digits = len(values) <= _MOST_NUMBERS and all(map(str.isdecimal, numbers))
+        digits = len(values) <= _MOST_NUMBERS and plain(column) not in _MEASURES
+        digits &= all(map(str.isdecimal, numbers))
         if few and often and not wrong and (digits or len(numbers) < len(values)):
-            found.append(column)
-    return found
+            seen: dict[str | None, int] = {}
+            parts = tuple(seen.setdefault(e.labels.get(column), len(seen)) for e in recorded)
+            if same.setdefault(parts, column) == column:
+                told.classes.append(column)
+            else:
+                told.checks.append(f"{shown(column)} tells what {shown(same[parts])} does: no task")
 
 
 def without_texts(recorded: Sequence[Recorded], classes: Sequence[str]) -> None:
