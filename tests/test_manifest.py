@@ -85,7 +85,7 @@ def test_second_start_reads_no_audio(tmp_path, monkeypatch):
     folder = write_manifest(tmp_path / "corpus", gender_rows())
     first = load(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(content, "decoded_duration", lambda path: pytest.fail(f"{path} is read"))
+        patch.setattr(content, "read_duration", lambda path: pytest.fail(f"{path} is read"))
         assert load(folder) == first
     changed = next(iter(first.clips))
     soundfile.write(first.audio_path(changed), noise(0.3, 99), 16_000)

@@ -101,20 +101,6 @@ def read_duration(
         return file.frames / file.samplerate
 
 
-def decoded_duration(path: str | Path) -> float:
-    """As `read_duration`, of a file all of which was decoded; nothing is kept of it.
-
-    Raises
-    ------
-    DataError
-        As `read_waveform`, but for a file of which nothing is left at `SAMPLE_RATE_HZ`.
-    """
-    with _decoder(path, LONGEST_S) as file:
-        for waveform, _ in _mono(path, file):
-            _refuse_infinite(path, waveform)
-        return file.frames / file.samplerate
-
-
 class _Stream(soundfile.SoundFile):
     """Decoded from its start to its end: seeking after each block would restart the decoder."""
 
@@ -124,22 +110,10 @@ class _Stream(soundfile.SoundFile):
 
 def _resampled(path: str | Path, file: soundfile.SoundFile) -> Iterator[np.ndarray]:
     """The mean of the channels at `SAMPLE_RATE_HZ`, piece by piece."""
+    left, rate = file.frames, file.samplerate
     resampler = None
-    if (
-        file.samplerate != SAMPLE_RATE_HZ
-    ):  # pieces together are, to the bit, what the whole would be
-        resampler = soxr.ResampleStream(
-            file.samplerate, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ"
-        )
-    for waveform, last in _mono(path, file):
-        resampled = resampler.resample_chunk(waveform, last=last) if resampler else waveform
-        _refuse_infinite(path, resampled)  # what is not in the file is not after resampling
-        yield resampled
-
-
-def _mono(path: str | Path, file: soundfile.SoundFile) -> Iterator[tuple[np.ndarray, bool]]:
-    """The mean of the channels, piece by piece, and whether a piece is the last."""
-    left = file.frames
+    if rate != SAMPLE_RATE_HZ:  # the pieces together are, to the bit, what the whole would be
+        resampler = soxr.ResampleStream(rate, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
     while left > 0:
         count = min(left, max(1, _BLOCK // file.channels))
         samples = file.read(count, dtype="float32", always_2d=True)
@@ -153,14 +127,13 @@ def _mono(path: str | Path, file: soundfile.SoundFile) -> Iterator[tuple[np.ndar
             left = 0
         waveform = samples[:, 0]
         if file.channels > 1:
-            with np.errstate(over="ignore", invalid="ignore"):  # looked for by who reads
+            with np.errstate(over="ignore", invalid="ignore"):  # looked for below
                 waveform = samples.mean(axis=1, dtype=np.float32)
-        yield waveform, not left
-
-
-def _refuse_infinite(path: str | Path, waveform: np.ndarray) -> None:
-    if not np.isfinite(waveform).all():
-        raise DataError(f"{path}: expected finite samples, found NaN or infinity")
+        if resampler is not None:
+            waveform = resampler.resample_chunk(waveform, last=not left)
+        if not np.isfinite(waveform).all():  # what is not in the file is not after resampling
+            raise DataError(f"{path}: expected finite samples, found NaN or infinity")
+        yield waveform
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field
 
 from synergy import limits
-from synergy.audio.reading import decoded_duration
+from synergy.audio.reading import read_blocks, read_duration
 from synergy.cache import cache_folder
 from synergy.datasets.base import Clip, Corpus, Progress
 from synergy.errors import ConfigError, DataError, WorkspaceError
@@ -157,7 +157,9 @@ def file_facts(
             if before is not None and same and not again:
                 entries[path] = before
                 return
-            duration_s = decoded_duration(file)
+            duration_s = read_duration(file)
+            for _ in read_blocks(file):  # all of it can be decoded
+                pass
             with file.open("rb") as stream:
                 digest = hashlib.file_digest(stream, _hasher).hexdigest()
             entries[path] = (state.st_size, state.st_mtime_ns, digest, duration_s)
