@@ -94,10 +94,14 @@ classes. All of them are printable text on one line without spaces around it.
 
 The resolved configuration, every default written out, is kept as `config.yaml` in the workspace.
 Options such as `--max-ar`, `--seeds` and `--depths` replace a setting there, so later commands on
-the same workspace use them too. A setting that decides a result is part of a training's identity:
-change it, and what was trained before stays, but other trainings take its place. The threshold, the
-depths, `decide_by` and the number of seeds only choose among trainings, but with `--distill` the
-models of all seeds, with folds those of the same fold, are the teachers.
+the same workspace use them too; `--set KEY=VALUE` replaces any other, `--set training.epochs=5`,
+say. Its value is read as in the file and takes the place of all that stood at the key; a relative
+folder is taken from the working folder.
+
+A setting that decides a result is part of a training's identity: change it, and what was trained
+before stays, but other trainings take its place. The threshold, the depths, `decide_by` and the
+number of seeds only choose among trainings, but with `--distill` the models of all seeds, with folds
+those of the same fold, are the teachers.
 
 ```yaml
 corpora:

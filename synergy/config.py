@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -209,6 +209,43 @@ class RunConfig(StrictModel):
                 problems = [re.sub(rf"^{name}\b[.0-9]*", option, text) for text in problems]
             raise ConfigError("; ".join(problems)) from error
 
+    def with_settings(self, settings: Mapping[str, Any]) -> RunConfig:
+        """This configuration with other values at some dotted keys.
+
+        A value takes the place of all that stood at its key. Relative corpus folders are taken from
+        the working folder. A module that a value names may be imported.
+
+        Raises
+        ------
+        ConfigError
+            If a key or a value is wrong: all of them at once.
+        """
+        if not settings:
+            return self
+        data, problems = self.model_dump(), list[str]()
+        for key, value in settings.items():
+            *above, last = key.split(".")
+            inner: Any = data
+            for place, name in enumerate(above):
+                where = shown(".".join(above[: place + 1]))
+                if name not in inner:
+                    problems.append(f"{where}: unknown key{did_you_mean(name, inner)}")
+                elif not isinstance(inner[name], dict):
+                    problems.append(f"{shown(key)}: {where} has no keys below it")
+                else:
+                    inner = inner[name]
+                    continue
+                break
+            else:
+                inner[last] = value
+        if not problems:
+            try:
+                with imports_allowed():
+                    return _anchored(RunConfig.model_validate(data), Path.cwd())
+            except ValidationError as error:
+                problems = _sentences(error)
+        raise ConfigError(problem_message("--set", problems))
+
     def differences(self, other: RunConfig) -> list[str]:
         """What makes ``other`` another experiment: each setting with its old and its new value.
 
@@ -275,6 +312,33 @@ def load_config(path: Path | None, imports: bool = True) -> RunConfig:
             return _anchored(RunConfig.model_validate(data), file.parent)
     except ValidationError as error:
         raise ConfigError(problem_message(str(file), _sentences(error))) from error
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
+    """Values by their dotted keys, each of a text such as ``training.epochs=5``.
+
+    Raises
+    ------
+    ConfigError
+        If one is none, its value is not that of a YAML file, or a key is there twice: all of them
+        at once.
+    """
+    settings: dict[str, Any] = {}
+    problems: list[str] = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            problems.append(f"expected KEY=VALUE such as training.epochs=5, found {quoted(text)}")
+        elif key in settings:
+            problems.append(f"{shown(key)}: expected a key once, found it twice")
+        else:
+            try:
+                settings[key] = read_yaml(value)
+            except YamlError as error:
+                problems.append(f"{shown(key)}: {error}")
+    if problems:
+        raise ConfigError(problem_message("--set", problems))
+    return settings
 
 
 def _anchored(config: RunConfig, base: Path) -> RunConfig:

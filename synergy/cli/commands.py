@@ -64,7 +64,7 @@ def _synergy(
     """
 
 
-_PLACE = "config workspace json"
+_PLACE = "config set workspace json"
 _TRAINS = f"{_PLACE} replace workers executor ray_address gpus_per_trial"
 _SEEDS = "seed seeds"
 _SWEEP = "sweep confidence budget"

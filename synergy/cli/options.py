@@ -41,6 +41,10 @@ class Options:
     config : FILE
         Configuration (YAML). Without it: the one that the workspace has, else the embedded corpus
         of synthetic speech.
+    set : KEY=VALUE
+        Replace a setting of the configuration, such as training.epochs=5 or
+        tasks.gc.classes=[a,b]: a dotted key, and its value as in YAML; any number of times; kept in
+        config.yaml.
     workspace : DIR
         Folder that keeps trainings and results.
     replace
@@ -156,6 +160,7 @@ class Options:
     """
 
     config: Path | None = None
+    set: list[str] | None = None
     workspace: Path = Path("runs/default")
     replace: bool = False
     tasks: str | None = None

@@ -10,7 +10,7 @@ from synergy.cli.output import document, say, write
 from synergy.cli.pair_tables import frontier_table, stability_text, tree_text
 from synergy.cli.setup import asked, configured, existing, locked, table_of
 from synergy.cli.tables import rendered
-from synergy.errors import ShortfallError
+from synergy.errors import ConfigError, ShortfallError
 
 if TYPE_CHECKING:
     from synergy.records import FrontierFile
@@ -37,6 +37,10 @@ def search(options: Options) -> None:
     alone = options.table is not None
     config = None
     if alone and options.config is None:
+        if options.set:
+            raise ConfigError(
+                "--set: expected --config beside --table, found none; a table alone has no settings"
+            )
         say("note: no --config: using the block sizes of the default encoder cnn8")
     else:
         config = configured(options)

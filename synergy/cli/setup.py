@@ -15,7 +15,7 @@ from synergy.cli.ending import reported_in
 from synergy.cli.options import Options, parse_numbers
 from synergy.cli.output import say
 from synergy.cli.reporter import Reporter
-from synergy.errors import WorkspaceError
+from synergy.errors import ConfigError, WorkspaceError
 
 if TYPE_CHECKING:
     from synergy.config import RunConfig
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def configured(options: Options) -> RunConfig:
     """The configuration that a command works with; says on stderr when nobody named one."""
-    from synergy.config import load_config
+    from synergy.config import load_config, parse_settings
     from synergy.workspace import Workspace
 
     file, own = options.config, options.workspace / "config.yaml"
@@ -38,12 +38,20 @@ def configured(options: Options) -> RunConfig:
         say(f"note: no --config: using {own}")
     elif file is None:
         say("note: no --config: using the embedded corpus of synthetic speech")
-    return load_config(file, imports=options.config is not None).with_options(
-        depths=parse_numbers("--depths", options.depths, "depths"),
-        max_ar=options.max_ar,
-        seed=options.seed,
-        seeds=options.seeds,
-    )
+    replaced = {
+        "depths": parse_numbers("--depths", options.depths, "depths"),
+        "max_ar": options.max_ar,
+        "seed": options.seed,
+        "seeds": options.seeds,
+    }
+    loaded = load_config(file, imports=options.config is not None)
+    settings = parse_settings(options.set or ())
+    if twice := [key for key in settings if replaced.get(key) is not None]:
+        raise ConfigError(
+            f"--set {twice[0]}: expected a setting once, found --{twice[0].replace('_', '-')} "
+            "beside it; leave one of them out"
+        )
+    return loaded.with_settings(settings).with_options(**replaced)
 
 
 def asked(config: RunConfig | None, options: Options) -> Question:
