@@ -122,6 +122,9 @@ class Options:
     executor : NAME
         process: worker processes with one thread each; serial: one training after the other in
         this process; ray: tasks of Ray, on this machine or a cluster (docs/cluster.md).
+    device : DEVICE
+        cpu, cuda or cuda:N, the GPU that networks are trained on; by default the first GPU where
+        there is one. On Ray, --gpus-per-trial gives trainings a GPU.
     ray_address : ADDRESS
         Join the Ray cluster at HOST:PORT, or with auto the one of this machine, instead of
         starting one; by default what RAY_ADDRESS says.
@@ -185,6 +188,7 @@ class Options:
     seeds: Whole = None
     workers: Annotated[int | None, Bounds(1, limits.WORKERS)] = None
     executor: Literal["process", "serial", "ray"] = "process"
+    device: str | None = None
     ray_address: str | None = None
     gpus_per_trial: Annotated[float, Bounds(0, limits.GPUS)] = 0.0
     with_test: bool = False

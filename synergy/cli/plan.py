@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from synergy.cli.options import Options
 from synergy.cli.output import document, say, write
 from synergy.cli.reporter import Reporter
-from synergy.cli.setup import asked_of_pairs, executor_of, existing, prepared
+from synergy.cli.setup import asked_of_pairs, device_asked, executor_of, existing, prepared
 from synergy.cli.tables import Table, rendered
 from synergy.wording import duration
 
@@ -31,10 +31,11 @@ def plan(options: Options) -> None:
     existing(options.workspace)
     from synergy.stages.plan import plan as stage
 
+    device = device_asked(options)
     with executor_of(options) as executor, Reporter() as reporter:
         experiment = prepared(config, options, executor, reporter)
         workers = executor.workers
-    found = stage(experiment, options.workspace, tasks, config.depths, workers, question)
+    found = stage(experiment, options.workspace, tasks, config.depths, workers, question, device)
     if options.json:
         write(document(found.to_json()))
         return

@@ -141,6 +141,24 @@ def locked(command: str, folder: Path) -> Iterator[Workspace]:
         yield workspace
 
 
+def device_asked(options: Options) -> str:
+    """The name of the device that was asked for, empty for none; ConfigError if it is not there."""
+    from synergy.training.device import check_device, device_of
+
+    name = options.device
+    if name is None:
+        return ""
+    check_device(name)
+    if options.executor != "ray":
+        return device_of(name)
+    if (name == "cuda") != (options.gpus_per_trial > 0) or ":" in name:
+        raise ConfigError(
+            f"--device {name}: expected cuda beside --gpus-per-trial on Ray, which chooses the "
+            "GPU, or cpu without it"
+        )
+    return name
+
+
 @contextmanager
 def executor_of(options: Options) -> Iterator[Executor]:
     """The executor that was asked for, closed at the end."""
@@ -167,6 +185,7 @@ def session_of(command: str, config: RunConfig, options: Options) -> Iterator[Se
     """A session of the stages, with data prepared and the workspace claimed for ``config``."""
     from synergy.running.session import Session
 
+    device = device_asked(options)  # before anything is prepared
     with (
         executor_of(options) as executor,
         locked(command, options.workspace) as workspace,
@@ -176,6 +195,6 @@ def session_of(command: str, config: RunConfig, options: Options) -> Iterator[Se
         for note in experiment.notes:
             reporter.note(note)
         workspace.claim(config, options.replace)
-        yield Session(experiment, workspace, executor, reporter)
+        yield Session(experiment, workspace, executor, reporter, device)
         if message := reporter.nothing_trained():
             say(message)

@@ -89,7 +89,7 @@ def measure_affinities(
     (trial,), experiment = probe.trials, inputs.experiment
     config, every = trial.training, int(probe.settings["every"])
     tasks = [experiment.data_of(trial.seed)[spec.name] for spec in trial.tasks]
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(inputs.device)
     mels = experiment.bank.mels
     network = build_network(trial.tree, trial.encoder, trial.tasks, mels, trial.seed)
     network.to(device).train()

@@ -19,6 +19,7 @@ from synergy.config import RunConfig
 from synergy.errors import WorkspaceError
 from synergy.experiment import Experiment, prepare
 from synergy.extensions import imports_allowed
+from synergy.training.device import device_of
 from synergy.training.distillation import ClipLabels, SoftLabels
 from synergy.trials.record import OnTestRun, TrialRecord, TrialRun
 from synergy.trials.teachers import Labelling, labellings, training_clips
@@ -40,11 +41,14 @@ class Inputs:
         Of the trials that the job needs.
     labels : Labels
         At least those of the job's teachers.
+    device : str
+        What is trained, or measured on test, is on.
     """
 
     experiment: Experiment
     weights: Mapping[str, Weights]
     labels: Labels = field(default_factory=dict)
+    device: str = "cpu"
 
 
 class SessionJob(Protocol):
@@ -100,7 +104,7 @@ class TrialJob:
                 {task: inputs.labels[teachers] for task, teachers in asked.items()},
             )
         data, parents = inputs.experiment.data_of(trial.seed), inputs.weights
-        return run_trial(trial, bank, data, report, soft_labels, parents, self.test)
+        return run_trial(trial, bank, data, report, soft_labels, parents, self.test, inputs.device)
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ class OnTestJob:
         (weights,) = inputs.weights.values()
         experiment = inputs.experiment
         data = experiment.data_of(self.trial.seed)
-        return run_test(self.trial, weights, experiment.bank, data)
+        return run_test(self.trial, weights, experiment.bank, data, inputs.device)
 
 
 @dataclass(frozen=True)
@@ -166,11 +170,14 @@ class Supply:
     data : str
         Fingerprint of the clips that the jobs were planned for.
     labels : Labels
+    device : str
+        As `synergy.training.device.device_of` takes it, where the job runs.
     """
 
     source: Experiment | str
     data: str
     labels: Labels = field(default_factory=dict)
+    device: str = ""
 
     def experiment(self) -> Experiment:
         """The experiment of the source."""
@@ -192,12 +199,17 @@ def run_one(supply: Supply, payload: Payload, report: Callable[[Any], None]) -> 
     ------
     WorkspaceError
         If the data is no longer what the job was planned for.
+    ConfigError
+        If the device is not there.
     """
     torch.set_num_threads(1)
     experiment = supply.experiment()
     if experiment.bank.fingerprint != supply.data:
         raise WorkspaceError("a corpus changed while the command ran; start the command again")
-    return payload.job.run(Inputs(experiment, payload.weights, supply.labels), report)
+    # on a cluster, only what trains has a GPU
+    anywhere = not (payload.job.trains or torch.cuda.is_available())
+    device = device_of("" if anywhere else supply.device)
+    return payload.job.run(Inputs(experiment, payload.weights, supply.labels, device), report)
 
 
 @lru_cache(maxsize=1)

@@ -76,6 +76,8 @@ class Session:
     executor : Executor
         Closed by the caller.
     progress : Progress
+    device : str
+        As `synergy.training.device.device_of` takes it, where the job runs.
     trained : int
         Trainings so far, those of probes included.
     """
@@ -84,6 +86,7 @@ class Session:
     workspace: Workspace
     executor: Executor
     progress: Progress
+    device: str = ""
     trained: int = 0
     _labels: dict[tuple[Labelling, ...], ClipLabels] = field(default_factory=dict, repr=False)
     # By what it has labels of: what is the same is handed over once.
@@ -310,6 +313,8 @@ class Session:
         by_file = self.executor.shares == "files"
         source = self.experiment.config.to_yaml() if by_file else self.experiment
         every = {**self._labels}
-        work = partial(run_one, Supply(source, self.experiment.bank.fingerprint, every))
+        work = partial(
+            run_one, Supply(source, self.experiment.bank.fingerprint, every, self.device)
+        )
         self._works[frozenset(every)] = work
         return work

@@ -31,6 +31,7 @@ from synergy.synthesis.question import TableKind
 from synergy.synthesis.sweeps import SWEEPS, Known, SweepGoal, chances
 from synergy.tasks.clips import TaskData
 from synergy.training.batches import BatchSource
+from synergy.training.device import device_of
 from synergy.training.loop import build_optimizer, lay_out, training_step
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
@@ -126,6 +127,7 @@ def plan(
     depths: Sequence[int],
     workers: int,
     question: Question,
+    device: str = "",
 ) -> Plan:
     """Plan the three stages.
 
@@ -136,6 +138,8 @@ def plan(
         May not be there yet; nothing is written.
     question : Question
         Of stage 3. Where it asks for distillation, the pairs are distilled as well.
+    device : str
+        As `device_of` takes it.
 
     Raises
     ------
@@ -170,7 +174,7 @@ def plan(
         speed = worked / sum(result.seconds for result in finished.values())
         basis = f"the time comes from {counted(len(finished), 'finished training')}"
     else:
-        speed = _probe(experiment, tasks)
+        speed = _probe(experiment, tasks, device)
         basis = (
             f"the time comes from {PROBE_S:g} s of training on this machine with one thread; "
             "workers that share memory or cores with others take longer"
@@ -319,10 +323,10 @@ def _last_models(
     return experiment.flat(tasks, middle), experiment.flat(tasks, middle - 1)
 
 
-def _probe(experiment: Experiment, tasks: Sequence[str]) -> float:
-    """MACs per second of training a flat model of all ``tasks``, with one thread."""
+def _probe(experiment: Experiment, tasks: Sequence[str], asked: str) -> float:
+    """MACs per second of training a flat model of all ``tasks`` on a device, with one thread."""
     config, bank = experiment.config, experiment.bank
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(device_of(asked))
     tree = experiment.flat(tasks, experiment.depth)
     trial, data = experiment.trial(tree, config.seed), experiment.data_of(config.seed)
     threads = torch.get_num_threads()

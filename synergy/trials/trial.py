@@ -85,8 +85,9 @@ def run_trial(
     soft_labels: SoftLabels | None = None,
     parents: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
     test: bool = False,
+    device: str = "cpu",
 ) -> TrialRun:
-    """Train and measure, with ``test`` on the test split too; on the first CUDA device, if any.
+    """Train and measure on a device, with ``test`` on the test split too.
 
     ``report`` gets a message after each validation. ``soft_labels`` are those of the trial's
     teachers, see `synergy.trials.teachers`; ``parents`` are the weights, by digest, of the trials
@@ -99,7 +100,6 @@ def run_trial(
     WorkspaceError
         When the weights of a parent are not those of such a network.
     """
-    device = _device()
     started = time.perf_counter()
     settings = (trial.tree, trial.encoder, trial.tasks, bank.mels, trial.seed)
     masking = None
@@ -131,11 +131,12 @@ def run_trial(
         params=sum(p.numel() for p in network.parameters()) - (masking.pruned if masking else 0),
         clips_per_s=trained.clips_per_s,
         seconds=time.perf_counter() - started,
-        device=str(device),
+        device=device,
         versions={"torch": torch.__version__, "python": platform.python_version()},
     )
     masked = isinstance(network, TaskMaskedNetwork)
     weights = network.task_weights() if masked else network.state_dict()
+    weights = {name: tensor.cpu() for name, tensor in weights.items()}
     predictions = _predictions(trial, "valid", trained.logits["valid"])
     on_test = _test_run(trial, trained.logits["test"], trained.scores["test"]) if test else None
     return TrialRun(result, trained.history, weights, predictions, on_test)
@@ -146,6 +147,7 @@ def run_test(
     weights: Mapping[str, torch.Tensor],
     bank: ClipBank,
     data: Mapping[str, TaskData],
+    device: str = "cpu",
 ) -> OnTestRun:
     """Measure the kept weights of a finished trial without masks on the test split.
 
@@ -165,14 +167,10 @@ def run_test(
             f"trial {trial.digest} holds the weights of another network; delete its folder and run "
             "the same command again to repeat it"
         ) from error
-    network.to(_device())
+    network.to(device)
     tasks = [data[task.name] for task in trial.tasks]
     found = measured(network, bank, tasks, "test", trial.training.steps, trial.training)
     return _test_run(trial, *found)
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _test_run(trial: Trial, logits: Logits, metrics: Metrics) -> OnTestRun:
