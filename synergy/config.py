@@ -26,6 +26,7 @@ from synergy.tasks.folds import EvaluationConfig
 from synergy.tasks.task_source import TaskSource
 from synergy.training.config import TrainingConfig
 from synergy.training.distillation import DistillationConfig
+from synergy.training.schedule import Schedule
 from synergy.tree import SharingTree
 from synergy.wording import did_you_mean, problem_message, quoted, short_list, shown
 
@@ -100,6 +101,10 @@ class RunConfig(StrictModel):
         Settings of those trainings that learn from the single-task models as well.
     evaluation
         What models are validated on.
+    schedule : {"fixed", "auto", "quick"}
+        How long every training is, never longer than `training` says: so long; with epochs of as
+        many steps as draw all clips of the largest task once, but at least 200 in all, so that
+        few clips do not get thousands of steps; or, with --quick, for a first look only.
     depths : list of int
         Shared depths that the sweep of pairs trains.
     seed, seeds : int
@@ -120,6 +125,7 @@ class RunConfig(StrictModel):
     training: TrainingConfig = TrainingConfig()
     distillation: DistillationConfig = DistillationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    schedule: Schedule = "fixed"
     depths: Annotated[tuple[int, ...], Field(min_length=1)] = (4, 5, 6, 7, 8)
     seed: Annotated[int, Field(ge=0, le=limits.SEED)] = 0
     seeds: Annotated[int, Field(ge=1, le=limits.SEEDS)] = 1
@@ -260,6 +266,11 @@ class RunConfig(StrictModel):
             for key in dict.fromkeys([*old, *new])
             if old.get(key) != new.get(key) and not _moved(key, old.get(key))
         ]
+
+    def is_first_look_at(self, other: RunConfig) -> bool:
+        """Whether ``other`` is the same experiment in full."""
+        longer = self.model_copy(update={"schedule": other.schedule})
+        return self.schedule == "quick" != other.schedule and not longer.differences(other)
 
     def to_yaml(self) -> str:
         """The resolved configuration, every default written out."""

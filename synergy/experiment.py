@@ -25,9 +25,10 @@ from synergy.tasks.clips import FEWEST_SPEAKERS, ClipBank, TaskData, build_bank,
 from synergy.tasks.folds import fold_note, folded
 from synergy.tasks.selection import TaskSelection, select_clips
 from synergy.training.config import TrainingConfig
+from synergy.training.schedule import scheduled
 from synergy.tree import SharingTree
 from synergy.trials.trial import Trial
-from synergy.wording import REPORTED, SPLIT_NAMES, SPLITS, Split, counted
+from synergy.wording import NOT_FINAL, REPORTED, SPLIT_NAMES, SPLITS, Split, counted
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,16 @@ class Experiment:
         folds = self.folds if split == "valid" else self.folds[:1]
         return sum(data[task].speakers(split) for data in folds)
 
+    @cached_property
+    def training(self) -> TrainingConfig:
+        """The configured settings, with epochs and steps as the schedule has them."""
+        return scheduled(self.config.training, self.config.schedule, self.most_clips)
+
+    @cached_property
+    def most_clips(self) -> int:
+        """Training clips of the largest task."""
+        return max(len(own.clips["train"]) for data in self.folds for own in data.values())
+
     def alone(self, task: str) -> SharingTree:
         """The tree of a single-task model."""
         return SharingTree.single(task, self.depth)
@@ -132,7 +143,7 @@ class Experiment:
             data={task: data[task].digest for task in tree.tasks},
             bank=self.bank.fingerprint,
             encoder=encoder_at(self.config.encoder, recipe.width),
-            training=recipe.training or self.config.training,
+            training=recipe.training or self.training,
             seed=seed,
             distillation=self.config.distillation if distilled else None,
             teachers={task: teachers[task] for task in tree.tasks if distilled},
@@ -250,6 +261,7 @@ def prepare(
         notes += [f"{own[0].spec.name}: {reason}" for reason in own[0].dropped]
         notes += filter(None, [own[0].alike])
     data = tuple({own.spec.name: task_data(own, bank) for own in fold} for fold in by_fold)
+    notes += [NOT_FINAL] if config.schedule == "quick" else []
     experiment = Experiment(config, corpora, bank, data, tuple(notes))
     few = (_few_speakers(experiment, task) for task in experiment.tasks)
     experiment = replace(experiment, notes=(*notes, *filter(None, few)))

@@ -25,6 +25,12 @@ LONGEST_LINE = 500
 LONGEST_QUOTE = 60
 """Characters of an input that a message repeats."""
 
+NOT_FINAL = (
+    "a first look: trained by the short schedule of --quick, so no figure here is final; "
+    "--set schedule=fixed trains in full"
+)
+"""What stands beside all results of such a schedule."""
+
 _MOST_LINES = 200
 # Hints are for typing errors: of longer names and longer lists they cost time and help nobody.
 _MOST_HINTED = 200

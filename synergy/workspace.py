@@ -264,20 +264,23 @@ class Workspace:
                 f"name another folder with --workspace, or {way_out}"
             )
 
-    def claim(self, config: RunConfig, replace: bool = False) -> None:
+    def claim(self, config: RunConfig, replace: bool = False) -> Path | None:
         """Keep ``config`` as that of this workspace, which belongs to one experiment.
 
         With ``replace``, the results of another experiment are put aside, into ``replaced-N``,
         instead of being refused as by `check`. Finished trials stay where they are: they have
-        digests. A ModelError is raised if the model folder could not be replaced at the end.
+        digests. Returns where results were put aside, if any were. A ModelError is raised if the
+        model folder could not be replaced at the end.
         """
         from synergy.export.folder import refuse_foreign  # its package imports torch
 
         refuse_foreign(self.model)
         aside = self._aside()
+        moved = None
         if not (replace or aside.exists()):
             self.check(config, "put these results aside with --replace")
         elif aside.exists() or self._differences(config):
+            moved = aside
             aside.mkdir(exist_ok=True)
             old = [path for path in (*self._results(), self.config) if path.exists()]
             with self.seals.exchanged(*self.seals.names):
@@ -285,6 +288,7 @@ class Workspace:
                     path.rename(aside / path.name)
         with self.seals.exchanged(self.config.name):
             write_atomically(self.config, config.to_yaml())
+        return moved
 
     def check_config(self) -> None:
         """Raise ConfigError if the kept configuration is not as it was written."""
@@ -305,21 +309,31 @@ class Workspace:
         stages = (self.tree, self.summary, self.frontier, self.comparisons)
         return [p for p in (*tables, *stages, self.model, self.report) if p.exists()]
 
-    def _differences(self, config: RunConfig) -> list[str]:
+    def _known(self) -> RunConfig:
+        """The kept configuration; ConfigError if it cannot be read."""
         from synergy.config import load_config  # imports torch, which readers do without
 
+        self.check_config()
+        known = load_config(self.config, imports=False)
+        written = re.findall(r"^ +(epochs|weights):", read_text(self.config), re.MULTILINE)
+        if written == ["epochs"]:  # by an earlier version, which had no other rule
+            training = known.training.model_copy(update={"weights": "best"})
+            known = known.model_copy(update={"training": training})
+        return known
+
+    def _differences(self, config: RunConfig) -> list[str]:
         if not (self.config.is_file() and self._results()):
             return []
         try:
-            self.check_config()
-            known = load_config(self.config, imports=False)
-            written = re.findall(r"^ +(epochs|weights):", read_text(self.config), re.MULTILINE)
-            if written == ["epochs"]:  # by an earlier version, which had no other rule
-                training = known.training.model_copy(update={"weights": "best"})
-                known = known.model_copy(update={"training": training})
-            return known.differences(config)
+            return self._known().differences(config)
         except ConfigError as error:
             return [f"its configuration cannot be read ({error})"]
+
+    def is_first_look_at(self, config: RunConfig) -> bool:
+        """Whether the results in here are of the same experiment, cut short by --quick."""
+        with suppress(ConfigError):
+            return self._known().is_first_look_at(config)
+        return False
 
     def keep_error(self, digest: str, text: str) -> None:
         """Keep what is known of a failed trial in ``errors/<digest>.txt``."""

@@ -65,7 +65,7 @@ def _synergy(
 
 
 _PLACE = "config set workspace json"
-_TRAINS = f"{_PLACE} replace workers executor device ray_address gpus_per_trial"
+_TRAINS = f"{_PLACE} quick replace workers executor device ray_address gpus_per_trial"
 _SEEDS = "seed seeds"
 _SWEEP = "sweep confidence budget"
 _FINAL = "rounds final_epochs"
@@ -78,7 +78,7 @@ for _command, _options in (
     (search.search, _TREE),
     (synthesize.synthesize, f"{_TREE} {_FINAL} no_train train_frontier {_SEEDS} {_TRAINS}"),
     (compare.compare, f"max_ar methods {_TRAINS}"),
-    (plan.plan, f"{_PAIRS} final_epochs width workers device {_PLACE}"),
+    (plan.plan, f"{_PAIRS} final_epochs width workers device quick {_PLACE}"),
     (show.show, "workspace json"),
     (verify.verify, "workspace json"),
     (report.report, "config workspace output json"),

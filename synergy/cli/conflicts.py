@@ -41,6 +41,7 @@ CONFLICTS = (
         ("--max-ar", *_BUDGETS),
         "the trees of all thresholds, or one threshold or budget",
     ),
+    Conflict(("--quick",), ("--final-epochs",), "a first look, or a longer training"),
     Conflict(("--train-frontier",), ("--no-train", "--frontier"), "to train trees, or none"),
     Conflict(
         ("--train-frontier",),
@@ -49,7 +50,7 @@ CONFLICTS = (
     ),
     Conflict(
         ("--no-train", "--frontier"),
-        ("--rounds", "--final-epochs", "--seed", "--seeds", "--replace"),
+        ("--rounds", "--final-epochs", "--seed", "--seeds", "--replace", "--quick"),
         "a search that trains nothing, or settings of a training",
     ),
     Conflict(

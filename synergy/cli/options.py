@@ -97,6 +97,10 @@ class Options:
 
     Training
     --------
+    quick
+        A first look: every training is cut to a few epochs, minutes in all for a few tasks. Results
+        say that they are not final; a later command in full puts them aside. Kept in config.yaml
+        as `schedule`.
     distill : [auto]
         Let the single-task models label every clip for every task, as teachers. With auto the
         tree is trained plain or with teachers, whichever promises more.
@@ -180,6 +184,7 @@ class Options:
     frontier: bool = False
     methods: str | None = None
     no_train: bool = False
+    quick: bool = False
     distill: Literal["no", "yes", "auto"] = "no"
     width: Annotated[float | Literal["auto"], Bounds(limits.LEAST_WIDTH, limits.MOST_WIDTH)] = 1.0
     rounds: Annotated[int, Bounds(0, limits.ROUNDS)] = 3

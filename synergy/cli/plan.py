@@ -9,7 +9,7 @@ from synergy.cli.output import document, say, write
 from synergy.cli.reporter import Reporter
 from synergy.cli.setup import asked_of_pairs, device_asked, executor_of, existing, prepared
 from synergy.cli.tables import Table, rendered
-from synergy.wording import duration
+from synergy.wording import NOT_FINAL, duration
 
 if TYPE_CHECKING:
     from synergy.stages.plan import Plan
@@ -45,6 +45,12 @@ def plan(options: Options) -> None:
         f"each {found.round_trainings} trainings, {duration(found.round_seconds)}; what "
         "`synergy compare` trains on top is not counted"
     )
+    say(
+        f"note: every training has {found.epochs} epochs of {found.steps_per_epoch} steps "
+        f"(schedule: {config.schedule}); the largest task has {found.most_clips:,} training clips"
+    )
+    if config.schedule == "quick":
+        say(f"note: {NOT_FINAL}")
     say(f"note: {found.basis}")
 
 

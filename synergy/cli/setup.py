@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from synergy.workspace import PairTable, Workspace
 
 
+# Commands that make again what they put aside.
+_FROM_NOTHING = ("run", "baseline", "pairwise")
+
+
 def configured(options: Options) -> RunConfig:
     """The configuration that a command works with; says on stderr when nobody named one."""
     from synergy.config import load_config, parse_settings
@@ -43,14 +47,17 @@ def configured(options: Options) -> RunConfig:
         "max_ar": options.max_ar,
         "seed": options.seed,
         "seeds": options.seeds,
+        "schedule": "quick" if options.quick else None,
     }
     loaded = load_config(file, imports=options.config is not None)
     settings = parse_settings(options.set or ())
-    if twice := [key for key in settings if replaced.get(key) is not None]:
-        raise ConfigError(
-            f"--set {twice[0]}: expected a setting once, found --{twice[0].replace('_', '-')} "
-            "beside it; leave one of them out"
-        )
+    for key in settings:
+        if replaced.get(key) is not None:
+            option = "--quick" if key == "schedule" else f"--{key.replace('_', '-')}"
+            raise ConfigError(
+                f"--set {key}: expected a setting once, found {option} beside it; leave one of "
+                "them out"
+            )
     return loaded.with_settings(settings).with_options(**replaced)
 
 
@@ -194,7 +201,11 @@ def session_of(command: str, config: RunConfig, options: Options) -> Iterator[Se
         experiment = prepared(config, options, executor, reporter)
         for note in experiment.notes:
             reporter.note(note)
-        workspace.claim(config, options.replace)
+        replace = options.replace
+        if command in _FROM_NOTHING and workspace.is_first_look_at(config):
+            replace = True
+        if aside := workspace.claim(config, replace):
+            reporter.note(f"the results of another experiment were put aside, into {aside}")
         yield Session(experiment, workspace, executor, reporter, device)
         if message := reporter.nothing_trained():
             say(message)

@@ -9,7 +9,7 @@ from synergy.cli.output import document, write
 from synergy.cli.pair_tables import ar_table
 from synergy.cli.row_tables import score_table
 from synergy.cli.tables import rendered
-from synergy.wording import duration, scaled
+from synergy.wording import NOT_FINAL, duration, scaled
 
 if TYPE_CHECKING:
     from synergy.stages.show import State
@@ -37,6 +37,7 @@ def state_text(state: State) -> str:
     took = f", {duration(state.training_s)} of training" if state.training_s else ""
     parts = [
         f"workspace {state.folder}",
+        *([f"note: {NOT_FINAL}"] if state.schedule == "quick" else []),
         f"trainings done: {trials['single']} of one task, {trials['pair']} of a pair, "
         f"{trials['larger']} of more tasks{took}",
     ]

@@ -19,6 +19,7 @@ from synergy.cli.search import search as find_tree
 from synergy.cli.setup import asked, configured, session_of, table_of
 from synergy.cli.tables import rendered
 from synergy.errors import ShortfallError
+from synergy.wording import NOT_FINAL
 
 if TYPE_CHECKING:
     from synergy.rows import PromiseOfTree
@@ -86,7 +87,8 @@ def delivery_text(found: Delivery, tasks: Sequence[str]) -> str:
         tables[:0] = [attempts_table(attempts), predicted_table(attempts, tasks)]
     parts = [tree_text(summary.synthesis, tasks), *([stability_text(sure)] if sure else [])]
     parts += [promise_text(summary.promise)] if summary.promise else []
-    return "\n\n".join([*parts, rendered(*tables), f"model: {found.model}"])
+    told = [f"note: {NOT_FINAL}"] if NOT_FINAL in summary.notes else []
+    return "\n\n".join([*parts, rendered(*tables), *told, f"model: {found.model}"])
 
 
 def promise_text(told: PromiseOfTree) -> str:

@@ -49,7 +49,7 @@ def contenders(field: Field) -> list[Contender]:
     published code comes to do. Above nine tasks, groups are merged greedily.
     """
     experiment = field.experiment
-    depth, steps = experiment.depth, experiment.config.training.steps
+    depth, steps = experiment.depth, experiment.training.steps
     joint = experiment.flat(field.tasks, depth)
     probes = [
         Probe("tag", (trial,), {"every": EVERY}, measure_affinities, steps, trains=True)

@@ -117,7 +117,7 @@ def trained_row(experiment: Experiment, planned: Planned, outcome: Outcome) -> R
         notation=planned.tree.notation(),
         params=costs.params(planned.tree),
         macs=costs.macs(planned.tree),
-        epochs=(recipe.training or experiment.config.training).epochs,
+        epochs=(recipe.training or experiment.training).epochs,
         distilled=recipe.distilled,
         width=recipe.width,
         digests=outcome.digests,

@@ -156,6 +156,8 @@ class Numbers(StrictModel):
         In the order of the configuration as far as it has them.
     max_ar : float, or None
         Threshold of the run, in percent.
+    caveat : str
+        Why no figure is final; empty where they are.
     tables : tuple of TableNumbers
         The one that the tree came from first.
     trees : Trees, or None
@@ -170,6 +172,7 @@ class Numbers(StrictModel):
 
     tasks: tuple[str, ...]
     max_ar: float | None
+    caveat: str
     final: FinalTree | None
     tables: tuple[TableNumbers, ...]
     sizes: Sizes

@@ -24,7 +24,7 @@ from synergy.report.sources import Sources
 from synergy.report.trainings import Trainings
 from synergy.report.trees import stability_of, trees_of, weights_of
 from synergy.rows import Row
-from synergy.wording import REPORTED
+from synergy.wording import NOT_FINAL, REPORTED
 from synergy.workspace import PairTable, Workspace
 
 _TRAININGS = ("one task", "a pair", "more tasks")
@@ -65,6 +65,7 @@ def summarise(workspace: Workspace) -> Numbers:
     return Numbers(
         tasks=tasks,
         max_ar=max_ar,
+        caveat=NOT_FINAL if sources.config and sources.config.schedule == "quick" else "",
         final=final,
         tables=tuple(
             _table(found, sources, trainings, max_ar)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from synergy import limits
 from synergy.report.graphics.curves import Curve
 from synergy.report.sources import Sources, Training
+from synergy.training.schedule import scheduled
 
 _MOST_POINTS = 60  # of one curve
 _MOST_CURVES = 12  # of a kind, in one drawing
@@ -66,7 +67,7 @@ class Trainings:
         return sorted(found, key=lambda training: training.trial.seed)
 
     def _configured(self, task: str) -> list[Training]:
-        """Plain trainings of a task alone with the configured settings, on one state of the data.
+        """Plain trainings of a task alone with the configured settings, in one state.
 
         That is the state of the tables' trainings, or else the one with most seeds; with folds, for
         each of them.
@@ -74,25 +75,27 @@ class Trainings:
         config, known = self._sources.config, self._sources.trainings
         if config is None:
             return []
-        told = config.model_dump(mode="json")
-        settings = (told["encoder"], told["training"])
+        # by the number of clips, which these files do not tell: any number of steps may be meant
+        any_steps = {"steps_per_epoch": None} if config.schedule == "auto" else {}
+        training = scheduled(config.training, config.schedule, 0).model_dump(mode="json")
+        settings = (config.model_dump(mode="json")["encoder"], {**training, **any_steps})
         fitting = [
             each
             for each in known.values()
             if each.tree.tasks == (task,)
             and not (each.trial.distillation or each.trial.pruning)
-            and (each.trial.encoder, each.trial.training) == settings
+            and (each.trial.encoder, {**each.trial.training, **any_steps}) == settings
         ]
         tables = self._sources.tables.values()
         digests = {d for table in tables for cell in table.table.cells for d in cell.trials}
-        used = {_data(known[digest], task) for digest in digests & known.keys()}
-        folds: dict[int, dict[tuple[str, str], list[Training]]] = {}
+        used = {_state(known[digest], task) for digest in digests & known.keys()}
+        folds: dict[int, dict[tuple[str, str, int], list[Training]]] = {}
         for each in fitting:
             states = folds.setdefault(config.fold_of(each.trial.seed), {})
-            states.setdefault(_data(each, task), []).append(each)
+            states.setdefault(_state(each, task), []).append(each)
         found: list[Training] = []
         for states in folds.values():
-            best = max(states, key=lambda data: (data in used, len(states[data]), data))
+            best = max(states, key=lambda state: (state in used, len(states[state]), state))
             found += states[best]
         return sorted(found, key=lambda training: training.trial.seed)
 
@@ -119,6 +122,7 @@ class Trainings:
         )
 
 
-def _data(training: Training, task: str) -> tuple[str, str]:
-    """Recordings and features, and the task's clips and targets."""
-    return training.trial.bank, training.trial.data.get(task, "")
+def _state(training: Training, task: str) -> tuple[str, str, int]:
+    """Recordings and features, the task's clips and targets, and the steps of the training."""
+    trial = training.trial
+    return trial.bank, trial.data.get(task, ""), training.result.steps

@@ -13,7 +13,7 @@ from synergy.export.torch_model import meta_network
 from synergy.measuring.outcome import Outcome, levelled
 from synergy.records import SummaryFile
 from synergy.running.session import Session
-from synergy.wording import REPORTED
+from synergy.wording import NOT_FINAL, REPORTED
 
 
 def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Path:
@@ -55,6 +55,7 @@ def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Pat
             "command again to repeat this trial"
         ) from error
     used = sorted({corpus for task in summary.tasks for corpus in config.tasks[task].corpora})
+    unfinished = (NOT_FINAL,) if NOT_FINAL in summary.notes else ()
     about = About(
         tasks={task: config.tasks[task].corpora for task in summary.tasks},
         corpora={
@@ -71,11 +72,11 @@ def export_best(session: Session, summary: SummaryFile, singles: Outcome) -> Pat
         weights_seed=result.seed,
         weights_trial=digest,
         seeds=config.all_seeds,
-        training={**config.training.model_dump(mode="json"), "epochs": row.epochs},
+        training={**experiment.training.model_dump(mode="json"), "epochs": row.epochs},
         versions=summary.versions,
         predicted_ar_pct=summary.synthesis.predicted_ar_pct,
         max_ar=summary.synthesis.max_ar,
-        notes=summary.synthesis.notes,
+        notes=(*summary.synthesis.notes, *unfinished),
     )
     mean, std = experiment.bank.normalisation
     EXPORTERS["torch"](workspace.model, network.eval(), encoder, config.features, mean, std, about)

@@ -102,6 +102,10 @@ class Plan:
     round_trainings : int
         What each further tree adds, and fresh seeds of the one that is delivered.
     round_seconds : float
+    epochs, steps_per_epoch : int
+        Of every training.
+    most_clips : int
+        Training clips of the largest task.
     """
 
     stages: tuple[StagePlan, ...]
@@ -114,6 +118,9 @@ class Plan:
     basis: str
     round_trainings: int
     round_seconds: float
+    epochs: int
+    steps_per_epoch: int
+    most_clips: int
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
@@ -190,7 +197,7 @@ def plan(
         missing = taken(own)
         seconds = _side_by_side(missing, workers)
         stages.append(StagePlan(name, len(own), len(own) - len(missing), seconds))
-    crop_s, alone = experiment.config.training.crop_s, experiment.alone(tasks[0])
+    crop_s, alone = experiment.training.crop_s, experiment.alone(tasks[0])
     more = [work(experiment, t) / speed for t in experiment.trials([tree], ways[-1])]
     goal = SweepGoal(tuple(tasks), tuple(sorted(depths)), question.max_ar)
     known = _known(experiment, workspace, goal, question.table_kind)
@@ -211,6 +218,9 @@ def plan(
         basis=basis,
         round_trainings=len(more),
         round_seconds=_side_by_side(more, workers),
+        epochs=experiment.training.epochs,
+        steps_per_epoch=experiment.training.steps_per_epoch,
+        most_clips=experiment.most_clips,
     )
 
 
@@ -325,7 +335,7 @@ def _last_models(
 
 def _probe(experiment: Experiment, tasks: Sequence[str], asked: str) -> float:
     """MACs per second of training a flat model of all ``tasks`` on a device, with one thread."""
-    config, bank = experiment.config, experiment.bank
+    config, bank, training = experiment.config, experiment.bank, experiment.training
     device = torch.device(device_of(asked))
     tree = experiment.flat(tasks, experiment.depth)
     trial, data = experiment.trial(tree, config.seed), experiment.data_of(config.seed)
@@ -334,20 +344,20 @@ def _probe(experiment: Experiment, tasks: Sequence[str], asked: str) -> float:
     try:
         network = build_network(tree, trial.encoder, trial.tasks, bank.mels, trial.seed)
         network.to(device).train()
-        lay_out(network, config.training)
-        optimizer, _ = build_optimizer(network, config.training)
+        lay_out(network, training)
+        optimizer, _ = build_optimizer(network, training)
         own = [data[task] for task in tree.tasks]
-        source = BatchSource(bank, own, config.training, config.seed)
+        source = BatchSource(bank, own, training, config.seed)
         started, steps = time.perf_counter(), -_STEPS_TO_WARM_UP
         while steps <= 0 or time.perf_counter() - started < PROBE_S:
             if steps == 0:
                 started = time.perf_counter()
             batch = source.batch(steps + _STEPS_TO_WARM_UP).to(device)
-            losses = training_step(network, batch, optimizer, config.training)
+            losses = training_step(network, batch, optimizer, training)
             _ = [float(loss) for loss in losses.values()]
             steps += 1
         seconds = time.perf_counter() - started
     finally:
         torch.set_num_threads(threads)
-    clips = steps * config.training.clips_per_task * config.training.crop_s
+    clips = steps * training.clips_per_task * training.crop_s
     return _TRAINING_PASSES * clips * _macs_per_clip(data, experiment.costs, tree) / seconds

@@ -264,7 +264,7 @@ def recipe_of(experiment: Experiment, question: Question, width: float, distille
     training = None
     if question.final_epochs is not None:
         epochs = {"epochs": question.final_epochs}
-        training = experiment.config.training.model_copy(update=epochs)
+        training = experiment.training.model_copy(update=epochs)
     return Recipe(training, distilled, width)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from synergy import limits
+from synergy.files import UnfitFileError, read_text
 from synergy.records import ModelFile, SummaryFile, TreeFile
+from synergy.strict_yaml import YamlError, read_yaml
 from synergy.synthesis import ARTable
 from synergy.synthesis.question import TableKind
 from synergy.workspace import Workspace
@@ -31,6 +35,8 @@ class State:
         What is wrong with trainings that count as not done, by digest and file.
     model : ModelFile, or None
         What the specification of the exported model says of it.
+    schedule : str
+        Of the last command's configuration, empty where that is not known.
     """
 
     folder: Path
@@ -42,6 +48,7 @@ class State:
     summary: SummaryFile | None
     model: ModelFile | None
     damaged: Mapping[str, Mapping[str, str]]
+    schedule: str
 
     @property
     def is_tree_trained(self) -> bool:
@@ -63,6 +70,7 @@ class State:
         return {
             "workspace": str(self.folder),
             "trials": dict(self.trials),
+            "schedule": self.schedule,
             "training_s": self.training_s,
             "clips_per_s": self.clips_per_s,
             "damaged": {digest: dict(files) for digest, files in self.damaged.items()},
@@ -98,7 +106,16 @@ def show(workspace: Workspace) -> State:
         summary=SummaryFile.read(workspace.summary),
         model=ModelFile.read(workspace.model / "spec.json"),
         damaged={digest: found for digest in store.finished() if (found := store.damage(digest))},
+        schedule=_schedule(workspace.config),
     )
+
+
+def _schedule(file: Path) -> str:
+    """What a configuration says of the length of trainings; its model would import torch."""
+    with suppress(OSError, UnfitFileError, YamlError):
+        found = read_yaml(read_text(file, limits.CONFIG_BYTES))
+        return str(found.get("schedule", "fixed")) if isinstance(found, dict) else ""
+    return ""
 
 
 def _told(table: ARTable | None) -> dict[str, Any] | None:
