@@ -9,6 +9,7 @@ from synergy.cli import (
     baseline,
     compare,
     data,
+    evaluate,
     init,
     pairwise,
     plan,
@@ -84,6 +85,8 @@ for _command, _options in (
     (report.report, "config workspace output json"),
     (predict.predict, "json csv labels threshold window hop"),
     (init.init, "json"),
+    (predict.predict, "json threshold"),
+    (evaluate.evaluate, "set tasks device splits worst json"),
 ):
     app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options))
 _data = typer.Typer(

@@ -145,6 +145,10 @@ class Options:
     ------
     json
         Print one JSON document on stdout instead of tables.
+    splits : A,B,...
+        Splits to measure, of train, valid and test.
+    worst : N
+        Clips to name of each task and split, those with the largest log-loss.
     full
         Read every recording again and hold it to what is known of it, whatever its size and time
         say. Features are checked whenever they are used.
@@ -199,6 +203,8 @@ class Options:
     with_test: bool = False
     train_frontier: str | None = None
     json: bool = False
+    splits: str = "valid,test"
+    worst: Annotated[int, Bounds(0, 1000)] = 5
     full: bool = False
     output: Path | None = None
     csv: bool = False

@@ -59,7 +59,7 @@ def select_clips(
     hop_s : float
         Seconds between frames of the features.
     splits : sequence of str
-        Those that must have what the task needs; the others are divided anew.
+        Those that must have what the task needs; the others may lack it.
 
     Raises
     ------
