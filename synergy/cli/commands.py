@@ -65,7 +65,7 @@ def _synergy(
     """
 
 
-_PLACE = "config set workspace json"
+_PLACE = "config set workspace json wide"
 _TRAINS = f"{_PLACE} quick replace workers executor device ray_address gpus_per_trial"
 _SEEDS = "seed seeds"
 _SWEEP = "sweep confidence budget"
@@ -80,13 +80,12 @@ for _command, _options in (
     (synthesize.synthesize, f"{_TREE} {_FINAL} no_train train_frontier {_SEEDS} {_TRAINS}"),
     (compare.compare, f"max_ar methods {_TRAINS}"),
     (plan.plan, f"{_PAIRS} final_epochs width workers device quick {_PLACE}"),
-    (show.show, "workspace json"),
-    (verify.verify, "workspace json"),
+    (show.show, "workspace json wide"),
+    (verify.verify, "workspace json wide"),
     (report.report, "config workspace output json"),
     (predict.predict, "json csv labels threshold window hop"),
     (init.init, "json"),
-    (predict.predict, "json threshold"),
-    (evaluate.evaluate, "set tasks device splits worst json"),
+    (evaluate.evaluate, "set tasks device splits worst json wide"),
 ):
     app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options))
 _data = typer.Typer(

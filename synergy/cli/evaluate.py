@@ -111,7 +111,7 @@ def _scores(found: Evaluation) -> Table:
             score = _percent(scores.metrics.get(task.metric))
             rows.append([name, split, scores.clips, task.metric.replace("_", " "), score, others])
     columns = ["task", "split", "clips", "metric", "score", "also"]
-    return Table("Scores %", columns, rows, words=(0, 1, 3, 5))
+    return Table("Scores %", columns, rows, words=(0, 1, 3, 5), names=[*found.tasks])
 
 
 def _classes(title: str, task: TaskScores, scores: SplitScores) -> Table:

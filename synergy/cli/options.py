@@ -145,6 +145,8 @@ class Options:
     ------
     json
         Print one JSON document on stdout instead of tables.
+    wide
+        Do not fit tables and notes to the terminal.
     splits : A,B,...
         Splits to measure, of train, valid and test.
     worst : N
@@ -203,6 +205,7 @@ class Options:
     with_test: bool = False
     train_frontier: str | None = None
     json: bool = False
+    wide: bool = False
     splits: str = "valid,test"
     worst: Annotated[int, Bounds(0, 1000)] = 5
     full: bool = False

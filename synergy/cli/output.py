@@ -12,6 +12,7 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
+from synergy.cli.layout import width_of, wrapped
 from synergy.wording import printable
 
 _STDERR = 2
@@ -21,24 +22,34 @@ _STYLES = re.compile(r"(\x1b\[[01]m)")
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\xad\u0600-\uffff\U000e0000-\U000e0fff]")
 
 
+class Document(str):
+    """A text that stays as it is, however narrow the terminal."""
+
+
 def write(text: str, end: str = "\n") -> None:
-    """Data, to stdout, at once: a pipe that is closed is noticed here and not at exit."""
+    """Data, to stdout, at once: a pipe that is closed is noticed here and not at exit.
+
+    On a terminal, lines end between words, but those of a `Document`.
+    """
+    if not isinstance(text, Document):
+        text = wrapped(text, width_of(sys.stdout))
     parts = _STYLES.split(text)
     _put(sys.stdout, "".join(p if _STYLES.fullmatch(p) else printable(p) for p in parts), end)
 
 
-def document(data: Any) -> str:
+def document(data: Any) -> Document:
     """One JSON document; what `write` would escape is escaped as JSON does."""
     unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     text = json.dumps(data, indent=2, ensure_ascii=not unicode, allow_nan=False)
-    return _UNSAFE_IN_JSON.sub(
+    safe = _UNSAFE_IN_JSON.sub(
         lambda m: m[0] if printable(m[0]) == m[0] else json.dumps(m[0])[1:-1], text
     )
+    return Document(safe)
 
 
 def say(text: str) -> None:
-    """A note or an error, to stderr, one line each; never wrapped."""
-    _put(sys.stderr, printable(text))
+    """A note or an error, to stderr; on a terminal, its lines end between words."""
+    _put(sys.stderr, wrapped(printable(text), width_of(sys.stderr)))
 
 
 class Notes(logging.Handler):

@@ -32,7 +32,7 @@ def ar_table(found: ARTable) -> Table:
         for a, b in found.pairs()
     ]
     columns = ["pair", *map(str, found.depths)]
-    return Table(title + (" [95 % interval]" if spread else ""), columns, rows)
+    return Table(title + (" [95 % interval]" if spread else ""), columns, rows, names=found.tasks)
 
 
 def loss_table(found: Sequence[LossEstimate], table: ARTable) -> Table:
@@ -47,7 +47,7 @@ def loss_table(found: Sequence[LossEstimate], table: ARTable) -> Table:
         for task, partner in (pair, pair[::-1])
     ]
     title = "Signed loss % of each task, estimated from all trainings [95 % interval]"
-    return Table(title, ["task", *map(str, table.depths)], rows)
+    return Table(title, ["task", *map(str, table.depths)], rows, names=table.tasks)
 
 
 def _estimated(found: LossEstimate) -> str:
@@ -79,6 +79,7 @@ def tree_text(found: TreeFile, tasks: Sequence[str]) -> str:
         f"Blocks that a pair may share at AR <= {found.max_ar:g} %",
         ["pair", "blocks"],
         [[f"{pair.task_a}, {pair.task_b}", pair.blocks] for pair in found.weights],
+        names=tasks,
     )
     optimal = " (provably optimal: no tree under these weights is smaller)"
     exact = found.exact_params
@@ -113,6 +114,7 @@ def frontier_table(found: FrontierFile) -> Table:
     columns = ["number", "tree", "max AR %", *sizes, "predicted AR %"]
     if measured := any(row.measured for row in found.frontier):
         columns += [f"AR % {split}" for split in REPORTED]
+    names = sorted({task for row in found.frontier for task in row.tree.tasks})
     rows: list[list[str | int | None]] = []
     for row in found.frontier:
         until = "and more" if row.max_ar_to is None else f"to {row.max_ar_to:.2f}"
@@ -124,7 +126,7 @@ def frontier_table(found: FrontierFile) -> Table:
             ars = [own.ar_pct.get(split) if own else None for split in REPORTED]
             cells += [None if ar is None else f"{ar:.1f}" for ar in ars]
         rows.append(cells)
-    return Table("Trees of all thresholds", columns, rows, words=(1,))
+    return Table("Trees of all thresholds", columns, rows, words=(1,), names=names)
 
 
 def stability_text(found: Certainty) -> str:

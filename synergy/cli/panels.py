@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from synergy.cli.conflicts import refuse_conflicts
+from synergy.cli.layout import unlimited
 from synergy.errors import ConfigError
 from synergy.wording import did_you_mean, quoted
 
@@ -142,6 +143,11 @@ class PanelCommand(TyperCommand):
             f"{arg}=yes" if arg in alone and after not in _AFTER else arg
             for arg, after in zip(args, following, strict=True)
         ]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it, in the width of the terminal unless --wide was given."""
+        with unlimited(bool(ctx.params.get("wide"))):
+            return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """What is left of the arguments; ConfigError if options conflict that were given."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from synergy.cli.layout import length, width_of, wrapped
 from synergy.cli.output import say
 from synergy.cli.signals import raise_if_interrupted
 from synergy.running.progress import Progress
-from synergy.wording import counted, duration, printable
+from synergy.wording import counted, cut, duration, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -24,6 +25,11 @@ QUIET_S = 30.0
 
 FIRST_S = 2.0
 """What is prepared sooner needs no line."""
+
+
+_BAR, _SHORT_BAR, _ROOMY = 20, 10, 80
+_ENDLESS = 400
+_LEFT = len("9 h 05 min left")
 
 
 @dataclass
@@ -46,13 +52,13 @@ class _Set:
         return self.ended + sum(last["step"] / last["steps"] for last in self.running.values())
 
     def state(self, now: float) -> list[str]:
-        """Failures, time left at the pace so far, speed, workers; what is known of them."""
+        """Time left at the pace so far, failures, speed, workers; what is known of them."""
         remaining = self.total - self.done - self.worked
         left = (now - self.started) / self.worked * remaining if self.worked else 0.0
         speed = sum(last["clips_per_s"] for last in self.running.values()) or self.last_speed
         return [
-            *([f"{self.failed} failed"] if self.failed else []),
             *([f"{duration(left)} left"] if left else []),
+            *([f"{self.failed} failed"] if self.failed else []),
             *([f"{speed:,.0f} clips/s"] if speed else []),
             *([counted(self.workers, "worker")] if self.workers > 1 else []),
         ]
@@ -79,7 +85,7 @@ class Reporter(Progress):
         self._clock = clock
         self._bar: Bar | None = None
         self._what = ""
-        self._next_s = 0.0
+        self._next_s = self._began_s = 0.0
         self._set = _Set("", 0, 0, clock())
 
     def __enter__(self) -> Self:
@@ -99,9 +105,14 @@ class Reporter(Progress):
         raise_if_interrupted()
         if what != self._what:
             self.end()
-            self._what, self._next_s = what, self._clock() + FIRST_S
+            self._began_s = self._clock()
+            self._what, self._next_s = what, self._began_s + FIRST_S
             self._draw(what, total)
-        self._went_on(done, "", f"{what}: {done}/{total}")
+        spent = self._clock() - self._began_s
+        left: list[str] = []
+        if spent >= FIRST_S and 0 < done < total:
+            left = [f"{duration(spent / done * (total - done))} left"]
+        self._went_on(done, left, ", ".join([f"{what}: {done}/{total}", *left]))
         if done == total:
             self.end()
 
@@ -162,7 +173,8 @@ class Reporter(Progress):
 
     def _line(self, text: str) -> None:
         if self._bar is not None:
-            self._bar.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
+            text = wrapped(printable(text), width_of(sys.stderr))
+            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
         else:
             say(text)
 
@@ -173,16 +185,20 @@ class Reporter(Progress):
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as Bar
 
+        width = width_of(sys.stderr) or _ENDLESS
+        bar = _BAR if width >= _ROOMY else _SHORT_BAR
         self._bar = Bar(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=bar),
             MofNCompleteColumn(),
             TextColumn("{task.fields[state]}", markup=False),
-            console=Console(stderr=True),
+            console=Console(stderr=True, width=width_of(sys.stderr)),
             transient=True,
         )
         self._bar.start()
-        self._bar.add_task(printable(what), total=total, completed=done, state="")
+        beside = bar + 2 * len(str(total)) + len("/   ") + _LEFT
+        told = cut(printable(what), max(_LEFT, width - beside))
+        self._bar.add_task(told, total=total, completed=done, state="")
 
     def _show(self, label: str, scores: Mapping[str, float]) -> None:
         current = self._set
@@ -190,13 +206,26 @@ class Reporter(Progress):
         state, last = current.state(self._clock()), [f"{label}: {shown}"] if shown else []
         done = f"{current.title}: {current.done + current.ended}/{current.total} done"
         line = "; ".join([", ".join([done, *state]), *last])
-        self._went_on(current.done + current.worked, ", ".join([*state, *last]), line)
+        self._went_on(current.done + current.worked, [*state, *last, label], line)
 
-    def _went_on(self, completed: float, state: str, line: str) -> None:
-        """Move the bar; without one write the line, unless the last one is too near."""
+    def _went_on(self, completed: float, state: Sequence[str], line: str) -> None:
+        """Move the bar; without one write the line, unless the last one is too near.
+
+        Beside the bar stands as much of the state as has room, part by part.
+        """
         now = self._clock()
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=completed, state=printable(state))
+            (task,) = self._bar.tasks
+            width = width_of(sys.stderr) or _ENDLESS
+            bar = _BAR if width >= _ROOMY else _SHORT_BAR
+            room = width - length(task.description) - bar - 2 * len(f"{task.total:.0f}") - 4
+            told = ""
+            for part in map(printable, state):
+                longer = f"{told}, {part}" if told else part
+                # a label stands alone only where there is no room for its scores
+                if length(longer) <= room and part not in told:
+                    told = longer
+            self._bar.update(task.id, completed=completed, state=told)
         elif now >= self._next_s:
             self._next_s = now + QUIET_S
             say(line)

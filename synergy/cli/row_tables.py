@@ -21,7 +21,7 @@ def baseline_table(rows: Mapping[str, Row]) -> Table:
         for task, row in rows.items()
     ]
     columns = ["task", "validation", "test", "params"]
-    return Table("Each task alone (score %)", columns, lines)
+    return Table("Each task alone (score %)", columns, lines, names=[*rows])
 
 
 def score_table(
@@ -41,7 +41,7 @@ def score_table(
             params = [row.params] if sizes else []
             lines.append([row.name, split, *scores, _reduction(row, split, intervals), *params])
     columns = ["model", "split", *tasks, "AR %", *(["params"] if sizes else [])]
-    return Table("Scores %", columns, lines, words=(0, 1))
+    return Table("Scores %", columns, lines, words=(0, 1), names=tasks)
 
 
 def interval_table(rows: Sequence[Row]) -> Table:
@@ -60,8 +60,9 @@ def attempts_table(attempts: Sequence[Attempt]) -> Table:
         ]
         chance = None if each.probability is None else f"{100 * each.probability:.0f}"
         lines.append([number, attempt_name(each), each.params, *ar, chance, each.why])
+    names = sorted({task for each in attempts for task in each.predicted})
     columns = ["round", "tree", "params", "AR %", "fresh seeds", "P %", "why"]
-    return Table("Trees trained, on validation", columns, lines, words=(0, 1, 6))
+    return Table("Trees trained, on validation", columns, lines, words=(0, 1, 6), names=names)
 
 
 def predicted_table(attempts: Sequence[Attempt], tasks: Sequence[str]) -> Table:
@@ -76,7 +77,8 @@ def predicted_table(attempts: Sequence[Attempt], tasks: Sequence[str]) -> Table:
             seen = None if found is None else f"{found:+.1f}"
             lines.append([number, task, f"{told.loss_pct:+.1f}{bounds}", seen])
     columns = ["round", "task", "loss % predicted", "measured"]
-    return Table("Losses predicted and measured, on validation", columns, lines, words=(0, 1))
+    title = "Losses predicted and measured, on validation"
+    return Table(title, columns, lines, words=(0, 1), names=tasks)
 
 
 def attempt_name(attempt: Attempt) -> str:
@@ -120,7 +122,8 @@ def cost_table(rows: Sequence[ComparedRow]) -> Table:
         for row in rows
     ]
     columns = ["model", "params", "with masks", "of independent", "MACs/s", "trainings", "time"]
-    return Table("Costs", [*columns, "tree"], lines, words=(0, -1))
+    names = sorted({task for row in rows for by in row.mean_scores.values() for task in by})
+    return Table("Costs", [*columns, "tree"], lines, words=(0, -1), names=names)
 
 
 def _score(values: Sequence[float]) -> str | None:
