@@ -100,8 +100,8 @@ folder is taken from the working folder.
 
 A setting that decides a result is part of a training's identity: change it, and what was trained
 before stays, but other trainings take its place. The threshold, the depths, `decide_by` and the
-number of seeds only choose among trainings, but with `--distill` the models of all seeds, with folds
-those of the same fold, are the teachers.
+number of seeds only choose among trainings, but with `--distill` the models of all seeds, with
+folds those of the same fold, are the teachers.
 
 ```yaml
 corpora:

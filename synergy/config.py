@@ -20,6 +20,7 @@ from synergy.errors import ConfigError, TreeError
 from synergy.extensions import imports_allowed
 from synergy.files import StrictModel, UnfitFileError, read_text, shortly
 from synergy.names import CorpusName, TaskName
+from synergy.settings import replaced
 from synergy.strict_yaml import YamlError, read_yaml, yaml_text
 from synergy.tasks import TaskKind, rules_of
 from synergy.tasks.folds import EvaluationConfig
@@ -228,29 +229,12 @@ class RunConfig(StrictModel):
         """
         if not settings:
             return self
-        data, problems = self.model_dump(), list[str]()
-        for key, value in settings.items():
-            *above, last = key.split(".")
-            inner: Any = data
-            for place, name in enumerate(above):
-                where = shown(".".join(above[: place + 1]))
-                if name not in inner:
-                    problems.append(f"{where}: unknown key{did_you_mean(name, inner)}")
-                elif not isinstance(inner[name], dict):
-                    problems.append(f"{shown(key)}: {where} has no keys below it")
-                else:
-                    inner = inner[name]
-                    continue
-                break
-            else:
-                inner[last] = value
-        if not problems:
-            try:
-                with imports_allowed():
-                    return _anchored(RunConfig.model_validate(data), Path.cwd())
-            except ValidationError as error:
-                problems = _sentences(error)
-        raise ConfigError(problem_message("--set", problems))
+        data = replaced(self.model_dump(), settings)
+        try:
+            with imports_allowed():
+                return _anchored(RunConfig.model_validate(data), Path.cwd())
+        except ValidationError as error:
+            raise ConfigError(problem_message("--set", _sentences(error))) from error
 
     def differences(self, other: RunConfig) -> list[str]:
         """What makes ``other`` another experiment: each setting with its old and its new value.
@@ -323,33 +307,6 @@ def load_config(path: Path | None, imports: bool = True) -> RunConfig:
             return _anchored(RunConfig.model_validate(data), file.parent)
     except ValidationError as error:
         raise ConfigError(problem_message(str(file), _sentences(error))) from error
-
-
-def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
-    """Values by their dotted keys, each of a text such as ``training.epochs=5``.
-
-    Raises
-    ------
-    ConfigError
-        If one is none, its value is not that of a YAML file, or a key is there twice: all of them
-        at once.
-    """
-    settings: dict[str, Any] = {}
-    problems: list[str] = []
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not (key and equals):
-            problems.append(f"expected KEY=VALUE such as training.epochs=5, found {quoted(text)}")
-        elif key in settings:
-            problems.append(f"{shown(key)}: expected a key once, found it twice")
-        else:
-            try:
-                settings[key] = read_yaml(value)
-            except YamlError as error:
-                problems.append(f"{shown(key)}: {error}")
-    if problems:
-        raise ConfigError(problem_message("--set", problems))
-    return settings
 
 
 def _anchored(config: RunConfig, base: Path) -> RunConfig:

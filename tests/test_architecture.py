@@ -17,7 +17,7 @@ CODE = ("synergy", "tests", "docs", "examples", "benchmarks")
 # Reading order: a module imports only what stands before it, and its own package.
 ORDER = (
     *("wording", "errors", "machine", "limits", "quantities", "files", "names", "strict_yaml"),
-    *("seals", "extensions", "seeding", "tree", "costs", "cache", "libraries"),
+    *("settings", "seals", "extensions", "seeding", "tree", "costs", "cache", "libraries"),
     *("executors", "audio", "datasets", "tasks", "encoders", "network", "sparsity", "training"),
     *("trials", "synthesis", "losses", "export", "model", "config", "experiment"),
     *("certainty", "rows", "records", "null_file", "workspace"),

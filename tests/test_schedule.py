@@ -68,7 +68,7 @@ def test_digests_of_a_fixed_budget_are_those_of_before_there_were_schedules(trai
     data = dict(zip(config.tasks, small_data(bank).values(), strict=False))
     config = config.model_copy(update={"tasks": {task: config.tasks[task] for task in data}})
     assert config.schedule == "fixed"
-    assert digest_of(Experiment(config, {}, bank, data, ()).training) == digest
+    assert digest_of(Experiment(config, {}, bank, (data,), ()).training) == digest
 
 
 # -- commands ---------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from small_tables import PAPER
 from synergy.cli.commands import app
 from synergy.cli.options import Options
 from synergy.cli.setup import configured
-from synergy.config import RunConfig, load_config, parse_settings
+from synergy.config import RunConfig, load_config
 from synergy.errors import ConfigError
+from synergy.settings import parse_settings
 
 
 def with_set(*texts: str) -> RunConfig:

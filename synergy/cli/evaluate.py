@@ -52,7 +52,8 @@ def evaluate(
     """
     splits = _splits(options.splits)
     tasks = [name.strip() for name in options.tasks.split(",")] if options.tasks else []
-    from synergy.config import load_config, parse_settings
+    from synergy.config import load_config
+    from synergy.settings import parse_settings
 
     settings = load_config(config).with_settings(parse_settings(options.set or ()))
     device = device_asked(options)

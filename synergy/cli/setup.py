@@ -32,7 +32,8 @@ _FROM_NOTHING = ("run", "baseline", "pairwise")
 
 def configured(options: Options) -> RunConfig:
     """The configuration that a command works with; says on stderr when nobody named one."""
-    from synergy.config import load_config, parse_settings
+    from synergy.config import load_config
+    from synergy.settings import parse_settings
     from synergy.workspace import Workspace
 
     file, own = options.config, options.workspace / "config.yaml"
