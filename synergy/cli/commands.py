@@ -66,7 +66,7 @@ def _synergy(
 
 
 _PLACE = "config set workspace json wide"
-_TRAINS = f"{_PLACE} quick replace workers executor device ray_address gpus_per_trial"
+_TRAINS = f"{_PLACE} quick replace workers executor device log ray_address gpus_per_trial"
 _SEEDS = "seed seeds"
 _SWEEP = "sweep confidence budget"
 _FINAL = "rounds final_epochs"

@@ -129,6 +129,10 @@ class Options:
     device : DEVICE
         cpu, cuda or cuda:N, the GPU that networks are trained on; by default the first GPU where
         there is one. On Ray, --gpus-per-trial gives trainings a GPU.
+    log : NAME
+        Tell of every finished training: tensorboard writes its history as events into
+        WORKSPACE/tensorboard, module:function is called with it (docs/extending.md); any number of
+        times.
     ray_address : ADDRESS
         Join the Ray cluster at HOST:PORT, or with auto the one of this machine, instead of
         starting one; by default what RAY_ADDRESS says.
@@ -200,6 +204,7 @@ class Options:
     workers: Annotated[int | None, Bounds(1, limits.WORKERS)] = None
     executor: Literal["process", "serial", "ray"] = "process"
     device: str | None = None
+    log: list[str] | None = None
     ray_address: str | None = None
     gpus_per_trial: Annotated[float, Bounds(0, limits.GPUS)] = 0.0
     with_test: bool = False

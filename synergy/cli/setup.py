@@ -191,9 +191,11 @@ def prepared(
 @contextmanager
 def session_of(command: str, config: RunConfig, options: Options) -> Iterator[Session]:
     """A session of the stages, with data prepared and the workspace claimed for ``config``."""
+    from synergy.running.logs import log_of
     from synergy.running.session import Session
 
-    device = device_asked(options)  # before anything is prepared
+    # before anything is prepared
+    device, logs = device_asked(options), [log_of(name) for name in options.log or ()]
     with (
         executor_of(options) as executor,
         locked(command, options.workspace) as workspace,
@@ -207,6 +209,6 @@ def session_of(command: str, config: RunConfig, options: Options) -> Iterator[Se
             replace = True
         if aside := workspace.claim(config, replace):
             reporter.note(f"the results of another experiment were put aside, into {aside}")
-        yield Session(experiment, workspace, executor, reporter, device)
+        yield Session(experiment, workspace, executor, reporter, device, logs)
         if message := reporter.nothing_trained():
             say(message)

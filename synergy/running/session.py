@@ -17,6 +17,7 @@ from synergy.errors import ShortfallError, SynergyError, WorkspaceError
 from synergy.executors import Ended, Executor, Job
 from synergy.executors.base import Work
 from synergy.experiment import Experiment
+from synergy.files import shortly
 from synergy.records import ProbeFile
 from synergy.running.jobs import (
     LabelJob,
@@ -28,6 +29,7 @@ from synergy.running.jobs import (
     TrialJob,
     run_one,
 )
+from synergy.running.logs import Log, LoggedTraining
 from synergy.running.probes import Probe
 from synergy.running.progress import Progress
 from synergy.training.distillation import ClipLabels
@@ -78,6 +80,8 @@ class Session:
     progress : Progress
     device : str
         As `synergy.training.device.device_of` takes it, where the job runs.
+    logs : sequence of Log
+        Told of every training that this session finished; a failure of one is a note.
     trained : int
         Trainings so far, those of probes included.
     """
@@ -87,6 +91,7 @@ class Session:
     executor: Executor
     progress: Progress
     device: str = ""
+    logs: Sequence[Log] = ()
     trained: int = 0
     _labels: dict[tuple[Labelling, ...], ClipLabels] = field(default_factory=dict, repr=False)
     # By what it has labels of: what is the same is handed over once.
@@ -122,6 +127,7 @@ class Session:
                 if outcome.error is None:
                     done[digest] = self._kept(jobs[digest].trial, outcome.value)
                     self.trained += 1
+                    self._log(jobs[digest], outcome.value)
                 else:
                     errors[digest] = outcome.error
             except ValueError as error:  # a number that is not finite
@@ -146,6 +152,16 @@ class Session:
         if jobs:
             self.progress.end()
         return errors
+
+    def _log(self, job: TrialJob, run: TrialRun) -> None:
+        for log in self.logs:
+            digest, folder = job.trial.digest, self.workspace.folder
+            path = self.workspace.trials.path(digest)
+            told = LoggedTraining(job.label, digest, path, folder, job.trial.to_json(), run.history)
+            try:
+                log(told)
+            except Exception as error:  # somebody's code; the training is kept
+                self.progress.note(f"{job.label} is not logged: {shortly(error)}")
 
     def _kept(self, trial: Trial, run: TrialRun) -> TrialResult:
         """The result of a training, written before an interrupt takes effect."""
