@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from synergy.cli.output import document, write
+from synergy.cli.output import Document, document, write
 from synergy.cli.recordings import Recording
 from synergy.errors import ConfigError
 from synergy.machine import refusal
@@ -122,7 +122,7 @@ class Json(Form):
                 for task, segments in question.by_task(recording, content).items()
             }
         text = document(answer).replace("\n", "\n  ")
-        write(f"{self._opening}\n  {text}", end="")
+        write(Document(f"{self._opening}\n  {text}"), end="")
         self._opening = ","
 
     def end(self) -> None:
@@ -145,7 +145,7 @@ class Csv(Form):
             for each in segments:
                 share = round(each.probability, 6)
                 writer.writerow([recording.name, task, each.start_s, each.end_s, each.label, share])
-        write(rows.getvalue(), end="")
+        write(Document(rows.getvalue()), end="")
 
 
 class Labels(Form):
