@@ -71,21 +71,25 @@ _SWEEP = "sweep confidence budget"
 _FINAL = "rounds final_epochs"
 _PAIRS = f"tasks depths max_ar solver strict distill {_SEEDS}"
 _TREE = f"table max_ar max_params max_macs solver strict confidence frontier distill width {_PLACE}"
-for _command, _options in (
-    (run.run, f"{_PAIRS} {_SWEEP} {_FINAL} width {_TRAINS}"),
-    (baseline.baseline, f"tasks {_SEEDS} {_TRAINS}"),
-    (pairwise.pairwise, f"{_PAIRS} {_SWEEP} with_test {_TRAINS}"),
-    (search.search, _TREE),
-    (synthesize.synthesize, f"{_TREE} {_FINAL} no_train train_frontier {_SEEDS} {_TRAINS}"),
-    (compare.compare, f"max_ar methods {_TRAINS}"),
-    (plan.plan, f"{_PAIRS} final_epochs width workers {_PLACE}"),
-    (show.show, "workspace json"),
-    (verify.verify, "workspace json"),
-    (report.report, "config workspace output json"),
-    (predict.predict, "json csv labels threshold window hop"),
-    (init.init, "json"),
+for _command, _tell, _options in (
+    (run.run, None, f"{_PAIRS} {_SWEEP} {_FINAL} width {_TRAINS}"),
+    (baseline.baseline, baseline.tell, f"tasks {_SEEDS} {_TRAINS}"),
+    (pairwise.pairwise, pairwise.tell, f"{_PAIRS} {_SWEEP} with_test {_TRAINS}"),
+    (search.search, search.tell, _TREE),
+    (
+        synthesize.synthesize,
+        synthesize.tell,
+        f"{_TREE} {_FINAL} no_train train_frontier {_SEEDS} {_TRAINS}",
+    ),
+    (compare.compare, compare.tell, f"max_ar methods {_TRAINS}"),
+    (plan.plan, None, f"{_PAIRS} final_epochs width workers {_PLACE}"),
+    (show.show, None, "workspace json"),
+    (verify.verify, None, "workspace json"),
+    (report.report, report.tell, "config workspace output json"),
+    (predict.predict, None, "json csv labels threshold window hop"),
+    (init.init, None, "json"),
 ):
-    app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options))
+    app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options, _tell))
 _data = typer.Typer(
     help="Look at the recordings: data check.", no_args_is_help=True, rich_markup_mode=None
 )

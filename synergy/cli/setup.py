@@ -5,9 +5,11 @@ All raise ConfigError, WorkspaceError or TableError for what cannot be used.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 def configured(options: Options) -> RunConfig:
     """The configuration that a command works with; says on stderr when nobody named one."""
-    from synergy.config import load_config
+    from synergy.config import RunConfig, anchored, load_config
     from synergy.workspace import Workspace
 
     file, own = options.config, options.workspace / "config.yaml"
@@ -38,7 +40,11 @@ def configured(options: Options) -> RunConfig:
         say(f"note: no --config: using {own}")
     elif file is None:
         say("note: no --config: using the embedded corpus of synthetic speech")
-    return load_config(file, imports=options.config is not None).with_options(
+    if isinstance(file, RunConfig):
+        config = anchored(file, Path.cwd())
+    else:
+        config = load_config(file, imports=options.config is not None)
+    return config.with_options(
         depths=parse_numbers("--depths", options.depths, "depths"),
         max_ar=options.max_ar,
         seed=options.seed,
@@ -98,6 +104,11 @@ def existing(folder: Path) -> Workspace | None:
 
 def table_of(options: Options) -> PairTable:
     """The AR table that a command rests on: of a file, or of the workspace."""
+    from synergy.synthesis.ar_table import ARTable
+    from synergy.workspace import PairTable
+
+    if isinstance(options.table, ARTable):
+        return PairTable(options.table, Path("the table that was given"))
     if options.table is not None:
         return _table_at(options.table, options.workspace)
     workspace = existing(options.workspace)
@@ -121,6 +132,13 @@ def _table_at(file: Path, folder: Path) -> PairTable:
             own = folder.exists() and file.exists() and folder.samefile(file.parent)
             return replace(files.read(), file=file, kind=kind if own else None)
     return PairTable(ARTable.from_csv(file), file)
+
+
+def in_notebook() -> bool:
+    """Whether this is a notebook with what bars need there."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    is_notebook = type(shell).__name__ == "ZMQInteractiveShell"
+    return is_notebook and find_spec("ipywidgets") is not None
 
 
 @contextmanager
@@ -162,7 +180,7 @@ def session_of(command: str, config: RunConfig, options: Options) -> Iterator[Se
     with (
         executor_of(options) as executor,
         locked(command, options.workspace) as workspace,
-        Reporter() as reporter,
+        Reporter(live=in_notebook() or None) as reporter,
     ):
         experiment = prepared(config, options, executor, reporter)
         for note in experiment.notes:
