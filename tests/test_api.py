@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas
 import pytest
@@ -301,3 +302,17 @@ def test_the_page_runs_as_it_is_written(tmp_path, monkeypatch, capsys):
     assert Path("runs/tones/model/spec.json").is_file()
     assert Path("runs/tones/report.html").is_file()
     assert "task_a" in capsys.readouterr().out
+
+
+def test_a_notebook_has_bars_where_it_has_widgets(monkeypatch):
+    from synergy.cli import setup
+
+    class ZMQInteractiveShell: ...
+
+    assert not setup.in_notebook()
+    shell = SimpleNamespace(get_ipython=ZMQInteractiveShell)
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setattr(setup, "find_spec", lambda name: name == "ipywidgets")
+    assert setup.in_notebook()
+    monkeypatch.setattr(setup, "find_spec", lambda name: None)
+    assert not setup.in_notebook()
