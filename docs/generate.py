@@ -1,7 +1,8 @@
 """Write the pages of this folder that are made from something else.
 
-``cli.md`` comes from the help texts, ``configuration.md`` from the models of the settings,
-``comparisons.md`` from what `synergy compare` wrote, as kept below ``results/``.
+``api.md`` comes from the docstrings, ``cli.md`` from the help texts, ``configuration.md`` from the
+models of the settings, ``comparisons.md`` from what `synergy compare` wrote, as kept below
+``results/``.
 
 ``python docs/generate.py`` writes them; ``--check`` writes nothing, shows what would change and
 exits with 1 when a page is stale.
@@ -304,11 +305,57 @@ def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+API_HEAD = """\
+<!-- Written by docs/generate.py from the docstrings; do not edit. -->
+
+# Python
+
+Every public name of `synergy`. [python.md](python.md) shows them at work; the options are those of
+the commands, told in [cli.md](cli.md).
+"""
+
+# Functions and the command whose options they take.
+COMMANDS = ("run", "baseline", "pairwise", "synthesize", "compare", "search")
+
+
+def api_page() -> str:
+    """The page on all public names, in Markdown."""
+    import synergy
+    from synergy import api
+
+    sections = [API_HEAD, f"```text\n{inspect.getdoc(api)}\n```\n"]
+    for name in synergy.__all__:
+        if name.startswith("_"):
+            continue
+        thing = getattr(synergy, name)
+        told = [f"{name}{_signature(thing)}\n\n{inspect.getdoc(thing)}"]
+        own = vars(thing).items() if inspect.isclass(thing) else ()
+        for key, method in own:
+            method = getattr(method, "__func__", method)
+            if inspect.isfunction(method) and not key.startswith("_") and method.__doc__:
+                told.append(f"{name}.{key}{_signature(method)}\n\n{inspect.getdoc(method)}")
+        sections.append("\n".join([f"## `{name}`\n", *(f"```text\n{t}\n```\n" for t in told)]))
+        if name in COMMANDS:
+            options = ", ".join(f"`{option}`" for option in api.names_of(name))
+            sections.append(f"Options: {options}.\n")
+    return "\n".join(sections)
+
+
+def _signature(thing: Callable) -> str:
+    """Parameters with their defaults; a docstring has the types."""
+    if inspect.isclass(thing):
+        return ""
+    parameters = inspect.signature(thing).parameters.values()
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in parameters]
+    return str(inspect.Signature([each for each in bare if each.name not in ("self", "cls")]))
+
+
 def pages() -> dict[str, Callable[[], str]]:
     """File name in this folder, and what writes its text."""
     from synergy.cli.commands import app
 
     return {
+        "api.md": api_page,
         "cli.md": lambda: cli_page(app),
         "configuration.md": settings_page,
         "comparisons.md": lambda: compared_page(FOLDER / "results"),

@@ -232,7 +232,7 @@ class RunConfig(StrictModel):
         data = replaced(self.model_dump(), settings)
         try:
             with imports_allowed():
-                return _anchored(RunConfig.model_validate(data), Path.cwd())
+                return anchored(RunConfig.model_validate(data), Path.cwd())
         except ValidationError as error:
             raise ConfigError(problem_message("--set", _sentences(error))) from error
 
@@ -304,24 +304,24 @@ def load_config(path: Path | None, imports: bool = True) -> RunConfig:
         raise ConfigError(f"{file}: expected a mapping of settings, found {type(data).__name__}")
     try:
         with imports_allowed() if imports else nullcontext():
-            return _anchored(RunConfig.model_validate(data), file.parent)
+            return anchored(RunConfig.model_validate(data), file.parent)
     except ValidationError as error:
         raise ConfigError(problem_message(str(file), _sentences(error))) from error
 
 
-def _anchored(config: RunConfig, base: Path) -> RunConfig:
+def anchored(config: RunConfig, base: Path) -> RunConfig:
     """Make relative paths of corpora absolute, so that the resolved file works anywhere."""
     corpora: dict[str, Any] = {}
     for name, corpus in config.corpora.items():
-        anchored: dict[str, str] = {}
+        places: dict[str, str] = {}
         for key in _PLACES:
             place = getattr(corpus, key, None)
             if place is not None and not place.startswith("$") and not Path(place).is_absolute():
                 try:
-                    anchored[key] = str((base / expand_home(place)).resolve())
+                    places[key] = str((base / expand_home(place)).resolve())
                 except (OSError, RuntimeError) as error:  # a link that leads to itself
                     raise ConfigError(f"corpora.{name}.{key}: {shortly(error)}") from error
-        corpora[name] = corpus.model_copy(update=anchored) if anchored else corpus
+        corpora[name] = corpus.model_copy(update=places) if places else corpus
     return config.model_copy(update={"corpora": corpora})
 
 

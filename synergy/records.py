@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import PurePath
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import (
     AliasPath,
@@ -40,10 +40,13 @@ from synergy.quantities import (
     Text,
     Width,
 )
-from synergy.rows import Attempt, PromiseOfTree, Reported, Row
+from synergy.rows import Attempt, PromiseOfTree, Reported, Row, frame_of
 from synergy.synthesis.question import Solver, TableKind
 from synergy.tree import SharingTree
-from synergy.wording import SPLIT_NAMES
+from synergy.wording import SPLIT_NAMES, counted, scaled
+
+if TYPE_CHECKING:
+    import pandas
 
 Tasks = Annotated[tuple[TaskName, ...], Field(max_length=limits.TASKS)]
 
@@ -128,6 +131,18 @@ class TreeFile(_Sized, Artefact):
             return {**data, "table_kind": kinds.get(PurePath(str(data["table"])).name)}
         return data
 
+    def told(self) -> str:
+        """The tree and what it comes to, on one line."""
+        return (
+            f"{self.notation}{scaled(self.width)}, {self.encoder_params:,} encoder parameters, "
+            f"predicted AR {self.predicted_ar_pct:.1f} %"
+        )
+
+    def __repr__(self) -> str:
+        return f"<TreeFile: {self.told()}>"
+
+    __str__ = __repr__
+
     def is_of(self, other: TreeFile) -> bool:
         """Whether both are of one tree and width."""
         return (self.tree, self.width) == (other.tree, other.width)
@@ -202,6 +217,20 @@ class FrontierFile(Artefact):
     frontier: tuple[FrontierEntry, ...]
     trained: Count = 0
     left_out: Count = 0
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A line for each tree, without what was measured."""
+        import pandas
+
+        return pandas.DataFrame([dict(entry) for entry in self.frontier]).drop(columns="measured")
+
+    def __repr__(self) -> str:
+        return f"<FrontierFile: {counted(len(self.frontier), 'tree')}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return self.to_pandas().drop(columns="tree").to_html(index=False)
 
 
 class Chance(StrictModel):
@@ -287,6 +316,18 @@ class ComparisonsFile(Artefact):
     terms: Text
     chance: dict[Reported, Chance] | None = None
     rows: Annotated[tuple[ComparedRow, ...], Field(max_length=1000)]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A line for each row and split, see `synergy.rows.frame_of`."""
+        return frame_of(self.rows, ("method", "share_pct", "trainings", "seconds", "error"))
+
+    def __repr__(self) -> str:
+        return f"<ComparisonsFile: {counted(len(self.rows), 'row')} beside {self.tree}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return self.to_pandas().to_html(index=False)
 
 
 class HolderFile(Artefact):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
 from synergy.files import StrictModel
 from synergy.names import TaskName
 from synergy.quantities import Count, Percent, Points, Score, Share, Text, Width
+
+if TYPE_CHECKING:
+    import pandas
 
 Reported = Annotated[str, Field(pattern="^(valid|test)$")]
 BySplit = dict[Reported, Percent]
@@ -67,6 +71,34 @@ class Row(StrictModel):
     def seeds(self) -> int:
         """Number of seeds that finished."""
         return max((len(values) for values in self.scores.get("valid", {}).values()), default=0)
+
+
+def frame_of(rows: Iterable[Row], further: Sequence[str] = ()) -> pandas.DataFrame:
+    """Rows as a data frame: a line for each row and split, or one where nothing was measured.
+
+    ``score_TASK`` are means over the seeds, in [0, 1]; ``loss_TASK`` are in percent. ``further``
+    names attributes that these rows have beside the usual ones.
+    """
+    import pandas
+
+    lines: list[dict[str, Any]] = []
+    for row in rows:
+        named = {name: getattr(row, name) for name in (*_NAMED, *further)}
+        for split in row.mean_scores or row.scores or [None]:
+            line = {**named, "split": split, "seeds": row.seeds}
+            if split is not None:
+                for name in ("ar_pct", "ar_low", "ar_high"):
+                    line[name] = getattr(row, name).get(split)
+                means = {task: fmean(found) for task, found in row.scores.get(split, {}).items()}
+                means |= row.mean_scores.get(split, {})
+                line |= {f"score_{task}": score for task, score in means.items()}
+                losses = row.loss_pct.get(split, {})
+                line |= {f"loss_{task}": loss for task, loss in losses.items()}
+            lines.append(line)
+    return pandas.DataFrame(lines)
+
+
+_NAMED = ("name", "notation", "params", "macs", "epochs", "distilled", "width")
 
 
 class TaskLoss(StrictModel):

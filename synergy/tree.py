@@ -21,7 +21,11 @@ from typing import Any
 from synergy import limits
 from synergy.errors import TreeError
 from synergy.names import task_problem
+from synergy.notebooks import drawing
 from synergy.wording import quoted, short_list
+
+DEFAULT_DEPTH = 8
+"""Blocks of the default encoder."""
 
 MAX_NESTING = 100
 """Branches on one path; a tree in use has a few."""
@@ -187,8 +191,8 @@ class SharingTree:
         return cls(_grow((list(tasks), shared), 0, depth), depth)
 
     @classmethod
-    def parse(cls, notation: str, depth: int) -> SharingTree:
-        """Inverse of `notation`, for example ``{{gc,ac}@8,{scr,vad}@8}@6`` with ``depth=8``."""
+    def parse(cls, notation: str, depth: int = DEFAULT_DEPTH) -> SharingTree:
+        """Inverse of `notation`, for example ``{{gc,ac}@8,{scr,vad}@8}@6``."""
         tokens = [*re.findall(r"[{},]|@[0-9]+|[A-Za-z][A-Za-z0-9_-]*|\S", notation), ""]
         tokens.reverse()
 
@@ -315,6 +319,13 @@ class SharingTree:
 
         draw(self.root, "", "")
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        blocks = "" if self.depth == DEFAULT_DEPTH else f", {self.depth}"
+        return f"SharingTree.parse({self.notation()!r}{blocks})"
+
+    def _repr_html_(self) -> str | None:
+        return drawing(self)
 
     def to_json(self) -> dict[str, Any]:
         """``{"depth": D, "root": branch}``.

@@ -17,11 +17,12 @@ CODE = ("synergy", "tests", "docs", "examples", "benchmarks")
 # Reading order: a module imports only what stands before it, and its own package.
 ORDER = (
     *("wording", "errors", "machine", "limits", "quantities", "files", "names", "strict_yaml"),
-    *("settings", "seals", "extensions", "seeding", "tree", "costs", "cache", "libraries"),
-    *("executors", "audio", "datasets", "tasks", "encoders", "network", "sparsity", "training"),
+    *("settings", "seals", "extensions", "seeding", "notebooks", "tree", "costs", "cache"),
+    *("libraries", "executors", "audio", "datasets", "corpus_folder", "tasks", "encoders"),
+    *("network", "sparsity", "training"),
     *("trials", "synthesis", "losses", "export", "model", "config", "experiment"),
     *("certainty", "rows", "records", "null_file", "workspace"),
-    *("running", "measuring", "comparisons", "stages", "report", "cli"),
+    *("running", "measuring", "comparisons", "stages", "report", "cli", "api"),
 )
 SEARCH = ("errors", "tree", "synthesis", "losses")
 ABOVE_ALL = ("__init__", "__main__")

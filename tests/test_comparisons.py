@@ -156,7 +156,10 @@ def test_masks_and_teachers_go_together(
 def test_chance_is_of_every_plain_model_once(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Scores, list[Scores], int]] = []
 
-    def chance(alone: Scores, together: Iterable[Scores], seeds: int) -> dict[str, Chance]:
+    def chance(
+        alone: Scores, together: Iterable[Scores], seeds: int, folds: int
+    ) -> dict[str, Chance]:
+        assert folds == 1
         asked.append((alone, list(together), seeds))
         return {"valid": Chance(median=len(asked), high=10.0)}
 

@@ -83,8 +83,8 @@ def replace_by_folder(file: Path) -> None:
 
 CLIP = "audio/valid/00003.flac"
 DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
-    "a bit of a clip": (lambda folder: flip(folder / CLIP, 5000), "a recording: its content is"),
-    "half a clip": (lambda f: (f / CLIP).write_bytes((f / CLIP).read_bytes()[:900]), "a record"),
+    "a bit of a clip": (lambda folder: flip(folder / CLIP, 5000), f"{CLIP}: "),
+    "half a clip": (lambda f: (f / CLIP).write_bytes((f / CLIP).read_bytes()[:900]), f"{CLIP}: "),
     "an empty clip": (lambda folder: (folder / CLIP).write_bytes(b""), CLIP),
     "no clip": (lambda folder: (folder / CLIP).unlink(), f"{CLIP}: no such file"),
     "a folder instead of a clip": (lambda folder: replace_by_folder(folder / CLIP), CLIP),

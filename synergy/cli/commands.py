@@ -72,22 +72,26 @@ _SWEEP = "sweep confidence budget"
 _FINAL = "rounds final_epochs"
 _PAIRS = f"tasks depths max_ar solver strict distill {_SEEDS}"
 _TREE = f"table max_ar max_params max_macs solver strict confidence frontier distill width {_PLACE}"
-for _command, _options in (
-    (run.run, f"{_PAIRS} {_SWEEP} {_FINAL} width {_TRAINS}"),
-    (baseline.baseline, f"tasks {_SEEDS} {_TRAINS}"),
-    (pairwise.pairwise, f"{_PAIRS} {_SWEEP} with_test {_TRAINS}"),
-    (search.search, _TREE),
-    (synthesize.synthesize, f"{_TREE} {_FINAL} no_train train_frontier {_SEEDS} {_TRAINS}"),
-    (compare.compare, f"max_ar methods {_TRAINS}"),
-    (plan.plan, f"{_PAIRS} final_epochs width workers device quick {_PLACE}"),
-    (show.show, "workspace json wide"),
-    (verify.verify, "workspace json wide"),
-    (report.report, "config workspace output json"),
-    (predict.predict, "json csv labels threshold window hop"),
-    (init.init, "json"),
-    (evaluate.evaluate, "set tasks device splits worst json wide"),
+for _command, _tell, _options in (
+    (run.run, None, f"{_PAIRS} {_SWEEP} {_FINAL} width {_TRAINS}"),
+    (baseline.baseline, baseline.tell, f"tasks {_SEEDS} {_TRAINS}"),
+    (pairwise.pairwise, pairwise.tell, f"{_PAIRS} {_SWEEP} with_test {_TRAINS}"),
+    (search.search, search.tell, _TREE),
+    (
+        synthesize.synthesize,
+        synthesize.tell,
+        f"{_TREE} {_FINAL} no_train train_frontier {_SEEDS} {_TRAINS}",
+    ),
+    (compare.compare, compare.tell, f"max_ar methods {_TRAINS}"),
+    (plan.plan, None, f"{_PAIRS} final_epochs width workers device quick {_PLACE}"),
+    (show.show, None, "workspace json wide"),
+    (verify.verify, None, "workspace json wide"),
+    (report.report, report.tell, "config workspace output json"),
+    (predict.predict, None, "json csv labels threshold window hop"),
+    (init.init, None, "json"),
+    (evaluate.evaluate, None, "set tasks device splits worst json wide"),
 ):
-    app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options))
+    app.command(_command.__name__, cls=PanelCommand)(spelled_out(_command, _options, _tell))
 _data = typer.Typer(
     help="Look at the recordings: data check.", no_args_is_help=True, rich_markup_mode=None
 )

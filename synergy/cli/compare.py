@@ -13,6 +13,7 @@ from synergy.wording import REPORTED
 
 if TYPE_CHECKING:
     from synergy.records import ComparisonsFile
+    from synergy.stages.compare import Compared
 
 NOTES = (
     "AR is taken of scores averaged over the seeds, with its 95 % bootstrap interval over seeds "
@@ -31,7 +32,7 @@ NOTES = (
 )
 
 
-def compare(options: Options) -> None:
+def compare(options: Options) -> Compared:
     """Train and measure what the paper and the field compare with.
 
     Needs the AR table of `synergy pairwise`. All methods get the same data, steps, seeds and
@@ -55,9 +56,12 @@ def compare(options: Options) -> None:
     table_of(options)  # a table that is not there is told before data is prepared
     config = configured(options)
     with session_of("compare", config, options) as session:
-        found, trained = stage(session, table_of(options), chosen)
-    told = {**found.to_json(), "trained": trained}
-    write(document(told) if options.json else compared_text(found))
+        return stage(session, table_of(options), chosen)
+
+
+def tell(found: Compared, options: Options) -> None:
+    """Write what was found."""
+    write(document(found.to_json()) if options.json else compared_text(found.file))
 
 
 def compared_text(found: ComparisonsFile) -> str:

@@ -13,6 +13,12 @@ from synergy.wording import quoted
 
 if TYPE_CHECKING:
     from synergy.config import RunConfig
+    from synergy.synthesis import ARTable
+
+    ConfigSource = Path | RunConfig | None
+    TableSource = Path | ARTable | None
+else:  # what can be typed; Python has more
+    ConfigSource = TableSource = Path | None
 
 
 class Bounds(NamedTuple):
@@ -176,12 +182,12 @@ class Options:
         Seconds from the start of a window to that of the next; half a window by default.
     """
 
-    config: Path | None = None
+    config: ConfigSource = None
     set: list[str] | None = None
     workspace: Path = Path("runs/default")
     replace: bool = False
     tasks: str | None = None
-    table: Path | None = None
+    table: TableSource = None
     depths: str | None = None
     sweep: Literal["full", "scan", "adaptive"] = "full"
     confidence: Annotated[float | None, Bounds(0.5, 1)] = None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from synergy.stages.pairwise import Pairs
 
 
-def pairwise(options: Options) -> None:
+def pairwise(options: Options) -> Pairs:
     """Stage 2: train pairs of tasks with shared blocks, into the AR table.
 
     Single-task models that are missing are trained first. AR, the accuracy reduction, is the
@@ -36,7 +36,11 @@ def pairwise(options: Options) -> None:
         from synergy.stages.pairwise import pairwise as stage
 
         terms = (options.sweep, options.budget, options.with_test)
-        found = stage(session, tasks, config.depths, question, *terms)
+        return stage(session, tasks, config.depths, question, *terms)
+
+
+def tell(found: Pairs, options: Options) -> None:
+    """Write what was found."""
     write(document(found.to_json()) if options.json else pairs_text(found))
 
 

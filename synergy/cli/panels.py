@@ -7,6 +7,8 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
@@ -21,22 +23,31 @@ _AFTER = ("no", "yes", "auto")  # of an option that may stand alone
 _PANELS = ("Arguments", "Data", "Search", "Training", "Output", "Other")
 
 
-def spelled_out(command: Callable[..., None], offered: str) -> Callable[..., None]:
+def spelled_out(
+    command: Callable[..., Any], offered: str, tell: Callable[[Any, Any], None] | None = None
+) -> Callable[..., None]:
     """``command`` with single options in its signature in place of its first parameter.
 
     That is called ``options``, a dataclass like `synergy.cli.options.Options`; ``offered`` names
-    its fields that are options of the command, the others keep their defaults.
+    its fields that are options of the command, the others keep their defaults. What the command
+    returns goes to ``tell``, with the options.
     """
-    group = get_type_hints(command)["options"]
+    named = {name: kind for name, kind in command.__annotations__.items() if name != "return"}
+    # what a command returns is imported when it runs
+    only_named = SimpleNamespace(__annotations__=named)
+    hints = get_type_hints(only_named, command.__globals__, include_extras=True)
+    group = hints["options"]
     if unknown := set(offered.split()) - {field.name for field in fields(group)}:
         raise ValueError(f"there are no options {unknown}")
     taken = [field.name for field in fields(group) if field.name in offered.split()]
-    _, *own = inspect.signature(command, eval_str=True).parameters.values()
-    flat = [*_parameters(group, taken), *own]
+    _, *own = inspect.signature(command).parameters.values()
+    flat = [*_parameters(group, taken), *(p.replace(annotation=hints[p.name]) for p in own)]
 
     def made_options(**given: Any) -> None:
         options = group(**{name: given.pop(name) for name in taken})
-        command(options, **given)
+        found = command(options, **given)
+        if tell is not None:
+            tell(found, options)
 
     made_options.__doc__ = command.__doc__
     made_options.__annotations__ = {option.name: option.annotation for option in flat}
@@ -62,7 +73,8 @@ def _parameters(group: type, taken: list[str]) -> list[inspect.Parameter]:
         if get_origin(kind) is Annotated:
             kind, bounds = get_args(kind)
         word = f"--{name.replace('_', '-')}"
-        option = typer.Option(word, min=bounds[0], max=bounds[1], **told.get(name, {}))
+        limits = {"min": bounds[0], "max": bounds[1], "path_type": Path}
+        option = typer.Option(word, **limits, **told.get(name, {}))
         parts = (kind, *get_args(kind))
         names = [n for part in parts if get_origin(part) is Literal for n in get_args(part)]
         numbers = {int, float} & {*parts}

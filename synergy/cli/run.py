@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from synergy.cli.options import Options
 from synergy.cli.output import document, say, write
 from synergy.cli.pairwise import pairs_text
 from synergy.cli.setup import asked_of_pairs, session_of
 from synergy.cli.synthesize import delivery_text
 from synergy.errors import ShortfallError
+
+if TYPE_CHECKING:
+    from synergy.stages.pairwise import Pairs
+    from synergy.stages.run import Run
 
 
 def run(options: Options) -> None:
@@ -24,25 +31,30 @@ def run(options: Options) -> None:
       synergy run
       synergy run --config examples/real_speech.yaml --workspace runs/real --max-ar 5
     """
+    found = all_stages(options, _tell_of_pairs if not options.json else None)
+    missed = found.delivery.shortfall
+    if options.json:
+        write(document(found.to_json()))
+    else:
+        where = _WHERE.format(table=found.pairs.found.file.name)
+        write(f"{delivery_text(found.delivery)}\n\nIn {options.workspace}:\n{where}")
+    if missed and options.max_ar is not None:
+        raise ShortfallError(missed)
+    if missed:
+        say(f"note: {missed}")
+
+
+def all_stages(options: Options, paired: Callable[[Pairs], None] | None = None) -> Run:
+    """What `synergy.stages.run` finds with these options."""
     config, tasks, question = asked_of_pairs(options)
     with session_of("run", config, options) as session:
-        from synergy.stages.pairwise import pairwise
-        from synergy.stages.synthesize import synthesize
+        from synergy.stages.run import run as stage
 
-        pairs = pairwise(session, tasks, config.depths, question, options.sweep, options.budget)
-        if not options.json:
-            write(pairs_text(pairs) + "\n")
-        found = synthesize(session, pairs.found, question)
-    if options.json:
-        told = {"pairwise": pairs.to_json(), "synthesize": found.to_json()}
-        write(document({"workspace": str(options.workspace), **told}))
-    else:
-        where = _WHERE.format(table=pairs.found.file.name)
-        write(f"{delivery_text(found, tasks)}\n\nIn {options.workspace}:\n{where}")
-    if found.shortfall and options.max_ar is not None:
-        raise ShortfallError(found.shortfall)
-    if found.shortfall:
-        say(f"note: {found.shortfall}")
+        return stage(session, tasks, question, options.sweep, options.budget, paired)
+
+
+def _tell_of_pairs(pairs: Pairs) -> None:
+    write(pairs_text(pairs) + "\n")
 
 
 _WHERE = """\

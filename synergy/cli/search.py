@@ -15,10 +15,9 @@ from synergy.errors import ConfigError, ShortfallError
 if TYPE_CHECKING:
     from synergy.records import FrontierFile
     from synergy.stages.search import Found
-    from synergy.workspace import PairTable
 
 
-def search(options: Options) -> None:
+def search(options: Options) -> Found | FrontierFile:
     """Find the sharing tree of an AR table; no training, no recordings.
 
     Writes tree.json into the workspace, and tells how sure the tree is. With --table this needs no
@@ -54,23 +53,28 @@ def search(options: Options) -> None:
     question = asked(config, options)
     if options.frontier:
         held = None if alone else existing(options.workspace)
-        _write_frontier(all_trees(found, question, config, held), options)
-        return
+        return all_trees(found, question, config, held)
     with nullcontext() if alone else locked("search", options.workspace) as workspace:
-        tree = stage(found, question, config, workspace)
-    _write_tree(tree, found, options)
-    if tree.shortfall:
-        raise ShortfallError(tree.shortfall)
+        return stage(found, question, config, workspace)
 
 
-def _write_tree(found: Found, table: PairTable, options: Options) -> None:
-    told, sure = found.tree.to_json(), found.certainty
-    if options.json:
-        of_samples = (
-            {"certainty": sure and sure.model_dump(mode="json")} if table.kind or sure else {}
-        )
-        write(document({**told, **of_samples}))
+def tell(found: Found | FrontierFile, options: Options) -> None:
+    """Write what was found; ShortfallError if no pair keeps the threshold."""
+    from synergy.records import FrontierFile
+
+    if isinstance(found, FrontierFile):
+        _write_frontier(found, options)
         return
+    _write_tree(found, options)
+    if found.shortfall:
+        raise ShortfallError(found.shortfall)
+
+
+def _write_tree(found: Found, options: Options) -> None:
+    if options.json:
+        write(document(found.to_json()))
+        return
+    table, sure = found.table, found.certainty
     tree = found.tree if table.kind else found.tree.model_copy(update={"table": ""})
     parts = [tree_text(tree, table.table.tasks), *(f"note: {note}" for note in tree.notes)]
     write("\n".join([*parts, *([] if sure is None else ["", stability_text(sure)])]))

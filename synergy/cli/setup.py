@@ -5,9 +5,11 @@ All raise ConfigError, WorkspaceError or TableError for what cannot be used.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -32,7 +34,7 @@ _FROM_NOTHING = ("run", "baseline", "pairwise")
 
 def configured(options: Options) -> RunConfig:
     """The configuration that a command works with; says on stderr when nobody named one."""
-    from synergy.config import load_config
+    from synergy.config import RunConfig, anchored, load_config
     from synergy.settings import parse_settings
     from synergy.workspace import Workspace
 
@@ -50,7 +52,10 @@ def configured(options: Options) -> RunConfig:
         "seeds": options.seeds,
         "schedule": "quick" if options.quick else None,
     }
-    loaded = load_config(file, imports=options.config is not None)
+    if isinstance(file, RunConfig):
+        loaded = anchored(file, Path.cwd())
+    else:
+        loaded = load_config(file, imports=options.config is not None)
     settings = parse_settings(options.set or ())
     for key in settings:
         if replaced.get(key) is not None:
@@ -114,6 +119,11 @@ def existing(folder: Path) -> Workspace | None:
 
 def table_of(options: Options) -> PairTable:
     """The AR table that a command rests on: of a file, or of the workspace."""
+    from synergy.synthesis.ar_table import ARTable
+    from synergy.workspace import PairTable
+
+    if isinstance(options.table, ARTable):
+        return PairTable(options.table, Path("the table that was given"))
     if options.table is not None:
         return _table_at(options.table, options.workspace)
     workspace = existing(options.workspace)
@@ -137,6 +147,13 @@ def _table_at(file: Path, folder: Path) -> PairTable:
             own = folder.exists() and file.exists() and folder.samefile(file.parent)
             return replace(files.read(), file=file, kind=kind if own else None)
     return PairTable(ARTable.from_csv(file), file)
+
+
+def in_notebook() -> bool:
+    """Whether this is a notebook with what bars need there."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    is_notebook = type(shell).__name__ == "ZMQInteractiveShell"
+    return is_notebook and find_spec("ipywidgets") is not None
 
 
 @contextmanager
@@ -199,7 +216,7 @@ def session_of(command: str, config: RunConfig, options: Options) -> Iterator[Se
     with (
         executor_of(options) as executor,
         locked(command, options.workspace) as workspace,
-        Reporter() as reporter,
+        Reporter(live=in_notebook() or None) as reporter,
     ):
         experiment = prepared(config, options, executor, reporter)
         for note in experiment.notes:

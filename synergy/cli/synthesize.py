@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from synergy.cli.options import Options, parse_numbers
@@ -16,17 +15,20 @@ from synergy.cli.row_tables import (
     size_table,
 )
 from synergy.cli.search import search as find_tree
+from synergy.cli.search import tell as tell_of_tree
 from synergy.cli.setup import asked, configured, session_of, table_of
 from synergy.cli.tables import rendered
 from synergy.errors import ShortfallError
 from synergy.wording import NOT_FINAL
 
 if TYPE_CHECKING:
+    from synergy.records import FrontierFile
     from synergy.rows import PromiseOfTree
+    from synergy.stages.search import Found
     from synergy.stages.synthesize import Delivery
 
 
-def synthesize(options: Options) -> None:
+def synthesize(options: Options) -> Delivery | Found | FrontierFile:
     """Stage 3: find the sharing tree, train it, verify it and export it.
 
     The tree follows from the AR table: with --distill from ar_table_distilled.csv where it is
@@ -51,8 +53,7 @@ def synthesize(options: Options) -> None:
             f"note: `synergy synthesize {old}` is `synergy search{new}` now; the old spelling goes "
             "with 1.0"
         )
-        find_tree(options)
-        return
+        return find_tree(options)
     numbers = parse_numbers("--train-frontier", options.train_frontier)
     known = table_of(options)
     config = configured(options)
@@ -65,22 +66,33 @@ def synthesize(options: Options) -> None:
         if numbers is not None:
             from synergy.stages.synthesize import train_frontier as train_chosen
 
-            trees = train_chosen(session, known, question, numbers)
-            table = rendered(frontier_table(trees))
-            write(document(trees.to_json()) if options.json else table)
-            return
+            return train_chosen(session, known, question, numbers)
         from synergy.stages.synthesize import synthesize as stage
 
-        found = stage(session, known, question)
-    tasks = known.table.tasks
-    write(document(found.to_json()) if options.json else delivery_text(found, tasks))
+        return stage(session, known, question)
+
+
+def tell(found: Delivery | Found | FrontierFile, options: Options) -> None:
+    """Write what was found; ShortfallError if the tree misses the threshold."""
+    from synergy.records import FrontierFile
+    from synergy.stages.synthesize import Delivery
+
+    if isinstance(found, Delivery):
+        write(document(found.to_json()) if options.json else delivery_text(found))
+    elif isinstance(found, FrontierFile) and not options.frontier:
+        table = rendered(frontier_table(found))
+        write(document(found.to_json()) if options.json else table)
+        return
+    else:
+        tell_of_tree(found, options)
+        return
     if found.shortfall:
         raise ShortfallError(found.shortfall)
 
 
-def delivery_text(found: Delivery, tasks: Sequence[str]) -> str:
+def delivery_text(found: Delivery) -> str:
     """What stage 3 found, trained and wrote, for people."""
-    summary = found.summary
+    summary, tasks = found.summary, found.summary.tasks
     rows, attempts, sure = summary.rows, summary.attempts, summary.certainty
     tables = [score_table(rows, tasks), interval_table(rows[1:]), size_table(rows)]
     if len(attempts) > 1:

@@ -28,7 +28,8 @@ from synergy.rows import Row
 from synergy.tree import SharingTree
 from synergy.wording import SPLIT_NAMES, printable
 
-_FOLDER = Path(__file__).with_name("templates")
+FOLDER = Path(__file__).with_name("templates")
+"""Where templates, style sheet and script lie."""
 # Of what would make a page that no browser shows: blocks in drawings of trees, tasks of the graph,
 # models in the drawing of all.
 _MOST_BARS, _MOST_NODES, _MOST_POINTS = 60_000, 40, 100
@@ -51,11 +52,11 @@ def render(numbers: Numbers, name: str) -> str:
             )
         return Markup(tree_svg(tree, tasks, sizes.blocks, sizes.heads))
 
-    style = (_FOLDER / "report.css").read_text(encoding="utf-8")
-    script = (_FOLDER / "report.js").read_text(encoding="utf-8")
+    style = (FOLDER / "report.css").read_text(encoding="utf-8")
+    script = (FOLDER / "report.js").read_text(encoding="utf-8")
     measured = _measured(numbers)
     return (
-        _templates()
+        templates()
         .get_template("report.html.jinja")
         .render(
             dict(numbers),
@@ -73,9 +74,10 @@ def render(numbers: Numbers, name: str) -> str:
 
 
 @cache
-def _templates() -> jinja2.Environment:
+def templates() -> jinja2.Environment:
+    """The templates of all pages, which escape whatever they are given."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
+        loader=jinja2.FileSystemLoader(FOLDER),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         finalize=_safe,

@@ -24,6 +24,9 @@ from synergy.report.sources import Sources
 from synergy.report.trainings import Trainings
 from synergy.report.trees import stability_of, trees_of, weights_of
 from synergy.rows import Row
+from synergy.synthesis import ARTable
+from synergy.synthesis.question import TableKind
+from synergy.tree import SharingTree
 from synergy.wording import NOT_FINAL, REPORTED
 from synergy.workspace import PairTable, Workspace
 
@@ -162,8 +165,31 @@ def _table(
     table, tree = found.table, sources.tree.tree if sources.tree else None
     assert found.kind is not None  # those of a workspace have one
     null = sources.nulls.get(found.kind)
+    numbers = table_numbers(table, found.kind, tree, max_ar, _MOST_CELLS)
+    cells = list(numbers.cells)
+    # what the tree rests on comes first
+    order = sorted(range(len(cells)), key=lambda n: (not cells[n].in_tree, not cells[n].is_weight))
+    known = [n for n in order if sources.trainings.keys() & set(table.cells[n].trials)]
+    for n in known[:_MOST_CURVES]:
+        pair = cells[n].task_a, cells[n].task_b
+        curves = trainings.curves(table.cells[n].trials, pair)
+        cells[n] = cells[n].model_copy(update={"curves": curves})
+    for n in known[_MOST_CURVES:]:
+        cells[n] = cells[n].model_copy(update={"curves": None})
+    notes = null.notes(max_ar) if null else ()
+    return numbers.model_copy(update={"cells": tuple(cells), "notes": notes})
+
+
+def table_numbers(
+    table: ARTable,
+    kind: TableKind,
+    tree: SharingTree | None,
+    max_ar: float | None,
+    most_cells: int,
+) -> TableNumbers:
+    """A table as it is shown, its first pairs; without curves and notes."""
     weights = {} if max_ar is None else weights_of(table, max_ar)
-    shown = _MOST_CELLS // len(table.depths)
+    shown = most_cells // len(table.depths)
     cells: list[CellNumbers] = []
     for cell in table.cells[: shown * len(table.depths)]:
         pair = cell.task_a, cell.task_b
@@ -180,24 +206,15 @@ def _table(
                 curves={},
             )
         )
-    # what the tree rests on comes first
-    order = sorted(range(len(cells)), key=lambda n: (not cells[n].in_tree, not cells[n].is_weight))
-    known = [n for n in order if sources.trainings.keys() & set(table.cells[n].trials)]
-    for n in known[:_MOST_CURVES]:
-        pair = cells[n].task_a, cells[n].task_b
-        curves = trainings.curves(table.cells[n].trials, pair)
-        cells[n] = cells[n].model_copy(update={"curves": curves})
-    for n in known[_MOST_CURVES:]:
-        cells[n] = cells[n].model_copy(update={"curves": None})
     return TableNumbers(
-        kind=found.kind,
+        kind=kind,
         tasks=table.tasks,
         depths=table.depths,
         pairs=tuple(table.pairs()),
         shown=min(shown, len(table.pairs())),
         seeds=tuple(sorted({cell.seeds for cell in table.cells if cell.status == "measured"})),
         cells=tuple(cells),
-        notes=null.notes(max_ar) if null else (),
+        notes=(),
     )
 
 

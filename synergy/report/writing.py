@@ -29,6 +29,9 @@ class Report:
         """The file and its numbers as JSON values, without the curves."""
         return {"report": str(self.file), **self.numbers.to_json()}
 
+    def __repr__(self) -> str:
+        return f"<Report: {self.file}>"
+
 
 def write_report(workspace: Workspace, file: Path | None = None) -> Report:
     """Write the report of a workspace, which another command may hold.

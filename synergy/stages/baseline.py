@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from synergy.experiment import Recipe
 from synergy.measuring.bench import Planned, train_singles, trained_row
 from synergy.measuring.outcome import Outcome
-from synergy.rows import Row
+from synergy.rows import Row, frame_of
 from synergy.running.session import Session
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,20 @@ class Baselines:
             "tasks": {t: row.model_dump(mode="json", include=told) for t, row in self.rows.items()},
             "trained": self.trained,
         }
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A line for each task and split, see `synergy.rows.frame_of`."""
+        return frame_of(self.rows.values())
+
+    def __repr__(self) -> str:
+        scores = {
+            task: row.scores.get("valid", {}).get(task, ()) for task, row in self.rows.items()
+        }
+        told = [f"{task} {100 * fmean(found):.1f} %" for task, found in scores.items() if found]
+        return f"<Baselines: {', '.join(told) or 'nothing measured'} on validation>"
+
+    def _repr_html_(self) -> str:
+        return self.to_pandas().to_html(index=False)
 
 
 def baseline(session: Session, tasks: Sequence[str]) -> Baselines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from typing import Any, NamedTuple
 
 from synergy.comparisons import COMPARISONS, Comparison, Contender, Field
 from synergy.comparisons.judging import Judge
@@ -18,6 +19,21 @@ from synergy.seeding import digest
 from synergy.stages.search import check_tasks
 from synergy.synthesis import Question, search
 from synergy.workspace import PairTable
+
+
+class Compared(NamedTuple):
+    """The lines of the chosen methods; ``trained`` counts what this command ran."""
+
+    file: ComparisonsFile
+    trained: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        return {**self.file.to_json(), "trained": self.trained}
+
+    def __repr__(self) -> str:
+        return f"<Compared: {self.file!r}>"
+
 
 OURS = "recursive"
 """The comparison that every choice of methods holds: our own tree."""
@@ -49,9 +65,7 @@ def check_methods(methods: Sequence[str]) -> dict[str, Comparison]:
     return {name: found[name] for name in dict.fromkeys([*COMPARISONS, *found]) if name in found}
 
 
-def compare(
-    session: Session, found: PairTable, methods: Sequence[str] = ()
-) -> tuple[ComparisonsFile, int]:
+def compare(session: Session, found: PairTable, methods: Sequence[str] = ()) -> Compared:
     """Let every method name its contenders, train and measure them; writes comparisons.json.
 
     A training that several contenders have in common runs once. A method or a contender that
@@ -68,9 +82,9 @@ def compare(
 
     Returns
     -------
-    (ComparisonsFile, int)
-        The lines of these methods, and how many trainings ran. The file holds also lines of other
-        methods, from earlier commands on the same terms.
+    Compared
+        The lines of these methods, and how many trainings ran. The written file holds also lines
+        of other methods, from earlier commands on the same terms.
 
     Raises
     ------
@@ -113,7 +127,7 @@ def compare(
     by_chance = chance(singles, plain.values(), len(compared.seeds), folds)
     compared = compared.model_copy(update={"chance": by_chance})
     compared.model_copy(update={"rows": every}).write(session.workspace.comparisons)
-    return compared, session.trained - before
+    return Compared(compared, session.trained - before)
 
 
 def _with_earlier(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synergy import limits
 from synergy.errors import ConfigError
@@ -13,14 +13,18 @@ from synergy.losses.estimates import LossEstimate
 from synergy.measuring.bench import Bench
 from synergy.measuring.null_control import null_control
 from synergy.measuring.pairs import PairTrainer
+from synergy.notebooks import below_each_other
 from synergy.null_file import NullFile
 from synergy.running.session import Session
 from synergy.stages.adaptive_sweep import adaptive_table
 from synergy.stages.baseline import Baselines, baseline
-from synergy.synthesis import Question
+from synergy.synthesis import ARTable, Question
 from synergy.synthesis.sweeps import SWEEPS, SweepGoal, run_sweep
 from synergy.wording import counted, short_list
 from synergy.workspace import PairTable
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,23 @@ class Pairs:
     null: NullFile | None
     notes: tuple[str, ...]
     trained: int
+
+    @property
+    def table(self) -> ARTable:
+        """The AR table itself."""
+        return self.found.table
+
+    def losses_to_pandas(self) -> pandas.DataFrame:
+        """A line for each loss, with the fields of `LossEstimate`."""
+        import pandas
+
+        return pandas.DataFrame(list(self.losses), columns=list(LossEstimate._fields))
+
+    def __repr__(self) -> str:
+        return f"<Pairs: {self.table!r} in {self.found.file}; {self.baselines!r}>"
+
+    def _repr_html_(self) -> str:
+        return below_each_other(self.table._repr_html_(), self.baselines._repr_html_())
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from synergy.losses.choice import choose
 from synergy.losses.pair_losses import PairLosses
 from synergy.losses.promise import Promise
 from synergy.measuring.bootstrap import LEVEL
+from synergy.notebooks import below_each_other
 from synergy.records import FrontierEntry, FrontierFile, PairBlocks, TreeFile
 from synergy.synthesis import ARTable, Question, Synthesis, frontier
 from synergy.synthesis import search as solve
@@ -29,11 +32,25 @@ from synergy.workspace import PairTable, Workspace
 
 @dataclass(frozen=True)
 class Found:
-    """The tree of a table; see `certainty` and `nothing_shared` for the other two."""
+    """The tree of a table; see `certainty` and `nothing_shared` for the last two."""
 
     tree: TreeFile
+    table: PairTable
     certainty: Certainty | None
     shortfall: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree and how sure it is, as JSON values."""
+        told, sure = self.tree.to_json(), self.certainty
+        if self.table.kind or sure:
+            told["certainty"] = sure and sure.model_dump(mode="json")
+        return told
+
+    def __repr__(self) -> str:
+        return f"<Found: {self.tree.told()}>"
+
+    def _repr_html_(self) -> str:
+        return below_each_other(self.tree.tree._repr_html_(), f"<p>{escape(self.tree.told())}</p>")
 
 
 def search(
@@ -69,7 +86,7 @@ def search(
     if workspace is not None:
         tree.write(workspace.tree)
     missed = "" if question.has_budget else nothing_shared(table, synthesis, question)
-    return Found(tree, certainty(found, synthesis, costs, question.confidence), missed)
+    return Found(tree, found, certainty(found, synthesis, costs, question.confidence), missed)
 
 
 def all_trees(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,8 +17,9 @@ from synergy.errors import ConfigError, ShortfallError
 from synergy.experiment import Recipe
 from synergy.losses.outlook import Variant
 from synergy.measuring.bench import Bench, Planned
+from synergy.notebooks import below_each_other
 from synergy.records import FrontierFile, SummaryFile
-from synergy.rows import PromiseOfTree
+from synergy.rows import PromiseOfTree, frame_of
 from synergy.running.session import Session
 from synergy.stages.delivery import export_best
 from synergy.stages.rounds import Round, Rounds, recipe_of
@@ -33,6 +34,9 @@ from synergy.stages.search import (
 from synergy.synthesis import Question, Synthesis
 from synergy.wording import scaled
 from synergy.workspace import PairTable
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,17 @@ class Delivery:
     def shortfall(self) -> str:
         """What the measured tree lacks, one sentence; empty when it keeps the threshold."""
         return self.summary.shortfall or ""
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A line for each row and split, see `synergy.rows.frame_of`; the last row is exported."""
+        return frame_of(self.summary.rows)
+
+    def __repr__(self) -> str:
+        return f"<Delivery: {self.summary.synthesis.told()}; model in {self.model}>"
+
+    def _repr_html_(self) -> str:
+        tree = self.summary.synthesis.tree
+        return below_each_other(tree._repr_html_(), self.to_pandas().to_html(index=False))
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON values."""

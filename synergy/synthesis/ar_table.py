@@ -12,13 +12,18 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synergy import limits
 from synergy.errors import TableError
+from synergy.notebooks import drawing
 from synergy.synthesis.cells import Cell
-from synergy.synthesis.table_csv import COLUMNS, read_cells, write_rows
+from synergy.synthesis.table_csv import COLUMNS, read_cells, read_frame, read_lines, write_rows
 from synergy.tree import task_problems
-from synergy.wording import counted, problem_message, short_list, shown
+from synergy.wording import counted, problem_message, quoted, short_list, shown
+
+if TYPE_CHECKING:
+    import pandas
 
 _SHOWN = 20  # problems spelled out in one message
 
@@ -132,8 +137,7 @@ class ARTable:
 
         The same table gives the same bytes; the file appears complete or not at all.
         """
-        trials = ("trials",) if any(cell.trials for cell in self.cells) else ()
-        columns = (*COLUMNS, *trials)
+        columns = self._columns
         write_rows(path, columns, ([getattr(cell, c) for c in columns] for cell in self.cells))
 
     @classmethod
@@ -145,11 +149,55 @@ class ARTable:
         ``task_a``, ``task_b`` and a column such as ``ar_4_pct`` for each depth. A file that cannot
         be read raises what an incomplete table does.
         """
-        located, problems = read_cells(Path(path))
+        return cls._read(str(path), read_lines(Path(path)))
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row for each cell, with the columns of the long layout."""
+        import pandas
+
+        columns = self._columns
+        rows = [[getattr(cell, name) for name in columns] for cell in self.cells]
+        return pandas.DataFrame(rows, columns=list(columns))
+
+    @classmethod
+    def from_pandas(cls, frame: pandas.DataFrame) -> ARTable:
+        """Table of a data frame in the long or the wide layout, as `from_csv`; lines count from 2.
+
+        Raises
+        ------
+        TableError
+            If it is no data frame, or no complete table.
+        """
+        if not hasattr(frame, "itertuples"):
+            raise TableError(
+                f"expected an ARTable, a path or a data frame, found {quoted(frame)}; "
+                "make one with ARTable.from_cells"
+            )
+        return cls._read("data frame", read_frame(frame))
+
+    @classmethod
+    def _read(cls, where: str, lines: Iterator[tuple[int, list[str]]]) -> ARTable:
+        located, problems = read_cells(where, lines)
         problems += _problems(located)
         if problems:
-            raise TableError(problem_message(str(path), problems, _SHOWN))
+            raise TableError(problem_message(where, problems, _SHOWN))
         return cls.from_cells(cell for _, cell in located)
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """Those of the long layout, with digests where a cell has some."""
+        return (*COLUMNS, "trials") if any(cell.trials for cell in self.cells) else COLUMNS
+
+    def __repr__(self) -> str:
+        known = [cell.ar_pct for cell in self.cells if cell.ar_pct is not None]
+        span = f", AR {min(known):.1f} to {max(known):.1f} %" if known else ""
+        return (
+            f"<ARTable: {short_list(self.tasks, 6)}; depths {_numbers(self.depths)}; "
+            f"{len(known)} of {len(self.cells)} cells measured{span}>"
+        )
+
+    def _repr_html_(self) -> str | None:
+        return drawing(self)
 
 
 # -- what a table must hold ---------------------------------------------------------------

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synergy import limits
 from synergy.errors import TableError
@@ -16,6 +16,9 @@ from synergy.files import LONGEST_TEXT, UnfitFileError, read_text, shortly, writ
 from synergy.quantities import decimal_number, whole_number
 from synergy.synthesis.cells import Cell
 from synergy.wording import quoted, short_list
+
+if TYPE_CHECKING:
+    import pandas
 
 LONG = ("task_a", "task_b", "shared_depth", "ar_pct")
 SCORES = ("single_a", "single_b", "multi_a", "multi_b", "test_ar_pct")
@@ -45,13 +48,23 @@ def _written(value: object) -> str:
     return repr(float(value)) if isinstance(value, float) else str(value)
 
 
-def read_cells(path: Path) -> tuple[list[tuple[str, Cell]], list[str]]:
+def read_frame(frame: pandas.DataFrame) -> Iterator[tuple[int, list[str]]]:
+    """The lines that the CSV file of a data frame has; what is missing in it is empty."""
+    yield 1, [str(name) for name in frame.columns]
+    known = frame.notna().to_numpy()
+    for number, row in enumerate(frame.itertuples(index=False, name=None)):
+        told = zip(row, known[number], strict=True)
+        yield number + 2, [_written(value) if there else "" for value, there in told]
+
+
+def read_cells(
+    path: Path | str, lines: Iterator[tuple[int, list[str]]]
+) -> tuple[list[tuple[str, Cell]], list[str]]:
     """Read cells in either layout, each with its line such as ``line 4``; and what is wrong.
 
     A value that is no number is replaced, so that its cell is not reported as missing as well.
-    A TableError is raised if the file cannot be read at all or lacks a column.
+    A TableError is raised if the lines cannot be read at all or lack a column.
     """
-    lines = read_lines(path)
     number, header = next(lines, (1, []))
     header = [name.strip() for name in header]
     if not header:

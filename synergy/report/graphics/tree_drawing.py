@@ -8,6 +8,7 @@ shared is drawn once, so the tree of less ink is the smaller one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from xml.etree.ElementTree import Element
 
 from synergy.report.graphics.svg import add, svg, text, text_of
@@ -27,8 +28,8 @@ _SHADES = 5
 def tree_svg(
     tree: SharingTree,
     order: Sequence[str],
-    block_params: Sequence[float],
-    head_params: Mapping[str, float],
+    block_params: Sequence[float] = (),
+    head_params: Mapping[str, float] = MappingProxyType({}),
 ) -> str:
     """Draw a tree.
 
@@ -38,6 +39,7 @@ def tree_svg(
     order : sequence of str
         Of the tasks from left to right, as far as the tree allows it.
     block_params : sequence of float, length D
+        () where they are not known; then all bars are as wide, without a number.
     head_params : mapping of task to float
         {} where decoders are not known; then only their names are written.
     """
@@ -48,7 +50,9 @@ def tree_svg(
     tops = _tops(tree)
     width = _LEFT + _COLUMN * len(tree.tasks) + 4
     height = tops[-1] + (44 if head_params else 22)
-    scale = _WIDEST / max([*block_params, *head_params.values(), 1.0])
+    sized = bool(block_params)
+    sizes = block_params or [1.0] * tree.depth
+    scale = _WIDEST / max([*sizes, *head_params.values(), 1.0])
     image = svg(width, height, tree.notation(order), _about(tree, block_params), "tree")
     for block, y in enumerate(tops[:-1], 1):
         text(image, "row", 7, y + _BAR / 2 + 4, str(block))
@@ -60,8 +64,8 @@ def tree_svg(
             group = add(image, "g", {"class": f"branch by{min(len(branch.tasks), _SHADES)}"})
             add(group, "title", words=_sentence(branch, block_params))
             for block in branch.block_numbers:
-                size = block_params[block - 1]
-                _bar(group, middles[branch.tasks], tops[block - 1], size, scale)
+                at = middles[branch.tasks], tops[block - 1]
+                _bar(group, *at, sizes[block - 1], scale, sized)
     for branch in branches:
         if branch.is_leaf:
             (task,), middle = branch.tasks, middles[branch.tasks]
@@ -122,23 +126,25 @@ def _decoder(
     text(group, "task", middle, y + 15, task if len(task) <= 11 else f"{task[:10]}…")
 
 
-def _bar(group: Element, middle: float, y: float, size: float, scale: float) -> None:
-    """What holds so many parameters, with their number where it fits."""
+def _bar(
+    group: Element, middle: float, y: float, size: float, scale: float, sized: bool = True
+) -> None:
+    """What holds so many parameters, with their number where it is known and fits."""
     width = max(size * scale, 2)
     place = {"x": middle - width / 2, "y": y, "width": width, "height": _BAR}
     add(group, "rect", {**place, "rx": min(3.0, width / 2)})
-    if width >= _LABELLED:
+    if sized and width >= _LABELLED:
         add(group, "text", {"x": middle, "y": y + _BAR / 2 + 4}, f"{size:,.0f}")
 
 
 def _sentence(branch: Branch, params: Sequence[float]) -> str:
     first, last = branch.blocks or (0, 0)
     which = f"block {first}" if first == last else f"blocks {first}-{last}"
-    total = sum(params[n - 1] for n in branch.block_numbers)
     whose = "shared by" if len(branch.tasks) > 1 else "of"
-    return f"{which} {whose} {', '.join(branch.tasks)}: {total:,.0f}"
+    total = f": {sum(params[n - 1] for n in branch.block_numbers):,.0f}" if params else ""
+    return f"{which} {whose} {', '.join(branch.tasks)}{total}"
 
 
 def _about(tree: SharingTree, params: Sequence[float]) -> str:
     parts = [_sentence(branch, params) for branch in tree.branches() if branch.blocks]
-    return f"{'; '.join(parts)} parameters"
+    return f"{'; '.join(parts)}{' parameters' if params else ''}"
