@@ -12,6 +12,7 @@ lacks something. A tree that misses the threshold is no error: its result has a 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -273,7 +274,8 @@ def _options(command: str, given: Mapping[str, Any]) -> Options:
             value = "a table"
         words += _words(params[name], name, value)
     with parser.make_context(command, words) as context:
-        return Options(**{**context.params, **kept})
+        typed = {name: value for name, value in context.params.items() if value != ()}
+        return Options(**{**typed, **kept})
 
 
 def _words(param: Any, name: str, value: Any) -> list[str]:
@@ -285,6 +287,10 @@ def _words(param: Any, name: str, value: Any) -> list[str]:
         return [option] if value else []
     if value is None:
         return []
+    if getattr(param, "multiple", False):
+        if isinstance(value, Mapping):
+            value = [f"{key}={json.dumps(each)}" for key, each in value.items()]
+        return [f"{option}={each}" for each in ([value] if isinstance(value, str) else value)]
     if isinstance(value, bool) and name == "distill":
         value = "yes" if value else "no"
     if isinstance(value, list | tuple | range):

@@ -147,8 +147,12 @@ def test_sequences_and_truth_are_read_as_the_command_reads_words(monkeypatch):
     synergy.run(tasks=["gc", "ac"], depths=range(4, 7), distill=True, strict=False, seeds=None)
     synergy.run(tasks="gc,ac", depths="4,5,6", distill="yes")
     synergy.run(workspace=Path("elsewhere"), replace=True, width="auto")
+    synergy.run(set={"training.epochs": 5, "task.classes": ["a", "b"]})
+    synergy.run(set=["training.epochs=5", "seeds=2"], log="tensorboard")
     assert got[0] == got[1] == Options(tasks="gc,ac", depths="4,5,6", distill="yes")
     assert got[2] == Options(workspace=Path("elsewhere"), replace=True, width="auto")
+    assert got[3].set == ["training.epochs=5", 'task.classes=["a", "b"]']
+    assert (got[4].set, got[4].log) == (["training.epochs=5", "seeds=2"], ["tensorboard"])
 
 
 # -- training -----------------------------------------------------------------------------
