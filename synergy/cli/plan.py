@@ -9,7 +9,7 @@ from synergy.cli.output import document, say, write
 from synergy.cli.reporter import Reporter
 from synergy.cli.setup import asked_of_pairs, device_asked, executor_of, existing, prepared
 from synergy.cli.tables import Table, rendered
-from synergy.wording import NOT_FINAL, duration
+from synergy.wording import NOT_FINAL, counted, duration
 
 if TYPE_CHECKING:
     from synergy.stages.plan import Plan
@@ -42,7 +42,7 @@ def plan(options: Options) -> None:
     write(rendered(_stages(found), _sweeps(found)))
     say(
         f"note: at most --rounds further trees are trained and the best one with fresh seeds, "
-        f"each {found.round_trainings} trainings, {duration(found.round_seconds)}; what "
+        f"each {counted(found.round_trainings, 'training')}, {duration(found.round_seconds)}; what "
         "`synergy compare` trains on top is not counted"
     )
     say(

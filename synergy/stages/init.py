@@ -191,6 +191,8 @@ def _texts(
         "# One entry for each thing that a recording tells; delete those that you do not need.\n"
         + "tasks:\n"
         + _indented(tasks, 2),
+        "# As many steps as the recordings are worth, never more than `training` says.\n"
+        "schedule: auto\n",
         "# The defaults. Fewer epochs are quicker and less accurate; crops should be as long as\n"
         "# what tells the classes apart.\n"
         + yaml_text({"training": TrainingConfig().model_dump(mode="json")}),
